@@ -1,0 +1,64 @@
+/**
+ * The errors on which a caller decides. Each message carries the value that is wrong and, after it, how
+ * to mend it. Anything that is none of these is a bug, and ends the process.
+ */
+
+/** The inbox's bytes are not what the media's row says. Trying again cannot mend that: it gets parked. */
+export class MediaDefectError extends Error {
+  override readonly name = "MediaDefectError";
+  constructor(readonly mediaId: bigint, message: string) {
+    super(message);
+  }
+}
+
+/** This media cannot be stored now; others can. Tried again with growing pauses, then parked. */
+export class MediaFailureError extends Error {
+  override readonly name = "MediaFailureError";
+  constructor(readonly mediaId: bigint, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Why a storage takes nothing for the moment. */
+export type PauseReason = "no space" | "no inodes" | "reserve" | "read-only" | "quota";
+
+/** The storage takes nothing for the moment (full, read-only). Nothing is counted against any media. */
+export class StoragePausedError extends Error {
+  override readonly name = "StoragePausedError";
+  constructor(readonly reason: PauseReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/**
+ * A write or fsync failed in a way after which the kernel's word on this disk means nothing. Nothing
+ * more may be acknowledged until an administrator has verified the storage.
+ */
+export class StorageDistrustedError extends Error {
+  override readonly name = "StorageDistrustedError";
+}
+
+/** The root is not, or is no longer, the storage that this worker was started for. */
+export class StorageLostError extends Error {
+  override readonly name = "StorageLostError";
+}
+
+/** Something only an administrator can mend: a role, a root, a schema, a permission. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+/** The command line is wrong. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The database cannot be reached, or a connection to it ended. Trying again may help. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = "DatabaseUnavailableError";
+}
+
+/** Another worker holds this storage. Standing by may help. */
+export class StorageHeldError extends Error {
+  override readonly name = "StorageHeldError";
+}

@@ -1,0 +1,96 @@
+import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
+import { type DatabaseAddress, showAddress } from "./database_url.ts";
+import { pg } from "./pg.ts";
+
+export type Connection = pg.Client;
+
+/** What one connection needs beside its address. */
+export interface Credentials {
+  /** Trailing newline removed; absent where the server asks for none. */
+  readonly password?: string;
+  /** PEM certificates of the authority that signed the server's; the system's own where absent. */
+  readonly ca?: string;
+}
+
+/**
+ * The kernel's answer to packets that are silently dropped (IPAddressDeny, a firewall, a dead host) is
+ * to hang, so connecting has a bound of its own. 10 s is three lost SYNs (1 + 2 + 4 s).
+ */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** SQLSTATEs of a refused login, with their mend. */
+const REFUSED: Record<string, string> = {
+  "28P01":
+    "the password is wrong; put the role's password into the file that --password-file names",
+  "28000": "the server refuses this role; see its pg_hba.conf, and whether the role may log in",
+  "3D000": "there is no such database; see --database, and run `inbox init` first",
+  "42501": "the role may not connect to this database; run `inbox init`, then `storage init`",
+};
+
+/**
+ * Opens one connection to the inbox.
+ *
+ * @param purpose shown in pg_stat_activity, as `omoide <purpose>`
+ * @throws {DatabaseUnavailableError} when trying again may help: refused, unreachable, starting up
+ * @throws {ConfigurationError} when it cannot: password, role, database, certificate
+ */
+export async function connect(
+  address: DatabaseAddress,
+  credentials: Credentials,
+  purpose: string,
+): Promise<Connection> {
+  const client = new pg.Client({
+    host: address.host,
+    port: address.port,
+    database: address.database,
+    user: address.user,
+    // A function, since `pg` looks into PGPASSWORD and ~/.pgpass when it is given nothing.
+    password: () => credentials.password ?? "",
+    ssl: tlsOptions(address, credentials),
+    application_name: `omoide ${purpose}`,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  });
+  // Without a listener, a connection that ends while idle would end the process.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    client.end().catch(() => {});
+    throw connectError(error, address);
+  }
+  return client;
+}
+
+function tlsOptions(address: DatabaseAddress, credentials: Credentials) {
+  if (address.tls === "disable") return false;
+  const ca = credentials.ca === undefined ? {} : { ca: credentials.ca };
+  return { ...ca, rejectUnauthorized: address.tls === "verify-full", servername: address.host };
+}
+
+/** SQLSTATE of an error that the server sent, undefined for any other. */
+export function sqlstateOf(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}
+
+function connectError(error: unknown, address: DatabaseAddress): Error {
+  const where = showAddress(address);
+  const message = error instanceof Error && error.message !== "" ? error.message : String(error);
+  const mend = REFUSED[sqlstateOf(error) ?? ""];
+  if (mend !== undefined) {
+    return new ConfigurationError(`Cannot log in to ${where}: ${message}; ${mend}`, {
+      cause: error,
+    });
+  }
+  if (/certificate|self.signed|does not support SSL/i.test(message)) {
+    return new ConfigurationError(
+      `Cannot trust the server at ${where}: ${message}; see sslmode in --database, and --ca-file`,
+      { cause: error },
+    );
+  }
+  return new DatabaseUnavailableError(
+    `Cannot reach the database at ${where}: ${message}; see that it runs and that this machine may reach it`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,87 @@
+import type { Media, Outcome } from "../media.ts";
+
+/** Who a storage is: the content of `.omoide/storage.json`, made once by `storage init`. */
+export interface StorageIdentity {
+  /** The version of this file's form and of the tree's layout. */
+  readonly format: 1;
+  /** The storage's name, as the inbox knows it. */
+  readonly storage: string;
+  /** This storage's own UUID. */
+  readonly uuid: string;
+  /** The UUID of the inbox that it belongs to. */
+  readonly inbox: string;
+  /** How many leading characters of the item's UUID name its directory, 1 to 8. */
+  readonly prefixSize: number;
+}
+
+/** A media that this storage holds, durably. */
+export interface Stored {
+  readonly media: Media;
+  readonly outcome: Outcome;
+  /** Relative to the root; null where it is the media's usual path. */
+  readonly path: string | null;
+}
+
+/** A media that this storage could not take, for a reason of its own. */
+export interface NotStored {
+  readonly media: Media;
+  readonly error: Error;
+}
+
+/** Free space as `statfs` tells an unprivileged process. */
+export interface FreeSpace {
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly inodes: number;
+  readonly totalInodes: number;
+}
+
+/**
+ * A storage as a worker sees it. It can add; there is no way here to remove, rename or overwrite.
+ *
+ * Errors that concern the whole storage are thrown (`StoragePausedError`, `StorageDistrustedError`,
+ * `StorageLostError`), at whichever call meets them; after one, the batch is over, and what it had not
+ * returned is not stored. After `StorageDistrustedError` or `StorageLostError` so is the storage.
+ */
+export interface WriteOnceStorage {
+  readonly identity: StorageIdentity;
+  /** Reads the identity again, and free space, then begins a batch. */
+  beginBatch(): Promise<StoreBatch>;
+  /** Where an earlier `StoragePausedError` stands: true once a media of that many bytes would fit. */
+  wouldAccept(size: number): Promise<boolean>;
+  freeSpace(): Promise<FreeSpace>;
+  /** Lets go of the lock and all open files. */
+  close(): void;
+}
+
+/**
+ * A group of media that share their directory fsyncs. One at a time: the next media may begin when the
+ * last one's `storeBytes` or `ObjectWriter.close` has returned. Batches may overlap each other.
+ */
+export interface StoreBatch {
+  /**
+   * Checks the bytes in memory, then creates and writes the object; its fdatasync goes on behind the
+   * caller's back, at most `writers` at once. `bytes` may be reused as soon as the call resolves.
+   *
+   * @throws {MediaDefectError} bytes that are not the media's: nothing was written
+   * @throws {MediaFailureError} this media alone cannot be stored now
+   */
+  storeBytes(media: Media, bytes: Uint8Array): Promise<void>;
+  /** Creates the object of a media that is too large to be held in memory. Errors as `storeBytes`. */
+  createObject(media: Media): Promise<ObjectWriter>;
+  /**
+   * Ends the batch: waits for every fdatasync, links each object to its public name, fsyncs every
+   * directory concerned once. Only what is in `stored` may be acknowledged.
+   */
+  publish(): Promise<{ readonly stored: Stored[]; readonly notStored: NotStored[] }>;
+}
+
+/** Takes the bytes of one object, in order. */
+export interface ObjectWriter {
+  /** `piece` must not change until the promise resolves. */
+  write(piece: Uint8Array): Promise<void>;
+  /** Checks size and SHA-256. @throws {MediaDefectError} if they differ: it will not be published */
+  close(): Promise<void>;
+  /** Gives up on this object; what was written stays as a leftover. */
+  abandon(): void;
+}
