@@ -40,8 +40,9 @@ export interface FreeSpace {
  * A storage as a worker sees it. It can add; there is no way here to remove, rename or overwrite.
  *
  * Errors that concern the whole storage are thrown (`StoragePausedError`, `StorageDistrustedError`,
- * `StorageLostError`), at whichever call meets them; after one, the batch is over, and what it had not
- * returned is not stored. After `StorageDistrustedError` or `StorageLostError` so is the storage.
+ * `StorageLostError`), at whichever call meets them. After `StoragePausedError` the batch takes no more,
+ * but what it holds already can still be published (so that a pause leaves at most one leftover). After
+ * the other two, batch and storage are over.
  */
 export interface WriteOnceStorage {
   readonly identity: StorageIdentity;
