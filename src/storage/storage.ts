@@ -1,3 +1,4 @@
+import type { StoragePausedError } from "../errors.ts";
 import type { Media, Outcome } from "../media.ts";
 
 /** Who a storage is: the content of `.omoide/storage.json`, made once by `storage init`. */
@@ -20,6 +21,18 @@ export interface Stored {
   readonly outcome: Outcome;
   /** Relative to the root; null where it is the media's usual path. */
   readonly path: string | null;
+}
+
+/** What came of a batch. A media of it that is in neither list is still owed: `paused` says why. */
+export interface Published {
+  /** Durable, and may be acknowledged. */
+  readonly stored: readonly Stored[];
+  readonly notStored: readonly NotStored[];
+  /**
+   * The disk filled up, or became read-only, while names were being made. The store remembers what it
+   * has written and synced: when such a media comes again, it is linked and not written a second time.
+   */
+  readonly paused: StoragePausedError | null;
 }
 
 /** A media that this storage could not take, for a reason of its own. */
@@ -72,9 +85,13 @@ export interface StoreBatch {
   createObject(media: Media): Promise<ObjectWriter>;
   /**
    * Ends the batch: waits for every fdatasync, links each object to its public name, fsyncs every
-   * directory concerned once. Only what is in `stored` may be acknowledged.
+   * directory concerned once. Call it on every batch, also where nothing of it will be acknowledged
+   * any more (a lost connection): what is never linked stays on the disk as a leftover.
+   *
+   * @throws {StorageDistrustedError} an fsync failed: nothing of this batch may be acknowledged
+   * @throws {StorageLostError} the root is not the storage any more
    */
-  publish(): Promise<{ readonly stored: Stored[]; readonly notStored: NotStored[] }>;
+  publish(): Promise<Published>;
 }
 
 /** Takes the bytes of one object, in order. */

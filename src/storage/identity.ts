@@ -1,0 +1,127 @@
+import { ConfigurationError, StorageLostError } from "../errors.ts";
+import { isStorageName, isUuid } from "../media.ts";
+import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
+import { IDENTITY_PATH, PRIVATE_DIRECTORY } from "./layout.ts";
+import type { StorageIdentity } from "./storage.ts";
+
+/** Far above what an identity takes (about 200), and far below what would hurt to read before each batch. */
+const MAX_BYTES = 4096;
+
+/**
+ * Reads and checks who the storage at `root` is.
+ *
+ * @throws {StorageLostError} there is no storage at `root` (its disk is not mounted, or it is none yet)
+ * @throws {ConfigurationError} there is one, but its identity cannot be read or makes no sense
+ */
+export function readIdentity(root: string, calls: FileCalls = fileCalls): StorageIdentity {
+  const path = `${root}/${IDENTITY_PATH}`;
+  let file: Deno.FsFile;
+  try {
+    const found = calls.lstat(path);
+    if (found === null) throw missing(root, calls);
+    // A FIFO here would hang whoever opens it.
+    if (!found.isFile) {
+      throw new ConfigurationError(`${path} is not a regular file; restore it from a backup`);
+    }
+    file = calls.openRead(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  try {
+    return parseIdentity(readAll(file, calls), path);
+  } catch (error) {
+    throw unreadable(path, error);
+  } finally {
+    calls.close(file);
+  }
+}
+
+/**
+ * Checks the text of a storage.json.
+ *
+ * @param where named in the errors
+ * @throws {ConfigurationError} naming the first value that is wrong
+ */
+export function parseIdentity(text: string, where: string): StorageIdentity {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ConfigurationError(`${where} is not JSON; restore it from a backup`);
+  }
+  const { format, storage, uuid, inbox, prefixSize } = Object(value) as Record<string, unknown>;
+  if (typeof format === "number" && format > 1) {
+    throw new ConfigurationError(
+      `${where} has format ${format}, this program knows 1; use the newer program that made it`,
+    );
+  }
+  const wrong = (name: string, found: unknown, rule: string) =>
+    new ConfigurationError(
+      `${where}: ${name} is ${
+        JSON.stringify(found) ?? "missing"
+      }, not ${rule}; restore it from a backup`,
+    );
+  if (format !== 1) throw wrong("format", format, "1");
+  if (typeof storage !== "string" || !isStorageName(storage)) {
+    throw wrong("storage", storage, "a storage's name");
+  }
+  if (typeof uuid !== "string" || !isUuid(uuid)) throw wrong("uuid", uuid, "a UUID");
+  if (typeof inbox !== "string" || !isUuid(inbox)) throw wrong("inbox", inbox, "a UUID");
+  if (typeof prefixSize !== "number" || !isPrefixSize(prefixSize)) {
+    throw wrong("prefixSize", prefixSize, "an integer from 1 to 8");
+  }
+  return { format, storage, uuid, inbox, prefixSize };
+}
+
+/** The text of a storage.json; `parseIdentity` reads it back. */
+export function formatIdentity(identity: StorageIdentity): string {
+  const { format, storage, uuid, inbox, prefixSize } = identity;
+  return JSON.stringify({ format, storage, uuid, inbox, prefixSize }, null, 2) + "\n";
+}
+
+/** Whether two identities are the same storage, laid out the same way. */
+export function sameIdentity(a: StorageIdentity, b: StorageIdentity): boolean {
+  return formatIdentity(a) === formatIdentity(b);
+}
+
+function isPrefixSize(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 8;
+}
+
+function readAll(file: Deno.FsFile, calls: FileCalls): string {
+  const bytes = new Uint8Array(MAX_BYTES + 1);
+  let length = 0;
+  while (length < bytes.length) {
+    const read = calls.read(file, bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  // One that is too long is cut off here, and then is not JSON.
+  return new TextDecoder().decode(bytes.subarray(0, Math.min(length, MAX_BYTES)));
+}
+
+function missing(root: string, calls: FileCalls): StorageLostError {
+  const absent = [root, `${root}/${PRIVATE_DIRECTORY}`].find((path) => calls.lstat(path) === null);
+  return new StorageLostError(
+    `There is no storage at ${root}: ${absent ?? `${root}/${IDENTITY_PATH}`} does not exist; ` +
+      "mount its disk, or make it with `storage init`",
+  );
+}
+
+function unreadable(path: string, error: unknown): Error {
+  if (error instanceof StorageLostError || error instanceof ConfigurationError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  if (["EACCES", "EPERM"].includes(osCode(error) ?? "")) {
+    return new ConfigurationError(
+      `Cannot read ${path}: ${why}; run this as the user that owns the storage`,
+      { cause: error },
+    );
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return new ConfigurationError(`Cannot read ${path}: ${why}`, { cause: error });
+  }
+  return new StorageLostError(
+    `Cannot read ${path}: ${why}; see whether its disk is sound and mounted`,
+    { cause: error },
+  );
+}

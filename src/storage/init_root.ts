@@ -1,0 +1,225 @@
+import { constants, fchmodSync, fchownSync, fstatSync, fsyncSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
+import { ConfigurationError } from "../errors.ts";
+import { MEDIA_TYPES } from "../media.ts";
+import { fileCalls } from "./file_calls.ts";
+import { formatIdentity, readIdentity, sameIdentity } from "./identity.ts";
+import {
+  IDENTITY_PATH,
+  OBJECT_DIRECTORIES,
+  OBJECT_MODE,
+  PRIVATE_DIRECTORY,
+  PROBE_DIRECTORY,
+  PUBLIC_DIRECTORY_MODE,
+  SKELETON,
+  unfitRoot,
+} from "./layout.ts";
+import type { StorageIdentity } from "./storage.ts";
+
+/** Administrator's code: no worker imports this. */
+
+export interface InitRootOptions {
+  /** Take over the public directories of an existing Omoide tree instead of refusing them. */
+  readonly adopt?: boolean;
+}
+
+/** Who owns what is made, where that is not simply whoever runs this. */
+type Owner = { readonly uid: number; readonly gid: number } | null;
+
+/**
+ * Makes `root` the storage `identity`: the root itself where it is missing, the skeleton, and last
+ * `storage.json`, so that nothing is a storage before it is whole. Everything is fsynced. Run again
+ * with the same identity, or after it died at any step, it completes what is missing and changes
+ * nothing else. Run as root, what it makes belongs to the root directory's owner and group.
+ *
+ * @returns whether the storage is new
+ * @throws {ConfigurationError} a root that is unfit, another storage's, or not empty
+ */
+export function initRoot(
+  root: string,
+  identity: StorageIdentity,
+  options: InitRootOptions = {},
+): { readonly created: boolean } {
+  requireRealRoot(root);
+  if (fileCalls.lstat(root) === null) makeRoot(root);
+  const owner = ownerOf(root);
+  const known = fileCalls.lstat(`${root}/${IDENTITY_PATH}`) !== null;
+  if (known) requireIdentity(root, identity);
+  else requireUnused(root, options.adopt ?? false);
+
+  for (const { path, mode } of SKELETON) {
+    const made = makeDirectory(`${root}/${path}`, mode);
+    // Before storage.json exists, a directory found may be what a run that died had not finished. After
+    // that, its mode and owner may be the administrator's wish.
+    settle(`${root}/${path}`, made || !known ? { mode, owner } : null);
+  }
+  // Parents once more: entries were made in them after their own fsync.
+  for (const path of [".omoide/objects", PRIVATE_DIRECTORY, "."]) settle(`${root}/${path}`, null);
+  if (!known) writeIdentity(root, identity, owner);
+  return { created: !known };
+}
+
+function requireRealRoot(root: string): void {
+  const unfit = unfitRoot(root);
+  if (unfit !== null) throw new ConfigurationError(`Cannot make a storage: ${unfit}`);
+  const found = fileCalls.lstat(root);
+  const existing = found === null ? parentOf(root) : root;
+  if (fileCalls.lstat(existing) === null) {
+    throw new ConfigurationError(
+      `Cannot make a storage at ${root}: ${existing} does not exist; mount its disk or make it first`,
+    );
+  }
+  const real = fileCalls.realPath(existing);
+  if (real !== existing) {
+    throw new ConfigurationError(
+      `Cannot make a storage at ${root}: there is a symbolic link in it; ` +
+        `give ${found === null ? `${real}/…` : real} instead`,
+    );
+  }
+  if (found !== null && !found.isDirectory) {
+    throw new ConfigurationError(`Cannot make a storage at ${root}: it is not a directory`);
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+function makeRoot(root: string): void {
+  makeDirectory(root, PUBLIC_DIRECTORY_MODE);
+  settle(root, { mode: PUBLIC_DIRECTORY_MODE, owner: null });
+  settle(parentOf(root), null);
+}
+
+function ownerOf(root: string): Owner {
+  const { uid, gid } = Deno.lstatSync(root);
+  const me = Deno.uid();
+  if (uid === null || gid === null || uid === me && me !== 0) return null;
+  if (me === 0) return { uid, gid };
+  throw new ConfigurationError(
+    `Cannot make a storage at ${root}: it belongs to uid ${uid}, this is uid ${me}; ` +
+      "run this as its owner or as root",
+  );
+}
+
+function requireIdentity(root: string, identity: StorageIdentity): void {
+  const found = readIdentity(root);
+  if (sameIdentity(found, identity)) return;
+  throw new ConfigurationError(
+    `${root} is the storage ${found.storage} (${found.uuid}) of the inbox ${found.inbox} ` +
+      `with prefix size ${found.prefixSize}, not ${identity.storage} (${identity.uuid}) of ` +
+      `${identity.inbox} with ${identity.prefixSize}; give another directory`,
+  );
+}
+
+/** Where there is no identity, there may be nothing but what a run of `initRoot` that died has made. */
+function requireUnused(root: string, adopt: boolean): void {
+  const names = namesIn(root).filter((name) => name !== "lost+found");
+  const publicNames: readonly string[] = MEDIA_TYPES;
+  const strangers = names.filter((name) =>
+    name !== PRIVATE_DIRECTORY && !publicNames.includes(name)
+  );
+  if (strangers.length > 0) {
+    throw new ConfigurationError(
+      `Cannot make a storage at ${root}: it holds ${some(strangers)}; give an empty directory`,
+    );
+  }
+  const unfinished = names.includes(PRIVATE_DIRECTORY);
+  const held = unfinished
+    ? [...OBJECT_DIRECTORIES].filter((path) => !isEmpty(`${root}/${path}`))
+    : [];
+  if (held.length > 0) {
+    throw new ConfigurationError(
+      `Cannot make a storage at ${root}: it was one (${some(held)} holds objects), but its ` +
+        `${IDENTITY_PATH} is lost; restore that file from a backup`,
+    );
+  }
+  if (adopt) return;
+  const tree = names.filter((name) =>
+    publicNames.includes(name) && !(unfinished && isEmpty(`${root}/${name}`))
+  );
+  if (tree.length > 0) {
+    throw new ConfigurationError(
+      `Cannot make a storage at ${root}: it holds the tree of an Omoide installation ` +
+        `(${some(tree)}); take it over with \`storage adopt\`, or give an empty directory`,
+    );
+  }
+}
+
+function namesIn(path: string): string[] {
+  return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+}
+
+function isEmpty(path: string): boolean {
+  const found = fileCalls.lstat(path);
+  return found === null || (found.isDirectory && namesIn(path).length === 0);
+}
+
+function some(names: readonly string[]): string {
+  return names.slice(0, 3).join(", ") + (names.length > 3 ? ` and ${names.length - 3} more` : "");
+}
+
+/** Whether it was made now; what exists must be a directory. */
+function makeDirectory(path: string, mode: number): boolean {
+  try {
+    Deno.mkdirSync(path, { mode });
+    return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  if (!Deno.lstatSync(path).isDirectory) {
+    throw new ConfigurationError(`${path} exists and is not a directory; move it away`);
+  }
+  return false;
+}
+
+/**
+ * Gives a directory its mode and owner, where it is to have one, and fsyncs it. Through a handle that
+ * follows no link: as root, a chown by path could be lured elsewhere by whoever owns the tree.
+ */
+function settle(path: string, wanted: { mode: number; owner: Owner } | null): void {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    if (wanted !== null) {
+      // The umask may have taken bits; chown may take more, so the mode comes last.
+      own(fd, wanted.owner);
+      if ((fstatSync(fd).mode & 0o777) !== wanted.mode) fchmodSync(fd, wanted.mode);
+    }
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function own(fd: number, owner: Owner): void {
+  if (owner === null) return;
+  const { uid, gid } = fstatSync(fd);
+  if (uid !== owner.uid || gid !== owner.gid) fchownSync(fd, owner.uid, owner.gid);
+}
+
+/**
+ * Written under another name and linked, so that storage.json is whole or absent, whenever this dies.
+ * That other name stays in the probe directory, which the administrator's sweep empties.
+ */
+function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): void {
+  const draft = `${root}/${PROBE_DIRECTORY}/storage.json-${crypto.randomUUID()}`;
+  const fd = openSync(draft, "wx", OBJECT_MODE);
+  try {
+    writeSync(fd, new TextEncoder().encode(formatIdentity(identity)));
+    own(fd, owner);
+    fchmodSync(fd, OBJECT_MODE);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  settle(`${root}/${PROBE_DIRECTORY}`, null);
+  try {
+    Deno.linkSync(draft, `${root}/${IDENTITY_PATH}`);
+  } catch (error) {
+    // Somebody made the same root a storage in this moment: the same one, or it is refused.
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    requireIdentity(root, identity);
+  }
+  settle(`${root}/${PRIVATE_DIRECTORY}`, null);
+}
