@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import { pause } from "./command.ts";
+import { type Expected, sha256Of } from "./expected.ts";
+import { publicNames } from "./tree.ts";
+
+/**
+ * Reads the public names of a root over and over while a run goes on (I3): each new name at once, and
+ * every name in each round again. What it saw once must stay, as the same file.
+ */
+export class NameWatcher implements AsyncDisposable {
+  readonly #seen = new Map<string, number | null>();
+  readonly #wrong: string[] = [];
+  #stopping = false;
+  #reads = 0;
+  readonly #done: Promise<void>;
+
+  constructor(private readonly root: string, private readonly expected: Expected) {
+    this.#done = this.#watch();
+  }
+
+  /** @returns how often a name was read, and each thing that should not have been */
+  async stop(): Promise<{ reads: number; wrong: readonly string[] }> {
+    this.#stopping = true;
+    await this.#done;
+    return { reads: this.#reads, wrong: this.#wrong };
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#stopping) {
+      const names = await publicNames(this.root);
+      const fresh = names.filter((name) => !this.#seen.has(name));
+      for (const name of fresh) await this.#look(name);
+      for (const name of this.#seen.keys()) await this.#look(name);
+      await pause(1);
+    }
+  }
+
+  async #look(name: string): Promise<void> {
+    this.#reads++;
+    try {
+      using file = await Deno.open(join(this.root, name));
+      const inode = (await file.stat()).ino;
+      const before = this.#seen.get(name);
+      if (before !== undefined && before !== inode) this.#report(`${name} became another file`);
+      this.#seen.set(name, inode);
+      const bytes = new Uint8Array(await new Response(file.readable).arrayBuffer());
+      if (!this.expected.allows(name, sha256Of(bytes))) {
+        this.#report(`${name} showed ${bytes.length} bytes that were never submitted for it`);
+      }
+    } catch (error) {
+      this.#report(`${name} could not be read: ${error}`);
+    }
+  }
+
+  #report(what: string): void {
+    if (this.#wrong.length < 20) this.#wrong.push(what);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
