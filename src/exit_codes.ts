@@ -27,6 +27,12 @@ export const EXIT = {
   DISTRUSTED: 5,
   /** `--once`: the rest is stored, but some media could not be; `status` names them. */
   INCOMPLETE: 6,
+  /** Administrator's tools: nothing is wrong, but not everything is where it should be yet. */
+  BEHIND: 7,
+  /** Administrator's tools: what was looked at is not as it should be; the output says what. */
+  ATTENTION: 8,
+  /** Administrator's tools: stopped by a signal before the end; run it again. */
+  INTERRUPTED: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
