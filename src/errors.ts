@@ -62,3 +62,8 @@ export class DatabaseUnavailableError extends Error {
 export class StorageHeldError extends Error {
   override readonly name = "StorageHeldError";
 }
+
+/** The database cannot read what it holds: a damaged page or TOAST value. Other rows may be sound. */
+export class DatabaseDamagedError extends Error {
+  override readonly name = "DatabaseDamagedError";
+}

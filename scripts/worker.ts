@@ -1,0 +1,28 @@
+/**
+ * `deno task worker …`: runs main.ts from source under exactly the permissions that a compiled worker
+ * has baked in. The permissions follow from the options, which is why a launcher stands before it.
+ */
+import { EXIT, exitCodeOf } from "../src/exit_codes.ts";
+import { HelpShown, parseWorkerOptions } from "../src/worker/options.ts";
+import { spawnWorker } from "./lib/spawn_worker.ts";
+
+try {
+  parseWorkerOptions(Deno.args);
+} catch (error) {
+  if (error instanceof HelpShown) Deno.exit(EXIT.OK);
+  console.error(`omoide-worker: ${error instanceof Error ? error.message : error}`);
+  Deno.exit(exitCodeOf(error));
+}
+
+const child = spawnWorker(Deno.args, { stdin: "inherit", stdout: "inherit", stderr: "inherit" });
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended already; its status comes below.
+    }
+  });
+}
+const status = await child.status;
+Deno.exit(status.code);

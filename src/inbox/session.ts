@@ -1,0 +1,158 @@
+import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
+import { connect, type Connection, type Credentials } from "./connect.ts";
+import { type DatabaseAddress, showAddress } from "./database_url.ts";
+import { inboxError } from "./inbox_error.ts";
+
+/** How long one statement may take before its connection counts as dead, in milliseconds. */
+const ANSWER_TIMEOUT_MS = 60_000;
+
+/**
+ * The three connections of one worker. They live and die together: after any of them ended, nobody
+ * knows which of the others' statements took effect under which lock, so the worker drops what it has in
+ * flight and begins anew.
+ *
+ * - `control` holds the storage's lock, listens, beats
+ * - `reading` streams chunks
+ * - `acknowledging` commits receipts while the next batch is read
+ */
+export class InboxSession {
+  readonly #ended = new AbortController();
+
+  private constructor(
+    readonly control: Connection,
+    readonly reading: Connection,
+    readonly acknowledging: Connection,
+  ) {
+    for (const connection of [control, reading, acknowledging]) {
+      connection.on("error", (error) => this.end(error));
+      connection.on("end", () => this.end(new Error("the server closed the connection")));
+    }
+  }
+
+  /**
+   * Opens the three connections.
+   *
+   * @throws {DatabaseUnavailableError} when trying again may help
+   * @throws {ConfigurationError} when it cannot
+   */
+  static async open(address: DatabaseAddress, credentials: Credentials): Promise<InboxSession> {
+    const opened: Connection[] = [];
+    const open = async (purpose: string) => {
+      const connection = await connect(address, credentials, purpose);
+      opened.push(connection);
+      return connection;
+    };
+    try {
+      const session = new InboxSession(
+        await open("control"),
+        await open("reading"),
+        await open("acknowledging"),
+      );
+      for (const connection of opened) await session.#prepare(connection, address);
+      return session;
+    } catch (error) {
+      for (const connection of opened) destroy(connection);
+      throw error;
+    }
+  }
+
+  /** Aborted, with a DatabaseUnavailableError as its reason, once any connection has ended. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Calls `onSealed` whenever somebody seals a media. A hint: it can be lost, so the worker polls too. */
+  async listen(onSealed: () => void): Promise<void> {
+    this.control.on("notification", onSealed);
+    await this.query(this.control, "LISTEN omoide_sealed");
+  }
+
+  /**
+   * Runs one statement and returns its rows.
+   *
+   * @throws the errors of `inboxError`; a statement without an answer for a minute ends the session
+   */
+  async query<Row extends Record<string, unknown>>(
+    connection: Connection,
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    const timer = setTimeout(
+      () => this.end(new Error(`no answer for ${ANSWER_TIMEOUT_MS / 1000} s`)),
+      ANSWER_TIMEOUT_MS,
+    );
+    try {
+      const result = await connection.query<Row>(text, [...values]);
+      return result.rows;
+    } catch (error) {
+      throw inboxError(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Ends the session because of a failure. Sockets are destroyed, not closed: on a half-open connection
+   * a polite goodbye waits for ever.
+   */
+  end(cause: Error): void {
+    if (this.ended.aborted) return;
+    const reason = cause instanceof DatabaseUnavailableError
+      ? cause
+      : new DatabaseUnavailableError(`The connection to the database ended: ${cause.message}`, {
+        cause,
+      });
+    this.#ended.abort(reason);
+    for (const connection of [this.control, this.reading, this.acknowledging]) destroy(connection);
+  }
+
+  /** Ends the reading alone, so that a disk that hangs does not hold a snapshot open in the database. */
+  cutReading(): void {
+    destroy(this.reading);
+  }
+
+  async #prepare(connection: Connection, address: DatabaseAddress): Promise<void> {
+    // The role may have defaults of its own, set by whoever got hold of it; nothing here may depend on them.
+    await this.query(
+      connection,
+      "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; " +
+        "SET bytea_output = 'hex'; SET statement_timeout = 0; SET lock_timeout = 0; SET client_encoding = 'UTF8'",
+    );
+    const [backend] = await this.query<{ pid: number; standby: boolean }>(
+      connection,
+      "SELECT pg_backend_pid() AS pid, pg_is_in_recovery() AS standby",
+    );
+    // A pooler answers the handshake itself and makes up the process id. In transaction mode the lock
+    // and LISTEN would land in sessions that are somebody else's a moment later.
+    if (backend?.pid !== processIdOf(connection)) {
+      throw new ConfigurationError(
+        `Between this worker and the database at ${
+          showAddress(address)
+        } stands a connection pooler ` +
+          "(such as PgBouncer), which breaks session locks and LISTEN; give the server's own address",
+      );
+    }
+    if (backend?.standby) {
+      throw new DatabaseUnavailableError(
+        `The database at ${
+          showAddress(address)
+        } is a standby and takes no receipts; waiting for its promotion`,
+      );
+    }
+  }
+}
+
+/** What `pg` keeps of a connection beyond its published types. */
+interface Internals {
+  readonly processID: number | null;
+  readonly connection: { readonly stream: { destroy(): void } };
+}
+
+function processIdOf(connection: Connection): number | null {
+  return (connection as unknown as Internals).processID;
+}
+
+/** Ends a connection at once, without a word to the server. */
+function destroy(connection: Connection): void {
+  (connection as unknown as Internals).connection.stream.destroy();
+}

@@ -1,0 +1,236 @@
+import type { Media, MediaType } from "../media.ts";
+import type { Stored } from "../storage/storage.ts";
+import { SCHEMA_VERSION } from "./schema_version.ts";
+import type { InboxSession } from "./session.ts";
+
+/** A media owed to this storage. */
+export interface Delivery {
+  readonly media: Media;
+  /** How often storing it has been tried and has failed. */
+  readonly attempts: number;
+}
+
+/** What the inbox says of the storage that this role belongs to. */
+export interface TakenStorage {
+  readonly prefixSize: number;
+  /** UUID of the inbox. */
+  readonly inbox: string;
+  /** The worker before this one died while it was storing. */
+  readonly unclean: boolean;
+}
+
+/**
+ * Takes the storage's lock for as long as the session lives.
+ *
+ * @throws {ConfigurationError} wrong role, identity or schema version, or a retired storage
+ * @throws {StorageHeldError} another worker has it
+ * @throws {StorageDistrustedError} an administrator must verify it first
+ */
+export async function takeStorage(
+  session: InboxSession,
+  storage: string,
+  identity: string,
+): Promise<TakenStorage> {
+  const [row] = await session.query<{ prefix_size: number; inbox: string; unclean: boolean }>(
+    session.control,
+    "SELECT prefix_size, inbox, unclean FROM omoide.take_storage($1, $2, $3)",
+    [SCHEMA_VERSION, storage, identity],
+  );
+  return taken(row);
+}
+
+/** As `takeStorage`, but takes no lock and changes nothing; `held` tells whether somebody has it. */
+export async function checkStorage(
+  session: InboxSession,
+  storage: string,
+  identity: string,
+): Promise<TakenStorage & { readonly held: boolean }> {
+  const [row] = await session.query<{ prefix_size: number; inbox: string; held: boolean }>(
+    session.control,
+    "SELECT prefix_size, inbox, held FROM omoide.check_storage($1, $2, $3)",
+    [SCHEMA_VERSION, storage, identity],
+  );
+  return { ...taken(row), held: row?.held ?? false };
+}
+
+function taken(
+  row: { prefix_size: number; inbox: string; unclean?: boolean } | undefined,
+): TakenStorage {
+  if (row === undefined) throw new TypeError("the inbox told nothing about this storage");
+  return { prefixSize: row.prefix_size, inbox: row.inbox, unclean: row.unclean ?? false };
+}
+
+/** The next media due to this storage with an id above `after`, by id. */
+export async function pending(
+  session: InboxSession,
+  after: bigint,
+  limit: number,
+): Promise<Delivery[]> {
+  const rows = await session.query<PendingRow>(
+    session.control,
+    "SELECT media_id, owner_uuid, item_uuid, media_type, ext, public_name, size, " +
+      "encode(sha256, 'hex') AS sha256, attempts FROM omoide.pending($1, $2)",
+    [after, limit],
+  );
+  return rows.map((row) => ({
+    attempts: row.attempts,
+    media: {
+      id: BigInt(row.media_id),
+      ownerUuid: row.owner_uuid,
+      itemUuid: row.item_uuid,
+      // Whatever it is, `unfitName` looks at it before it becomes a path.
+      mediaType: row.media_type as MediaType,
+      ext: row.ext,
+      publicName: row.public_name,
+      size: Number(row.size),
+      sha256: row.sha256,
+    },
+  }));
+}
+
+interface PendingRow extends Record<string, unknown> {
+  media_id: string;
+  owner_uuid: string;
+  item_uuid: string;
+  media_type: string;
+  ext: string;
+  public_name: string;
+  size: string;
+  sha256: string;
+  attempts: number;
+}
+
+/**
+ * Counts an attempt before it is made, so that a media that kills the process gets parked too.
+ * Returns false where its attempts are used up, or it is owed no longer.
+ */
+export async function begin(session: InboxSession, id: bigint): Promise<boolean> {
+  const rows = await session.query(session.control, "SELECT omoide.begin($1)", [[id]]);
+  return rows.length > 0;
+}
+
+/** A media whose receipt the inbox refused: its id means another media there now, or none. */
+export interface Unacknowledged {
+  readonly mediaId: bigint;
+  readonly verdict: "unknown" | "mismatch";
+}
+
+/**
+ * Turns deliveries into receipts: one statement, committed when this returns. May be repeated freely.
+ * Returns those that the inbox refused.
+ */
+export async function acknowledge(
+  session: InboxSession,
+  stored: readonly Stored[],
+): Promise<Unacknowledged[]> {
+  const rows = await session.query<{ media_id: string; verdict: string }>(
+    session.acknowledging,
+    "SELECT media_id, verdict FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    [
+      stored.map(({ media }) => media.id),
+      stored.map(({ media }) => `\\x${media.sha256}`),
+      stored.map(({ media }) => media.size),
+      stored.map(({ outcome }) => outcome),
+      stored.map(({ path }) => path),
+    ],
+  );
+  return rows.flatMap(({ media_id, verdict }) =>
+    verdict === "unknown" || verdict === "mismatch"
+      ? [{ mediaId: BigInt(media_id), verdict: verdict as Unacknowledged["verdict"] }]
+      : []
+  );
+}
+
+/**
+ * Lets the blobs of these media leave the inbox where every required storage holds them. A statement of
+ * its own: acknowledging sees the receipts of one moment, and another storage's may come at the next.
+ */
+export async function release(session: InboxSession, ids: readonly bigint[]): Promise<void> {
+  await session.query(session.acknowledging, "SELECT omoide.release($1)", [ids]);
+}
+
+/** @param final the inbox's own bytes are bad: park at once, waiting can't mend that */
+export async function reportFailure(
+  session: InboxSession,
+  id: bigint,
+  error: string,
+  final: boolean,
+): Promise<{ readonly attempts: number; readonly parked: boolean } | null> {
+  const rows = await session.query<{ attempts: number; parked: boolean }>(
+    session.control,
+    "SELECT attempts, parked FROM omoide.report_failure($1, $2, $3)",
+    [id, error, final],
+  );
+  return rows[0] ?? null;
+}
+
+/** Marks the storage: nothing more is accepted from it until an administrator trusts it again. */
+export async function distrust(session: InboxSession, reason: string): Promise<void> {
+  await session.query(session.control, "SELECT omoide.distrust($1)", [reason]);
+}
+
+/** What a worker tells about itself. Sizes in bytes. */
+export interface Beat {
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly state: WorkerState;
+  readonly reason: string | null;
+  readonly space: FreeSpaceOrUnknown;
+  readonly storedMedia: number;
+  readonly storedBytes: number;
+  readonly lastError: string | null;
+}
+
+export type WorkerState =
+  | "starting"
+  | "idle"
+  | "storing"
+  | "paused"
+  | "stopped"
+  | "distrusted";
+
+/** Null where the disk did not answer in time. */
+type FreeSpaceOrUnknown = {
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly inodes: number;
+  readonly totalInodes: number;
+} | null;
+
+export async function heartbeat(session: InboxSession, beat: Beat): Promise<void> {
+  await session.query(
+    session.control,
+    "SELECT omoide.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    [
+      beat.version,
+      beat.startedAt,
+      beat.state,
+      beat.reason,
+      beat.space?.bytes ?? null,
+      beat.space?.totalBytes ?? null,
+      beat.space?.inodes ?? null,
+      beat.space?.totalInodes ?? null,
+      beat.storedMedia,
+      beat.storedBytes,
+      beat.lastError,
+    ],
+  );
+}
+
+export interface Swept {
+  readonly released: number;
+  /** Milliseconds until the next media that failed earlier is due again; null where there is none. */
+  readonly nextAttemptInMs: number | null;
+}
+
+/** The inbox's housekeeping that any worker can do: releases, missing deliveries, limits, old snapshots. */
+export async function sweep(session: InboxSession): Promise<Swept> {
+  const [row] = await session.query<{ released: string; wait: number | null }>(
+    session.acknowledging,
+    "SELECT released, extract(epoch FROM next_attempt_in)::float8 AS wait FROM omoide.sweep()",
+  );
+  return {
+    released: Number(row?.released ?? 0),
+    nextAttemptInMs: typeof row?.wait === "number" ? Math.max(0, row.wait * 1000) : null,
+  };
+}

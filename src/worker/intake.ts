@@ -1,0 +1,151 @@
+import { MediaDefectError, MediaFailureError, StoragePausedError } from "../errors.ts";
+import type { ChunkPiece } from "../inbox/copy_binary.ts";
+import type { Media } from "../media.ts";
+import type { NotStored, ObjectWriter, StoreBatch } from "../storage/storage.ts";
+
+/** Every chunk but a media's last has so many bytes. */
+export const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Media up to this size are put together in memory and checked before a byte is written; larger ones are
+ * hashed and written piece by piece, since putting 2 MB together cost a third of the speed.
+ */
+const IN_MEMORY_BYTES = 1024 * 1024;
+
+/**
+ * Takes the chunks of a batch's media, in order, and hands each media to the store. What concerns one
+ * media never stops the others; what concerns the storage stops the storing, but not the taking: a COPY
+ * must be read to its end.
+ */
+export class Intake {
+  readonly notStored: NotStored[] = [];
+  readonly #batch: StoreBatch;
+  readonly #media: readonly Media[];
+  #buffer = new Uint8Array(0);
+  #index = 0;
+  #filled = 0;
+  #nextSeq = 0;
+  #writer: ObjectWriter | null = null;
+  #skipping = false;
+  #over: { readonly error: unknown } | null = null;
+
+  /** @param media in the order in which their chunks will come: by id */
+  constructor(batch: StoreBatch, media: readonly Media[]) {
+    this.#batch = batch;
+    this.#media = media;
+  }
+
+  /** Whether the storage takes no more, so that the rest of a large media need not be read. */
+  get over(): boolean {
+    return this.#over !== null;
+  }
+
+  /** What remains to be done with a piece, where that takes time. */
+  take(piece: ChunkPiece): Promise<void> | void {
+    if (this.#over !== null) return;
+    if (this.#media[this.#index]?.id !== piece.mediaId) return this.#advanceAndTake(piece);
+    if (this.#skipping) return;
+    const media = this.#media[this.#index] as Media;
+    const defect = piece.at === 0 ? this.#chunkDefect(media, piece) : null;
+    if (defect !== null) return this.#fail(new MediaDefectError(media.id, defect));
+    this.#filled += piece.bytes.length;
+    if (media.size > IN_MEMORY_BYTES) return this.#write(media, piece.bytes);
+    if (this.#buffer.length < media.size) this.#buffer = new Uint8Array(IN_MEMORY_BYTES);
+    this.#buffer.set(piece.bytes, this.#filled - piece.bytes.length);
+  }
+
+  /**
+   * Ends the batch's intake: the last media, and those that had no chunk at all.
+   *
+   * @returns the pause that a full or read-only storage asks for; what was taken before may be published
+   * @throws {StorageDistrustedError} @throws {StorageLostError} the storage is over
+   */
+  async end(): Promise<StoragePausedError | null> {
+    while (this.#over === null && this.#index < this.#media.length) await this.#finish();
+    if (this.#over === null) return null;
+    if (this.#over.error instanceof StoragePausedError) return this.#over.error;
+    throw this.#over.error;
+  }
+
+  /** Gives up on the media that are not finished, for a reason that lies in the inbox. */
+  breakOff(error: unknown): void {
+    this.#writer?.abandon();
+    this.#writer = null;
+    const reason = error instanceof Error ? error : new Error(String(error));
+    for (const media of this.#media.slice(this.#index)) {
+      this.notStored.push({ media, error: reason });
+    }
+    this.#index = this.#media.length;
+  }
+
+  async #advanceAndTake(piece: ChunkPiece): Promise<void> {
+    while (this.#media[this.#index]?.id !== piece.mediaId) {
+      if (this.#index >= this.#media.length) {
+        throw new TypeError(
+          `the inbox sent a chunk of media ${piece.mediaId}, which was not asked for`,
+        );
+      }
+      await this.#finish();
+      if (this.#over !== null) return;
+    }
+    await this.take(piece);
+  }
+
+  #chunkDefect(media: Media, { seq, chunkLength }: ChunkPiece): string | null {
+    if (seq !== this.#nextSeq) {
+      return seq < this.#nextSeq
+        ? `chunk ${seq} comes twice`
+        : `chunk ${this.#nextSeq} is missing: after it comes ${seq}`;
+    }
+    this.#nextSeq += 1;
+    const left = media.size - this.#filled;
+    const due = Math.min(left, CHUNK_BYTES);
+    if (chunkLength === due && due > 0) return null;
+    return `chunk ${seq} has ${chunkLength} bytes where ${due} are due: the media has ${media.size}`;
+  }
+
+  async #write(media: Media, bytes: Uint8Array): Promise<void> {
+    try {
+      this.#writer ??= await this.#batch.createObject(media);
+      await this.#writer.write(bytes);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Hands the media that is due to the store, whole, and turns to the next. */
+  async #finish(): Promise<void> {
+    const media = this.#media[this.#index] as Media;
+    if (!this.#skipping) {
+      try {
+        if (this.#filled < media.size) {
+          throw new MediaDefectError(
+            media.id,
+            `chunks are missing: they have ${this.#filled} bytes, the media has ${media.size}`,
+          );
+        }
+        if (this.#writer !== null) await this.#writer.close();
+        else await this.#batch.storeBytes(media, this.#buffer.subarray(0, media.size));
+        this.#writer = null;
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.#index += 1;
+    this.#filled = 0;
+    this.#nextSeq = 0;
+    this.#skipping = false;
+  }
+
+  #fail(error: unknown): void {
+    this.#writer?.abandon();
+    this.#writer = null;
+    const media = this.#media[this.#index] as Media;
+    if (error instanceof MediaDefectError || error instanceof MediaFailureError) {
+      this.notStored.push({ media, error });
+      this.#skipping = true;
+    } else {
+      this.#over = { error };
+    }
+  }
+}

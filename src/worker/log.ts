@@ -1,0 +1,39 @@
+import { configure, getJsonLinesFormatter, getLogger, getTextFormatter } from "@logtape/logtape";
+import type { Logger } from "@logtape/logtape";
+import type { LogLevel } from "./options.ts";
+
+export type { Logger };
+
+/**
+ * Sets up the one sink: lines on standard error, which systemd carries into the journal. Text for people,
+ * JSON for machines; the time is UTC in both.
+ */
+export async function setUpLog(
+  options: {
+    readonly storage: string;
+    readonly logFormat: "text" | "json";
+    readonly logLevel: LogLevel;
+  },
+): Promise<Logger> {
+  const format = options.logFormat === "json" ? getJsonLinesFormatter() : getTextFormatter({
+    timestamp: "rfc3339",
+    level: "FULL",
+    category: (category) => category.slice(1).join(" "),
+    // A message's values are plain words here; quoting each of them helps nobody.
+    value: (value) => typeof value === "string" ? value : Deno.inspect(value),
+  });
+  const encoder = new TextEncoder();
+  await configure({
+    sinks: { stderr: (record) => writeAll(encoder.encode(format(record))) },
+    loggers: [
+      { category: "omoide", sinks: ["stderr"], lowestLevel: options.logLevel },
+      { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "warning" },
+    ],
+  });
+  return getLogger(["omoide", options.storage]);
+}
+
+function writeAll(bytes: Uint8Array): void {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
+}

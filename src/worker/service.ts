@@ -1,0 +1,185 @@
+import { ConfigurationError, StoragePausedError } from "../errors.ts";
+import type { InboxSession } from "../inbox/session.ts";
+import { pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
+import type { WriteOnceStorage } from "../storage/storage.ts";
+import type { Settled } from "./acknowledger.ts";
+import type { Heart } from "./heart.ts";
+import type { Logger } from "./log.ts";
+import type { WorkerOptions } from "./options.ts";
+import { Pass } from "./pass.ts";
+import { pause } from "./retry.ts";
+import { showBytes } from "./sizes.ts";
+import type { Wake } from "./wake.ts";
+
+/** While a storage is paused it is asked again after 1, 2, 4, … seconds, 20 at the most. */
+const LONGEST_LOOK_MS = 20_000;
+
+/**
+ * After a worker died while storing, so many media go one at a time: all that it can have had in flight,
+ * three batches of the largest default size.
+ */
+const SUSPECT_MEDIA = 3 * 1024;
+
+export interface ServiceContext {
+  readonly options: WorkerOptions;
+  readonly storage: WriteOnceStorage;
+  readonly heart: Heart;
+  readonly log: Logger;
+  readonly wake: Wake;
+  readonly stop: AbortSignal;
+}
+
+/** Serves one session: walks over what is owed, waits, walks again. */
+export class Service {
+  #failed = 0;
+  /** Media still to go one at a time, each counted first. */
+  #alone = 0;
+  /** The storage was paused: one media shows whether it takes them again. */
+  #probing = false;
+  #sweepAt = 0;
+  readonly #session: InboxSession;
+  readonly #context: ServiceContext;
+
+  constructor(session: InboxSession, context: ServiceContext) {
+    this.#session = session;
+    this.#context = context;
+  }
+
+  /** @param firstOfProcess whether a death before this session could only be another process's */
+  async take(firstOfProcess: boolean): Promise<void> {
+    const { storage, log } = this.#context;
+    const { identity } = storage;
+    const taken = await takeStorage(this.#session, identity.storage, identity.uuid);
+    if (taken.inbox !== identity.inbox || taken.prefixSize !== identity.prefixSize) {
+      throw new ConfigurationError(
+        `The inbox ${taken.inbox} (prefix size ${taken.prefixSize}) is not the one that this storage ` +
+          `belongs to: ${identity.inbox} (prefix size ${identity.prefixSize}); see --root and --database`,
+      );
+    }
+    if (taken.unclean && firstOfProcess) {
+      this.#alone = SUSPECT_MEDIA;
+      log.warn("the worker before this one died while it was storing: its media go one at a time");
+    }
+  }
+
+  /**
+   * Ends when asked to stop, or in drain mode when nothing is left; every other end is an error.
+   *
+   * @returns how many media could not be stored
+   */
+  async run(): Promise<number> {
+    const { heart, wake, stop, options } = this.#context;
+    const session = this.#session;
+    await session.listen(() => wake.call());
+    await heart.become(session, "idle");
+    void heart.keepBeating(session);
+    while (!stop.aborted && !session.ended.aborted) {
+      if (performance.now() >= this.#sweepAt) await this.#sweep();
+      if (await this.#walk() > 0) continue;
+      if (options.mode === "drain") return this.#failed + await this.#awaitingRetry();
+      await heart.become(session, "idle");
+      await wake.wait(this.#sweepAt - performance.now(), session.ended, stop);
+    }
+    if (session.ended.aborted) throw session.ended.reason;
+    return 0;
+  }
+
+  /** Sweeps, and decides when the next one is due: at the poll, or when a failed media may be tried again. */
+  async #sweep(): Promise<void> {
+    const { nextAttemptInMs } = await sweep(this.#session);
+    const waitMs = Math.min(this.#context.options.pollInterval * 1000, nextAttemptInMs ?? Infinity);
+    // Not at once: the two clocks may differ by a little.
+    this.#sweepAt = performance.now() + Math.max(waitMs, 250);
+  }
+
+  async #awaitingRetry(): Promise<number> {
+    const { nextAttemptInMs } = await sweep(this.#session);
+    return nextAttemptInMs === null ? 0 : 1;
+  }
+
+  /** One walk; a pause of the storage is waited out here. Returns how many media it met. */
+  async #walk(): Promise<number> {
+    const { storage, heart, log, options, stop } = this.#context;
+    const session = this.#session;
+    const began = performance.now();
+    let media = 0;
+    let bytes = 0;
+    const pass = new Pass({
+      session,
+      storage,
+      log,
+      stop,
+      batchFiles: options.batchFiles,
+      batchBytes: options.batchBytes,
+      onStoring: () => heart.become(session, "storing"),
+      onFailure: (message) => heart.lastError = message,
+      onSettled: (settled) => {
+        media += settled.acknowledged.length;
+        bytes += this.#count(settled);
+      },
+    }, { alone: this.#alone, limit: this.#probing ? 1 : Infinity });
+    this.#probing = false;
+    try {
+      await pass.run();
+    } catch (error) {
+      if (!(error instanceof StoragePausedError) || options.mode === "drain") throw error;
+      await this.#waitOut(error);
+    } finally {
+      this.#alone = pass.seen === 0 ? 0 : pass.alone;
+      this.#failed += pass.failed;
+      if (pass.failed > 0) this.#sweepAt = 0;
+      if (media > 0) {
+        const seconds = (performance.now() - began) / 1000;
+        log.info("stored {media} media, {bytes} in {seconds} s", {
+          media,
+          bytes: showBytes(bytes),
+          seconds: seconds.toFixed(2),
+        });
+      }
+    }
+    return pass.seen;
+  }
+
+  #count({ acknowledged, refused }: Settled): number {
+    const { heart, log } = this.#context;
+    let bytes = 0;
+    for (const { media, outcome, path } of acknowledged) {
+      bytes += media.size;
+      if (outcome === "renamed") {
+        log.warn("media {id} has another file under its name; it is at {path}", {
+          id: media.id,
+          path,
+        });
+      }
+    }
+    for (const { mediaId, verdict } of refused) {
+      log.warn(
+        "the inbox refused the receipt of media {id}: {verdict}; nothing is lost, and it is not counted",
+        {
+          id: mediaId,
+          verdict,
+        },
+      );
+    }
+    heart.tally.media += acknowledged.length;
+    heart.tally.bytes += bytes;
+    return bytes;
+  }
+
+  /** Waits until the storage would take the next media again, then lets that one go first, alone. */
+  async #waitOut(paused: StoragePausedError): Promise<void> {
+    const { storage, heart, log, stop } = this.#context;
+    const session = this.#session;
+    log.error("paused ({reason}): {message}", { reason: paused.reason, message: paused.message });
+    await heart.become(session, "paused", paused.message);
+    for (let lookMs = 1000;; lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)) {
+      await pause(lookMs, session.ended, stop);
+      if (session.ended.aborted) throw session.ended.reason;
+      if (stop.aborted) return;
+      const [next] = await pending(session, 0n, 1);
+      if (next === undefined || await storage.wouldAccept(next.media.size)) break;
+    }
+    log.info("the storage takes media again");
+    this.#probing = true;
+  }
+}

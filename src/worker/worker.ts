@@ -1,0 +1,141 @@
+import {
+  DatabaseUnavailableError,
+  StorageDistrustedError,
+  StorageHeldError,
+  StorageLostError,
+  StoragePausedError,
+} from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import type { Credentials } from "../inbox/connect.ts";
+import { showAddress } from "../inbox/database_url.ts";
+import { InboxSession } from "../inbox/session.ts";
+import { distrust } from "../inbox/worker_calls.ts";
+import { openStorage } from "../storage/open_storage.ts";
+import type { WriteOnceStorage } from "../storage/storage.ts";
+import { Heart } from "./heart.ts";
+import type { Logger } from "./log.ts";
+import type { WorkerOptions } from "./options.ts";
+import { type Attempt, retrying } from "./retry.ts";
+import { Service, type ServiceContext } from "./service.ts";
+import { listenForSignals } from "./signals.ts";
+import { Wake } from "./wake.ts";
+
+/**
+ * Runs a worker until it is stopped, or in drain mode until nothing is left.
+ *
+ * A database that is out of reach and a storage that another worker holds are waited for, for ever,
+ * except in drain mode, which says so and ends.
+ *
+ * @throws the errors of `exitCodeOf`
+ */
+export async function runWorker(
+  options: WorkerOptions,
+  credentials: Credentials,
+  log: Logger,
+): Promise<ExitCode> {
+  const wake = new Wake();
+  const stop = listenForSignals(wake);
+  const patient = options.mode === "serve";
+  const isTransient = (error: unknown) =>
+    patient && (error instanceof DatabaseUnavailableError || error instanceof StorageHeldError);
+  const onPause = (error: unknown, pauseMs: number) =>
+    log.warn("{message}; trying again in {seconds} s", {
+      message: (error as Error).message,
+      seconds: (pauseMs / 1000).toFixed(1),
+    });
+  try {
+    const storage = await retrying(
+      () => openStorage(options.root, { storage: options.storage }, options),
+      { isTransient, stop, onPause },
+    );
+    try {
+      const sessions = new Sessions(storage, credentials, { options, log, wake, stop });
+      return await retrying((attempt) => sessions.serveOne(attempt), {
+        isTransient: (error) => isTransient(error) || sessions.owesVerdict(error),
+        stop,
+        onPause,
+      });
+    } finally {
+      storage.close();
+    }
+  } catch (error) {
+    // Asked to stop while it waited: that is no failure.
+    if (stop.aborted && isTransient(error)) return EXIT.OK;
+    throw error;
+  }
+}
+
+/** One storage's sessions with the inbox, one after the other. */
+class Sessions {
+  readonly #storage: WriteOnceStorage;
+  readonly #credentials: Credentials;
+  readonly #context: Omit<ServiceContext, "storage" | "heart">;
+  readonly #heart: Heart;
+  #first = true;
+  /** The disk failed: until the inbox knows, a restart would take it at its word again. */
+  #verdict: StorageDistrustedError | null = null;
+
+  constructor(
+    storage: WriteOnceStorage,
+    credentials: Credentials,
+    context: Omit<ServiceContext, "storage" | "heart">,
+  ) {
+    this.#storage = storage;
+    this.#credentials = credentials;
+    this.#context = context;
+    this.#heart = new Heart(storage);
+  }
+
+  /** Whether it was the database that kept the inbox from being told of a failed disk. */
+  owesVerdict(error: unknown): boolean {
+    return this.#verdict !== null && error instanceof DatabaseUnavailableError;
+  }
+
+  async serveOne(attempt: Attempt): Promise<ExitCode> {
+    const { options, log } = this.#context;
+    const session = await InboxSession.open(options.database, this.#credentials);
+    try {
+      if (this.#verdict !== null) await this.#condemn(session, this.#verdict);
+      const service = new Service(session, {
+        ...this.#context,
+        storage: this.#storage,
+        heart: this.#heart,
+      });
+      await service.take(this.#first);
+      this.#first = false;
+      attempt.succeeded();
+      log.info("serving {root} from {database}", {
+        root: options.root,
+        database: showAddress(options.database),
+      });
+      const failed = await service.run();
+      await this.#heart.become(session, "stopped");
+      return failed === 0 ? EXIT.OK : EXIT.INCOMPLETE;
+    } catch (error) {
+      const cause = causeOf(error, session);
+      if (cause instanceof StorageDistrustedError && cause !== this.#verdict) {
+        await this.#condemn(session, cause);
+      }
+      if (cause instanceof StorageLostError || cause instanceof StoragePausedError) {
+        // The worker ends over it; where the inbox can be told why, it should be.
+        await this.#heart.become(session, "stopped", cause.message).catch(() => {});
+      }
+      throw cause;
+    } finally {
+      session.end(new Error("the worker is done with it"));
+    }
+  }
+
+  /** Marks the storage in the inbox, then ends as distrusted. */
+  async #condemn(session: InboxSession, verdict: StorageDistrustedError): Promise<never> {
+    this.#verdict = verdict;
+    await distrust(session, verdict.message);
+    throw verdict;
+  }
+}
+
+/** What ended the session, where that is known; a statement under way only sees its connection go. */
+function causeOf(error: unknown, session: InboxSession): unknown {
+  const ownWord = error instanceof StorageDistrustedError || error instanceof StorageLostError;
+  return session.ended.aborted && !ownWord ? session.ended.reason : error;
+}
