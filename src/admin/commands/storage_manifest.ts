@@ -1,0 +1,97 @@
+import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { isUuid } from "../../media.ts";
+import { entriesOf, type Entry } from "../../storage/admin/entries.ts";
+import { manifestHead, manifestLine } from "../../storage/admin/manifest.ts";
+import { Scratch } from "../../storage/admin/scratch.ts";
+import { addCommand, type Outcome } from "../command.ts";
+import { drop } from "../permissions.ts";
+import { openRoot } from "../roots.ts";
+import { count } from "../units.ts";
+
+interface Options {
+  readonly owner?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly json?: boolean;
+}
+
+export function addStorageManifest(group: Command, outcome: Outcome): void {
+  addCommand<Options>(group, outcome, {
+    usage: "manifest <root>",
+    summary: "list a storage's contents with their checksums",
+    description:
+      "Prints every public file of a storage with checksum, size, object and time, sorted by path: " +
+      "for `storage compare` with a storage on another machine, for `storage purge`, and for " +
+      "keeping. Reads names, not bytes (`storage verify` does), and needs no database.",
+    options: [
+      ["--owner <uuid>", "only what belongs to this owner"],
+      ["--since <time>", "only what was written at or after this time (2026-11-22T08:00:00Z)"],
+      ["--until <time>", "only what was written before this time"],
+    ],
+    examples: [
+      "omoide-admin storage manifest /srv/omoide/hot > hot.manifest",
+      "omoide-admin storage manifest /srv/omoide/hot --owner 0b7c… --since 2026-11-20T00:00:00Z",
+    ],
+    exits: {
+      [EXIT.ATTENTION]: "a public file could not be listed, since it is a link to no object",
+    },
+    need: "change",
+    run: ([given = ""], options, { console, signal }) => {
+      const root = openRoot(given);
+      const wanted = filter(options);
+      const scratch = Scratch.open();
+      drop("look");
+      let names = 0, unlisted = 0, text = manifestHead(root.identity, new Date());
+      const entries: Entry[] = [];
+      const onName = () => {
+        if (++names % 4096 === 0) console.progress("listing", names, null, "names");
+      };
+      const strange = (path: string, why: string) => warn(`${path} ${why}`);
+      for (
+        const entry of entriesOf(root.path, root.identity.prefixSize, scratch, strange, onName)
+      ) {
+        if (signal.aborted) return Promise.resolve(EXIT.INTERRUPTED);
+        if (!wanted(entry)) continue;
+        const line = manifestLine(entry);
+        if (line === null) {
+          unlisted++;
+          warn(`${entry.path} is a link to no object, so nothing says what its bytes should be`);
+        } else if (options.json === true) {
+          entries.push(entry);
+        } else {
+          text += line;
+          if (text.length > 64 * 1024) [text] = ["", console.raw(text)];
+        }
+      }
+      if (options.json === true) console.result({ ...root.identity, entries });
+      else console.raw(text);
+      if (unlisted === 0) return Promise.resolve(EXIT.OK);
+      warn(`${count(unlisted, "public file")} not listed; see \`storage verify\``);
+      return Promise.resolve(EXIT.ATTENTION);
+    },
+  });
+}
+
+function warn(text: string): void {
+  console.error(`omoide-admin: ${text}`);
+}
+
+function filter({ owner, since, until }: Options): (entry: Entry) => boolean {
+  if (owner !== undefined && !isUuid(owner)) {
+    throw new UsageError(`--owner ${JSON.stringify(owner)} is not a lower-case UUID`);
+  }
+  const from = since === undefined ? -Infinity : parseTime("--since", since);
+  const to = until === undefined ? Infinity : parseTime("--until", until);
+  return ({ path, writtenAt }) =>
+    (owner === undefined || path.split("/")[1] === owner) && writtenAt >= from && writtenAt < to;
+}
+
+function parseTime(option: string, text: string): number {
+  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) / 1000 : NaN;
+  if (Number.isFinite(time)) return time;
+  throw new UsageError(
+    `${option} ${JSON.stringify(text)} is not a time such as 2026-11-22T08:00:00Z`,
+  );
+}

@@ -1,0 +1,127 @@
+import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
+import { EXIT, type ExitCode } from "../../exit_codes.ts";
+import { type Finding, isHarm, isNote } from "../../storage/admin/findings.ts";
+import { Journal } from "../../storage/admin/journal.ts";
+import { Scratch } from "../../storage/admin/scratch.ts";
+import { verify, type VerifyReport } from "../../storage/admin/verify.ts";
+import { addCommand, type Context, type Outcome } from "../command.ts";
+import { openRoot, type Root } from "../roots.ts";
+import { drop } from "../permissions.ts";
+import { count, parseBytes, parseCount, showBytes } from "../units.ts";
+
+interface Options {
+  readonly parallel: string;
+  readonly rate?: string;
+  readonly fraction?: string;
+  readonly resume?: string;
+}
+
+/** Two reads at once keep a rotating disk's arm from travelling more than it must, and an SSD busy. */
+const PARALLEL = String(Math.min(4, navigator.hardwareConcurrency));
+
+export function addStorageVerify(group: Command, outcome: Outcome): void {
+  addCommand<Options>(group, outcome, {
+    usage: "verify <root>",
+    summary: "read every file of a storage and say what is not as it should be",
+    description:
+      "Reads every object against the checksum in its name, and looks at every name in the tree: " +
+      "public files that are links to no object, strangers, leftovers, modes and owners. " +
+      "Reads only, needs no database, and may run beside the worker.",
+    options: [
+      ["--parallel <n>", "files to read at once", PARALLEL],
+      ["--rate <size>", "read at most this much a second, such as 50M"],
+      ["--fraction <share>", "read only this share of the objects, drawn by chance, such as 0.05"],
+      ["--resume <file>", "keep the state in this file, and go on from there when run again"],
+    ],
+    examples: [
+      "omoide-admin storage verify /srv/omoide/hot",
+      "omoide-admin storage verify /srv/omoide/cold --rate 80M --resume /var/tmp/cold.verify",
+      "omoide-admin storage verify /srv/omoide/cold --fraction 0.02 --json",
+    ],
+    exits: {
+      [EXIT.OK]: "everything that was read is intact and in its place",
+      [EXIT.ATTENTION]: "something is not: see the output",
+    },
+    need: "change",
+    run: async ([given = ""], options, { console, signal }) => {
+      const root = openRoot(given);
+      const fraction = parseFraction(options.fraction);
+      const journal = options.resume === undefined
+        ? null
+        : Journal.open(options.resume, root.identity, fraction);
+      const scratch = Scratch.open();
+      // Both files are open: from here on, nothing can be written but to them.
+      drop("look");
+      try {
+        const report = await verify(root.path, root.identity, {
+          parallel: parseCount(options.parallel, 1, 64),
+          bytesPerSecond: options.rate === undefined ? 0 : parseBytes(options.rate),
+          fraction,
+          journal,
+          scratch,
+          signal,
+          progress: ({ bytes, directories }) => {
+            // Objects are spread evenly over the directories, so these tell how much is left.
+            const total = directories === 0 ? null : bytes / directories * 256;
+            console.progress(`verifying ${root.identity.storage}`, bytes, total, "bytes");
+          },
+        });
+        return tell(report, root, options, console);
+      } finally {
+        journal?.close();
+        scratch.close();
+      }
+    },
+  });
+}
+
+function parseFraction(text: string | undefined): number {
+  if (text === undefined) return 1;
+  const value = Number(text);
+  if (value > 0 && value <= 1) return value;
+  throw new UsageError(`--fraction ${text} is not above 0 and at most 1`);
+}
+
+function tell(
+  report: VerifyReport,
+  { identity }: Root,
+  options: Options,
+  console: Context["console"],
+): ExitCode {
+  const { findings, interrupted } = report;
+  const harm = findings.filter(isHarm), notes = findings.filter(isNote);
+  const disorder = findings.filter((finding) => !isHarm(finding) && !isNote(finding));
+  console.result({ storage: identity.storage, uuid: identity.uuid, ...report });
+  for (const finding of [...notes, ...disorder, ...harm]) console.say(sentence(finding));
+  const read = `${count(report.objects, "object")} (${showBytes(report.bytes)}) read`;
+  if (interrupted) {
+    const next = options.resume === undefined
+      ? "give --resume FILE next time to be able to go on"
+      : "run it again to go on";
+    console.say(`STOPPED after ${read}, ${count(findings.length, "finding")}; ${next}.`);
+    return EXIT.INTERRUPTED;
+  }
+  const seen = `${read} of ${report.objectsSeen.toLocaleString("en-US")}, ` +
+    `${count(report.publicFiles, "public file")} looked at`;
+  const also = notes.length === 0
+    ? ""
+    : `; ${count(notes.length, "leftover")} for \`storage sweep\``;
+  if (harm.length === 0 && disorder.length === 0) {
+    console.say(`GOOD: ${identity.storage} is intact: ${seen}${also}.`);
+    return EXIT.OK;
+  }
+  console.say(
+    harm.length > 0
+      ? `HARM: ${count(harm.length, "file")} of ${identity.storage} not intact, ` +
+        `${count(disorder.length, "name")} not in order: ${seen}${also}. ` +
+        "`storage repair ROOT --from GOOD` mends what is rotten."
+      : `DISORDER: ${identity.storage} is intact, but ` +
+        `${count(disorder.length, "name")} not in order: ${seen}${also}.`,
+  );
+  return EXIT.ATTENTION;
+}
+
+function sentence({ kind, path, detail, publicPath }: Finding): string {
+  return `${kind}: ${path} ${detail}${publicPath === undefined ? "" : `; it is ${publicPath}`}`;
+}

@@ -1,0 +1,24 @@
+import { Command } from "commander";
+import { EXIT } from "../exit_codes.ts";
+import type { Outcome } from "./command.ts";
+import { addStorageCompare } from "./commands/storage_compare.ts";
+import { addStorageManifest } from "./commands/storage_manifest.ts";
+import { addStorageVerify } from "./commands/storage_verify.ts";
+
+/** All commands, and where the exit code of the one that runs will be. */
+export function buildProgram(): { readonly program: Command; readonly outcome: Outcome } {
+  const outcome: Outcome = { code: EXIT.OK };
+  const program = new Command("omoide-admin")
+    .description("The administrator's tools of Omoide Worker.")
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; --help tells more\n`),
+    });
+
+  const storage = program.command("storage").description("Storages: make, look at, mend.");
+  addStorageManifest(storage, outcome);
+  addStorageVerify(storage, outcome);
+  addStorageCompare(storage, outcome);
+  return { program, outcome };
+}

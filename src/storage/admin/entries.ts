@@ -1,0 +1,81 @@
+import { ExternalSort } from "./external_sort.ts";
+import type { Scratch } from "./scratch.ts";
+import { type Strange, walkObjects, walkPublic } from "./walk.ts";
+
+/** One public file, and what the tree says of its bytes. */
+export interface Entry {
+  /** Relative to the root. */
+  readonly path: string;
+  /** From the object that the file is a link to; null where there is none: nobody vouches for it. */
+  readonly sha256: string | null;
+  /** Bytes. */
+  readonly size: number;
+  /** The object's media id; null with `sha256`. */
+  readonly mediaId: bigint | null;
+  /** The object's file name, `<sha256>-<media id>[.N]`; null with `sha256`. */
+  readonly object: string | null;
+  /** When the bytes were written: seconds since the epoch, UTC. */
+  readonly writtenAt: number;
+}
+
+/**
+ * Every public file of a storage with its checksum, in the byte order of the paths, without reading a
+ * byte of them: a public file is a hard link to its object, whose name is the checksum. Links are found
+ * by inode, so names and objects are sorted by inode, joined, and sorted by path: constant memory, two
+ * sorts on disk. (A map of inodes in memory took 190 MB for a million files.)
+ */
+export function* entriesOf(
+  root: string,
+  prefixSize: number,
+  scratch: Scratch,
+  strange: Strange = () => {},
+  onName: () => void = () => {},
+): Generator<Entry> {
+  const byInode = new ExternalSort(scratch);
+  for (const { path, info } of walkObjects(root, strange)) {
+    onName();
+    // One link is the object's own name: an attempt that died, or a media that was present already.
+    if (info.nlink !== 1) {
+      byInode.add(`${inodeKey(info)} 0 ${path.slice(path.lastIndexOf("/") + 1)}`);
+    }
+  }
+  for (const { path, info } of walkPublic(root, prefixSize, strange)) {
+    onName();
+    byInode.add(`${inodeKey(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
+  }
+  const byPath = new ExternalSort(scratch);
+  let inode = "", object = "";
+  for (const line of byInode.sorted()) {
+    const [key = "", kind, name = "", size, writtenAt] = line.split(" ");
+    if (key !== inode) [inode, object] = [key, ""];
+    if (kind === "0") object = name;
+    else byPath.add(`${name}\t${object}\t${size}\t${writtenAt}`);
+  }
+  for (const line of byPath.sorted()) yield entry(line);
+}
+
+function entry(line: string): Entry {
+  const [path = "", name = "", size, writtenAt] = line.split("\t");
+  const known = name !== "";
+  return {
+    path,
+    sha256: known ? name.slice(0, 64) : null,
+    mediaId: known ? mediaIdOf(name) : null,
+    object: known ? name : null,
+    size: Number(size),
+    writtenAt: Number(writtenAt),
+  };
+}
+
+function mediaIdOf(object: string): bigint {
+  return BigInt(object.slice(65).replace(/\..*$/, ""));
+}
+
+/** An inode as text that sorts as the number does. */
+export function inodeKey(info: Deno.FileInfo): string {
+  return (info.ino ?? 0).toString(16).padStart(16, "0");
+}
+
+export function secondsOf(info: Deno.FileInfo): number {
+  return Math.floor((info.mtime?.getTime() ?? 0) / 1000);
+}

@@ -1,0 +1,234 @@
+import { isSha256 } from "../../media.ts";
+import {
+  OBJECT_DIRECTORIES,
+  OBJECT_MODE,
+  type ObjectName,
+  PRIVATE_DIRECTORY,
+  PRIVATE_DIRECTORY_MODE,
+  PUBLIC_DIRECTORY_MODE,
+} from "../layout.ts";
+import type { StorageIdentity } from "../storage.ts";
+import { inodeKey } from "./entries.ts";
+import { ExternalSort } from "./external_sort.ts";
+import type { Finding, FindingKind } from "./findings.ts";
+import { type Hashed, HashPool } from "./hash_pool.ts";
+import type { DirectoryResult, Journal } from "./journal.ts";
+import type { Scratch } from "./scratch.ts";
+import { type Found, strangersAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
+
+export interface VerifyOptions {
+  /** Files read at once. */
+  readonly parallel: number;
+  /** Limit on reading; 0 for none. */
+  readonly bytesPerSecond: number;
+  /** The share of the objects to read, each drawn by chance: above 0, at most 1. */
+  readonly fraction: number;
+  readonly journal: Journal | null;
+  readonly scratch: Scratch;
+  /** Stops at the next file. */
+  readonly signal: AbortSignal;
+  /** Called with what is to be read and what has been, in bytes and objects. */
+  readonly progress: (done: { readonly bytes: number; readonly directories: number }) => void;
+}
+
+export interface VerifyReport {
+  /** Objects read, now or according to the journal, and their bytes. */
+  objects: number;
+  bytes: number;
+  /** Objects and public files seen. */
+  objectsSeen: number;
+  publicFiles: number;
+  readonly findings: Finding[];
+  interrupted: boolean;
+}
+
+/**
+ * Reads every object of a storage against the checksum in its name and looks at every name in the tree.
+ * Read-only. Objects without a public name are never harm: a worker may be writing them just now.
+ *
+ * Objects are read directory by directory, each in the order of inodes, which on a rotating disk is
+ * near the order of the blocks.
+ */
+export async function verify(
+  root: string,
+  identity: StorageIdentity,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  const report: VerifyReport = {
+    objects: 0,
+    bytes: 0,
+    objectsSeen: 0,
+    publicFiles: 0,
+    findings: [],
+    interrupted: false,
+  };
+  const find = (kind: FindingKind, path: string, detail: string) => {
+    report.findings.push({ kind, path, detail });
+  };
+  const strange = (path: string, why: string) => find("stranger", path, why);
+  const links = new ExternalSort(options.scratch);
+  const startedAt = Date.now();
+  strangersAtTheTop(root, strange);
+  const check = new ModeCheck(root, find);
+  check.directory(PRIVATE_DIRECTORY, Deno.lstatSync(`${root}/${PRIVATE_DIRECTORY}`));
+
+  using pool = new HashPool(root, options.parallel, options.bytesPerSecond);
+  const timer = setInterval(
+    () => options.progress({ bytes: pool.bytes, directories: done }),
+    200,
+  );
+  let done = 0;
+  try {
+    for (const directory of OBJECT_DIRECTORIES) {
+      const here: Found<ObjectName>[] = [];
+      for (const object of walkObjectDirectory(root, directory, strange)) {
+        report.objectsSeen++;
+        check.object(object);
+        links.add(`${inodeKey(object.info)} 0 ${object.path} ${object.info.nlink}`);
+        here.push(object);
+      }
+      const known = options.journal?.done.get(directory);
+      const result = known ?? await hashDirectory(pool, directory, here, options);
+      if (result === null) {
+        report.interrupted = true;
+        return report;
+      }
+      if (known === undefined) options.journal?.add(result);
+      report.objects += result.objects;
+      report.bytes += result.bytes;
+      report.findings.push(...result.findings.map((finding) => ({ ...finding })));
+      done++;
+    }
+    const onDirectory = (path: string, info: Deno.FileInfo) => check.directory(path, info);
+    for (const { path, info } of walkPublic(root, identity.prefixSize, strange, onDirectory)) {
+      report.publicFiles++;
+      // A worker's file that is newer than the walk through the objects has its object all the same.
+      const isNew = info.nlink !== 1 && (info.mtime?.getTime() ?? 0) >= startedAt - 2000;
+      links.add(`${inodeKey(info)} 1 ${path} ${isNew ? "new" : ""}`);
+      if (report.publicFiles % 1024 === 0 && options.signal.aborted) {
+        report.interrupted = true;
+        return report;
+      }
+    }
+    checkLinks(links.sorted(), report.findings, find);
+    return report;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Reads one directory's objects; null when it was interrupted. */
+async function hashDirectory(
+  pool: HashPool,
+  directory: string,
+  objects: Found<ObjectName>[],
+  { fraction, signal }: VerifyOptions,
+): Promise<DirectoryResult | null> {
+  const chosen = objects
+    .filter(() => fraction >= 1 || Math.random() < fraction)
+    .sort((a, b) => (a.info.ino ?? 0) - (b.info.ino ?? 0))
+    .map(({ path, name, info }) => ({ path, name, size: info.size, linked: info.nlink !== 1 }));
+  const findings: Finding[] = [];
+  let count = 0, bytes = 0;
+  for await (const { thing, hashed } of pool.hashAll(chosen)) {
+    if (signal.aborted) return null;
+    count++;
+    if ("size" in hashed) bytes += hashed.size;
+    const finding = judge(thing, hashed);
+    if (finding !== null) findings.push(finding);
+  }
+  return { directory, objects: count, bytes, findings };
+}
+
+function judge(
+  object: { path: string; name: ObjectName; linked: boolean },
+  hashed: Hashed,
+): Finding | null {
+  const { path, name: { sha256 } } = object;
+  if ("error" in hashed) return { kind: "unreadable", path, detail: hashed.error };
+  // Told as a leftover with the other objects that have no public name.
+  if (hashed.sha256 === sha256 || !object.linked) return null;
+  return {
+    kind: "rotten",
+    path,
+    detail: `has ${hashed.size} bytes with the checksum ${hashed.sha256}`,
+  };
+}
+
+type Find = (kind: FindingKind, path: string, detail: string) => void;
+
+/** Joins objects and public files by inode; gives the rotten their public paths. */
+function checkLinks(lines: Iterable<string>, findings: readonly Finding[], find: Find): void {
+  const bad = new Map(findings.map((finding) => [finding.path, finding]));
+  let inode = "", object = "", links = 0, seen = 0;
+  const finish = () => {
+    if (object === "" || bad.get(object)?.kind === "unreadable") return;
+    if (seen === 1 && links === 1) find("leftover", object, "has no public name");
+    else if (links > seen) {
+      find("link", object, `has ${links} names, but only ${seen} of them in the tree`);
+    }
+  };
+  for (const line of lines) {
+    const [key = "", kind, path = "", fact] = line.split(" ");
+    if (key !== inode) {
+      finish();
+      [inode, object, links, seen] = [key, "", 0, 0];
+    }
+    seen++;
+    if (kind === "0") {
+      [object, links] = [path, Number(fact)];
+      continue;
+    }
+    if (object === "") {
+      if (fact === "new") continue;
+      find("unvouched", path, "is a link to no object: nothing says what its bytes should be");
+      continue;
+    }
+    const finding = bad.get(object);
+    if (finding !== undefined) finding.publicPath = path;
+    const named = /~([0-9a-f]{64})\./.exec(path)?.[1];
+    if (named !== undefined && isSha256(named) && !object.includes(named)) {
+      find("misnamed", path, `is a link to ${object}, which has another checksum`);
+    }
+  }
+  finish();
+}
+
+/** Compares modes and owners with what the worker makes: its user is whoever owns the root. */
+class ModeCheck {
+  readonly #uid: number | null;
+  readonly #gid: number | null;
+
+  constructor(root: string, readonly find: Find) {
+    const { uid, gid } = Deno.lstatSync(root);
+    this.#uid = uid;
+    this.#gid = gid;
+  }
+
+  object({ path, info }: Found<ObjectName>): void {
+    this.#check(path, info, OBJECT_MODE);
+  }
+
+  directory(path: string, info: Deno.FileInfo): void {
+    const isPrivate = path === PRIVATE_DIRECTORY;
+    this.#check(path, info, isPrivate ? PRIVATE_DIRECTORY_MODE : PUBLIC_DIRECTORY_MODE);
+  }
+
+  #check(path: string, info: Deno.FileInfo, mode: number): void {
+    const found = (info.mode ?? 0) & 0o777;
+    if (found !== mode) {
+      this.find("mode", path, `has mode ${octal(found)}, not ${octal(mode)}`);
+    }
+    if (info.uid !== this.#uid || info.gid !== this.#gid) {
+      this.find(
+        "owner",
+        path,
+        `belongs to ${info.uid}:${info.gid}, the root to ${this.#uid}:${this.#gid}`,
+      );
+    }
+  }
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}

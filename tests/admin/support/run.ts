@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url";
+
+const main = fileURLToPath(new URL("../../../src/admin/main.ts", import.meta.url));
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the administrator's program as a process of its own. */
+export async function admin(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", main, ...args],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Runs it with `--json`, and reads the result. */
+export async function adminJson<T>(args: readonly string[]): Promise<Ran & { readonly result: T }> {
+  const ran = await admin([...args, "--json"]);
+  try {
+    return { ...ran, result: JSON.parse(ran.stdout) as T };
+  } catch {
+    throw new Error(`no JSON from ${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
+  }
+}

@@ -1,0 +1,81 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { initRoot } from "../../../src/storage/init_root.ts";
+import { objectPath, publicPath } from "../../../src/storage/layout.ts";
+import type { Media, MediaType } from "../../../src/media.ts";
+import type { StorageIdentity } from "../../../src/storage/storage.ts";
+
+/** A media as a worker has stored it, with its bytes. */
+export interface Planted extends Media {
+  readonly bytes: Uint8Array;
+  /** Relative to the root. */
+  readonly object: string;
+  readonly path: string;
+}
+
+export function identityOf(
+  storage: string,
+  inbox: string,
+  more: Partial<StorageIdentity> = {},
+): StorageIdentity {
+  return { format: 1, storage, uuid: randomUUID(), inbox, prefixSize: 2, ...more };
+}
+
+/** A storage in a new directory below the given one. */
+export function makeStorage(parent: string, identity: StorageIdentity): string {
+  const root = `${parent}/${identity.storage}`;
+  Deno.mkdirSync(root, { recursive: true, mode: 0o750 });
+  Deno.chmodSync(root, 0o750);
+  initRoot(root, identity);
+  return root;
+}
+
+let nextId = 1n;
+
+export function makeMedia(
+  given: Partial<Media> & { readonly bytes?: Uint8Array } = {},
+): Planted {
+  const bytes = given.bytes ?? randomBytes(100 + Number(nextId % 1000n));
+  const media = {
+    id: nextId++,
+    ownerUuid: randomUUID(),
+    itemUuid: randomUUID(),
+    mediaType: "content" as MediaType,
+    ext: "jpg",
+    ...given,
+    bytes,
+    size: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  };
+  const named = { ...media, publicName: given.publicName ?? `${media.itemUuid}.${media.ext}` };
+  return { ...named, object: objectPath(named), path: publicPath(named, 2) };
+}
+
+/** Puts a media into a root as a worker leaves it. */
+export function plant(root: string, media: Planted): Planted {
+  const make = (path: string) => {
+    const parts = path.split("/").slice(0, -1);
+    for (let i = 1; i <= parts.length; i++) {
+      const directory = `${root}/${parts.slice(0, i).join("/")}`;
+      try {
+        Deno.mkdirSync(directory);
+        Deno.chmodSync(directory, 0o750);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      }
+    }
+  };
+  make(media.path);
+  Deno.writeFileSync(`${root}/${media.object}`, media.bytes, { createNew: true, mode: 0o440 });
+  Deno.linkSync(`${root}/${media.object}`, `${root}/${media.path}`);
+  return media;
+}
+
+/** Changes one bit of a file, as a rotting disk does. */
+export function flipBit(path: string, bit = 0): void {
+  Deno.chmodSync(path, 0o640);
+  const bytes = Deno.readFileSync(path);
+  const at = Math.floor(bit / 8) % bytes.length;
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << bit % 8);
+  Deno.writeFileSync(path, bytes);
+  Deno.chmodSync(path, 0o440);
+}
