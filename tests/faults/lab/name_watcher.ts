@@ -39,11 +39,11 @@ export class NameWatcher implements AsyncDisposable {
     this.#reads++;
     try {
       using file = await Deno.open(join(this.root, name));
-      const inode = (await file.stat()).ino;
+      const { ino, size } = await file.stat();
       const before = this.#seen.get(name);
-      if (before !== undefined && before !== inode) this.#report(`${name} became another file`);
-      this.#seen.set(name, inode);
-      const bytes = new Uint8Array(await new Response(file.readable).arrayBuffer());
+      if (before !== undefined && before !== ino) this.#report(`${name} became another file`);
+      this.#seen.set(name, ino);
+      const bytes = await readAll(file, size);
       if (!this.expected.allows(name, sha256Of(bytes))) {
         this.#report(`${name} showed ${bytes.length} bytes that were never submitted for it`);
       }
@@ -59,4 +59,15 @@ export class NameWatcher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+async function readAll(file: Deno.FsFile, size: number): Promise<Uint8Array> {
+  // One more than it should hold, so that a file still growing is seen.
+  const bytes = new Uint8Array(size + 1);
+  let got = 0;
+  for (let more = await file.read(bytes); more; more = await file.read(bytes.subarray(got))) {
+    got += more;
+    if (got === bytes.length) break;
+  }
+  return bytes.subarray(0, got);
 }

@@ -1,0 +1,204 @@
+import { pg } from "../../../src/inbox/pg.ts";
+import type { EmbeddedPostgres } from "../../../scripts/lib/embedded_postgres.ts";
+import { until } from "./command.ts";
+import { Expected, sha256Of, type Submitted } from "./expected.ts";
+import { requireInvariants, undrained } from "./invariants.ts";
+import type { Random } from "./random.ts";
+import { type Entry, readTree } from "./tree.ts";
+import { type WorkerPlan, WorkerProcess } from "./worker_process.ts";
+
+export interface StoragePlace {
+  readonly name: string;
+  readonly root: string;
+}
+
+/** One scenario's inbox and storages, see `Template.world`. */
+export class World implements AsyncDisposable {
+  readonly expected = new Expected();
+  #superuser: pg.Client | undefined;
+  #application: pg.Client | undefined;
+
+  constructor(
+    readonly server: EmbeddedPostgres,
+    readonly database: string,
+    readonly storages: readonly StoragePlace[],
+    private readonly passwordFile: string,
+    private readonly directory: string,
+  ) {}
+
+  root(storage: string): string {
+    const found = this.storages.find(({ name }) => name === storage);
+    if (found === undefined) throw new Error(`This world has no storage ${storage}`);
+    return found.root;
+  }
+
+  plan(storage: string, more: Partial<WorkerPlan> & { port?: number } = {}): WorkerPlan {
+    return {
+      storage,
+      root: this.root(storage),
+      database: { port: more.port ?? this.server.port, name: this.database },
+      passwordFile: this.passwordFile,
+      ...more,
+    };
+  }
+
+  /** Starts a worker that serves until it is stopped. */
+  start(storage: string, more: Partial<WorkerPlan> & { port?: number } = {}): WorkerProcess {
+    return WorkerProcess.start(this.plan(storage, more));
+  }
+
+  /** Runs a worker that stores what is there and ends. */
+  drainOnce(
+    storage: string,
+    more: Partial<WorkerPlan> & { port?: number } = {},
+  ): Promise<{ code: number; output: string }> {
+    return WorkerProcess.run(this.plan(storage, { ...more, args: ["--once", ...more.args ?? []] }));
+  }
+
+  /** Everything drained by a worker of each storage, one after the other. @throws unless each exits 0 */
+  async drainAll(): Promise<void> {
+    for (const { name } of this.storages) {
+      const { code, output } = await this.drainOnce(name);
+      if (code !== 0) throw new Error(`The worker of ${name} exits ${code}:\n${output}`);
+    }
+  }
+
+  /** A superuser's connection, a new one after the server was away. */
+  async superuser(): Promise<pg.Client> {
+    this.#superuser = await alive(this.#superuser) ?? await this.connect();
+    return this.#superuser;
+  }
+
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return (await (await this.superuser()).query<Row>(text, values)).rows;
+  }
+
+  /** Another connection of the superuser. Its end by a fault is no error: the next query says so. */
+  async connect(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.server.url(this.database) });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  }
+
+  /** Submits bytes as the application does. @throws where the inbox refuses, or is away */
+  async submit(
+    bytes: Uint8Array,
+    name: { ownerUuid: string; itemUuid: string; mediaType?: string; ext?: string },
+  ): Promise<Submitted> {
+    const media = {
+      mediaType: "content",
+      ext: "jpg",
+      ...name,
+      size: bytes.length,
+      sha256: sha256Of(bytes),
+    };
+    this.expected.allow(media);
+    const known = await alive(this.#application);
+    const application = known ?? await this.connect();
+    this.#application = application;
+    if (known === undefined) await application.query("SET SESSION AUTHORIZATION omoide_app");
+    const { rows } = await application.query<{ id: string }>(
+      "SELECT omoide.submit_media($1, $2, $3, $4, $5) AS id",
+      [media.ownerUuid, media.itemUuid, media.mediaType, media.ext, bytes],
+    );
+    const submitted = { ...media, id: BigInt(rows[0]?.id ?? 0) };
+    this.expected.add(submitted);
+    return submitted;
+  }
+
+  /** Submits so many media with random bytes of few owners, each of the size that `size` draws. */
+  async submitMany(
+    random: Random,
+    count: number,
+    size: (random: Random) => number = (random) => random.between(0, 40_000),
+  ): Promise<Submitted[]> {
+    const owners = Array.from({ length: 3 }, () => random.uuid());
+    const submitted: Submitted[] = [];
+    for (let done = 0; done < count; done++) {
+      submitted.push(
+        await this.submit(random.bytes(size(random)), {
+          ownerUuid: random.pick(owners),
+          itemUuid: random.uuid(),
+          mediaType: random.pick(["content", "preview", "thumbnail"]),
+        }),
+      );
+    }
+    return submitted;
+  }
+
+  /** Waits until nothing is owed and every blob has left. */
+  async drained(timeoutMs = 120_000): Promise<void> {
+    let left: string[] = [];
+    try {
+      await until("everything has drained", async () => {
+        left = await undrained(await this.superuser());
+        return left.length === 0;
+      }, timeoutMs);
+    } catch (error) {
+      throw new Error(`${error}; left are ${left.slice(0, 5).join("; ")}`);
+    }
+  }
+
+  /** How many receipts a storage has. */
+  async receipts(storage: string): Promise<number> {
+    const [row] = await this.query<{ count: string }>(
+      "SELECT count(*) FROM omoide.receipt WHERE storage = $1",
+      [storage],
+    );
+    return Number(row?.count);
+  }
+
+  /** The state that a worker has told last. */
+  async state(storage: string): Promise<{ state: string; reason: string | null }> {
+    const [row] = await this.query<{ state: string; reason: string | null }>(
+      "SELECT state, reason FROM omoide.worker_status WHERE storage = $1",
+      [storage],
+    );
+    return row ?? { state: "none", reason: null };
+  }
+
+  /** Waits for a worker to tell that it is in this state. */
+  async becomes(storage: string, state: string, timeoutMs = 60_000): Promise<string | null> {
+    await until(
+      `${storage} is ${state}`,
+      async () => (await this.state(storage)).state === state,
+      timeoutMs,
+    );
+    return (await this.state(storage)).reason;
+  }
+
+  /** Every storage's tree, to be compared with what it is later. */
+  async trees(): Promise<Map<string, Map<string, Entry>>> {
+    const trees = new Map<string, Map<string, Entry>>();
+    for (const { name, root } of this.storages) trees.set(name, await readTree(root));
+    return trees;
+  }
+
+  /** I1–I6 where nothing is being stored any more. @throws with everything that is wrong */
+  async requireInvariants(
+    more: { before?: Map<string, Map<string, Entry>>; drained?: boolean } = {},
+  ): Promise<void> {
+    await requireInvariants({
+      database: await this.superuser(),
+      storages: this.storages,
+      expected: this.expected,
+      ...more,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#superuser?.end().catch(() => {});
+    await this.#application?.end().catch(() => {});
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+async function alive(client: pg.Client | undefined): Promise<pg.Client | undefined> {
+  try {
+    await client?.query("SELECT 1");
+    return client;
+  } catch {
+    return undefined;
+  }
+}
