@@ -67,3 +67,8 @@ export class StorageHeldError extends Error {
 export class DatabaseDamagedError extends Error {
   override readonly name = "DatabaseDamagedError";
 }
+
+/** The administrator stopped a command before its end. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+}

@@ -1,6 +1,7 @@
 import {
   ConfigurationError,
   DatabaseUnavailableError,
+  InterruptedError,
   StorageDistrustedError,
   StorageHeldError,
   StorageLostError,
@@ -46,5 +47,6 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof DatabaseUnavailableError) return EXIT.TRY_AGAIN;
   if (error instanceof StorageHeldError) return EXIT.TRY_AGAIN;
   if (error instanceof StoragePausedError) return EXIT.TRY_AGAIN;
+  if (error instanceof InterruptedError) return EXIT.INTERRUPTED;
   return EXIT.UNEXPECTED;
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { InterruptedError } from "../../errors.ts";
 import type { Hashed, HashSetup } from "./hash_worker.ts";
 
 export type { Hashed } from "./hash_worker.ts";
@@ -14,11 +14,19 @@ export class HashPool {
   readonly #waiting: ((worker: Worker) => void)[] = [];
   readonly #counter = new SharedArrayBuffer(8);
 
+  readonly #aborted: Promise<never>;
+
   /**
    * @param parallel threads
    * @param bytesPerSecond for all threads together; 0 for no limit
+   * @param signal when aborted, whatever waits throws InterruptedError
    */
-  constructor(readonly root: string, readonly parallel: number, bytesPerSecond = 0) {
+  constructor(
+    readonly root: string,
+    readonly parallel: number,
+    bytesPerSecond: number,
+    signal: AbortSignal,
+  ) {
     const setup: HashSetup = { counter: this.#counter, startedAt: Date.now(), bytesPerSecond };
     this.#workers = Array.from({ length: parallel }, () => {
       const worker = new Worker(new URL("./hash_worker.ts", import.meta.url), { type: "module" });
@@ -26,6 +34,12 @@ export class HashPool {
       return worker;
     });
     this.#idle = [...this.#workers];
+    this.#aborted = new Promise((_, reject) => {
+      const stop = () => reject(new InterruptedError("stopped before the end; run it again"));
+      if (signal.aborted) stop();
+      signal.addEventListener("abort", stop, { once: true });
+    });
+    this.#aborted.catch(() => {});
   }
 
   /** Bytes read so far. */
@@ -38,7 +52,8 @@ export class HashPool {
     const worker = this.#idle.pop() ??
       await new Promise<Worker>((resolve) => this.#waiting.push(resolve));
     try {
-      return await ask(worker, paths.map((path) => join(this.root, path)));
+      const files = paths.map((path) => `${this.root}/${path}`);
+      return await Promise.race([ask(worker, files), this.#aborted]);
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#idle.push(worker);

@@ -1,3 +1,4 @@
+import { InterruptedError } from "../../errors.ts";
 import { isSha256 } from "../../media.ts";
 import {
   OBJECT_DIRECTORIES,
@@ -72,32 +73,41 @@ export async function verify(
   const check = new ModeCheck(root, find);
   check.directory(PRIVATE_DIRECTORY, Deno.lstatSync(`${root}/${PRIVATE_DIRECTORY}`));
 
-  using pool = new HashPool(root, options.parallel, options.bytesPerSecond);
-  const timer = setInterval(
-    () => options.progress({ bytes: pool.bytes, directories: done }),
-    200,
+  using pool = new HashPool(
+    root,
+    options.parallel,
+    options.bytesPerSecond,
+    options.signal,
   );
-  let done = 0;
-  try {
+  let directories = 0;
+  const timer = setInterval(() => options.progress({ bytes: pool.bytes, directories }), 200);
+
+  /** Walks through the objects and yields those to be read. */
+  function* chosen(): Generator<Chosen> {
     for (const directory of OBJECT_DIRECTORIES) {
-      const here: Found<ObjectName>[] = [];
+      const here: Chosen[] = [];
+      const known = options.journal?.done.get(directory);
       for (const object of walkObjectDirectory(root, directory, strange)) {
+        const { path, name, info } = object;
         report.objectsSeen++;
         check.object(object);
-        links.add(`${inodeKey(object.info)} 0 ${object.path} ${object.info.nlink}`);
-        here.push(object);
+        links.add(`${inodeKey(info)} 0 ${path} ${info.nlink}`);
+        if (known !== undefined) continue;
+        if (options.fraction < 1 && Math.random() >= options.fraction) continue;
+        const { ino, size, nlink } = info;
+        here.push({ directory, path, sha256: name.sha256, ino, size, linked: nlink !== 1 });
       }
-      const known = options.journal?.done.get(directory);
-      const result = known ?? await hashDirectory(pool, directory, here, options);
-      if (result === null) {
-        report.interrupted = true;
-        return report;
-      }
-      if (known === undefined) options.journal?.add(result);
-      report.objects += result.objects;
-      report.bytes += result.bytes;
-      report.findings.push(...result.findings.map((finding) => ({ ...finding })));
-      done++;
+      if (known !== undefined) add(report, known);
+      yield* here.sort((a, b) => (a.ino ?? 0) - (b.ino ?? 0));
+    }
+  }
+
+  try {
+    // Across directories, since those of a small storage hold too little to keep two threads busy.
+    for await (const result of byDirectory(pool.hashAll(chosen()))) {
+      options.journal?.add(result);
+      add(report, result);
+      directories = OBJECT_DIRECTORIES.indexOf(result.directory) + 1;
     }
     const onDirectory = (path: string, info: Deno.FileInfo) => check.directory(path, info);
     for (const { path, info } of walkPublic(root, identity.prefixSize, strange, onDirectory)) {
@@ -112,42 +122,53 @@ export async function verify(
     }
     checkLinks(links.sorted(), report.findings, find);
     return report;
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    report.interrupted = true;
+    return report;
   } finally {
     clearInterval(timer);
   }
 }
 
-/** Reads one directory's objects; null when it was interrupted. */
-async function hashDirectory(
-  pool: HashPool,
-  directory: string,
-  objects: Found<ObjectName>[],
-  { fraction, signal }: VerifyOptions,
-): Promise<DirectoryResult | null> {
-  const chosen = objects
-    .filter(() => fraction >= 1 || Math.random() < fraction)
-    .sort((a, b) => (a.info.ino ?? 0) - (b.info.ino ?? 0))
-    .map(({ path, name, info }) => ({ path, name, size: info.size, linked: info.nlink !== 1 }));
-  const findings: Finding[] = [];
-  let count = 0, bytes = 0;
-  for await (const { thing, hashed } of pool.hashAll(chosen)) {
-    if (signal.aborted) return null;
-    count++;
+interface Chosen {
+  readonly directory: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly ino: number | null;
+  readonly size: number;
+  /** Whether it has a public name. */
+  readonly linked: boolean;
+}
+
+function add(report: VerifyReport, { objects, bytes, findings }: DirectoryResult): void {
+  report.objects += objects;
+  report.bytes += bytes;
+  report.findings.push(...findings.map((finding) => ({ ...finding })));
+}
+
+/** Gathers what comes in the order of directories; an empty one gives nothing. */
+async function* byDirectory(
+  results: AsyncIterable<{ thing: Chosen; hashed: Hashed }>,
+): AsyncGenerator<DirectoryResult> {
+  let directory = "", objects = 0, bytes = 0, findings: Finding[] = [];
+  for await (const { thing, hashed } of results) {
+    if (thing.directory !== directory) {
+      if (objects > 0) yield { directory, objects, bytes, findings };
+      [directory, objects, bytes, findings] = [thing.directory, 0, 0, []];
+    }
+    objects++;
     if ("size" in hashed) bytes += hashed.size;
     const finding = judge(thing, hashed);
     if (finding !== null) findings.push(finding);
   }
-  return { directory, objects: count, bytes, findings };
+  if (objects > 0) yield { directory, objects, bytes, findings };
 }
 
-function judge(
-  object: { path: string; name: ObjectName; linked: boolean },
-  hashed: Hashed,
-): Finding | null {
-  const { path, name: { sha256 } } = object;
+function judge({ path, sha256, linked }: Chosen, hashed: Hashed): Finding | null {
   if ("error" in hashed) return { kind: "unreadable", path, detail: hashed.error };
-  // Told as a leftover with the other objects that have no public name.
-  if (hashed.sha256 === sha256 || !object.linked) return null;
+  // Without a public name it is told as a leftover, whatever its bytes: it may be just being written.
+  if (hashed.sha256 === sha256 || !linked) return null;
   return {
     kind: "rotten",
     path,

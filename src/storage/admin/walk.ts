@@ -41,7 +41,7 @@ function names(root: string, path: string, strange: Strange): string[] {
 
 function lstat(root: string, path: string, strange: Strange): Deno.FileInfo | null {
   try {
-    return Deno.lstatSync(join(root, path));
+    return Deno.lstatSync(`${root}/${path}`);
   } catch (error) {
     // Gone between the listing and now: nobody but an administrator removes names, and says so.
     strange(path, `cannot be looked at: ${message(error)}`);
