@@ -53,6 +53,11 @@ export async function lockDown(needs: SandboxNeeds): Promise<void> {
   for (const name of ["run", "ffi", "env", "import"] as const) {
     await Deno.permissions.revoke({ name });
   }
+  // These write into the runtime's cache directory, outside the root, without asking for a permission;
+  // a web worker would have the last one anew.
+  for (const name of ["localStorage", "sessionStorage", "caches", "Worker"]) {
+    Reflect.deleteProperty(globalThis, name);
+  }
   if (tooMuch.length > 0) {
     throw new ConfigurationError(
       `The worker refuses to run with more permissions than it needs: ${tooMuch.join(", ")}. ` +

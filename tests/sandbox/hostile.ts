@@ -1,0 +1,131 @@
+/**
+ * What somebody would try who got to run code inside a worker. Run by sandbox_test.ts under a worker's
+ * own flags, after the worker's own start; prints one JSON line: what each attempt met, "out" where it got out.
+ */
+import { connect } from "node:net";
+import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { lockDown, type SandboxNeeds } from "../../src/sandbox.ts";
+
+interface Targets {
+  /** Absent where it is to run without a sandbox. */
+  readonly needs?: SandboxNeeds;
+  readonly root: string;
+  readonly outside: string;
+  readonly secret: string;
+  readonly otherPort: number;
+}
+
+const { needs, root, outside, secret, otherPort } = JSON.parse(Deno.args[0] ?? "{}") as Targets;
+if (needs !== undefined) await lockDown(needs);
+const dynamic = (specifier: string) => import(specifier);
+
+const attempts: Record<string, () => unknown> = {
+  "read a file beside the root": () => Deno.readTextFileSync(secret),
+  "read it through node": () => readFileSync(secret, "utf8"),
+  "read it by ..": () => Deno.readTextFileSync(`${root}/../outside/secret`),
+  "read /etc/passwd": () => Deno.readTextFileSync("/etc/passwd"),
+  "read its own environment in /proc": () => Deno.readTextFileSync("/proc/self/environ"),
+  "list /": () => [...Deno.readDirSync("/")],
+  "write beside the root": () => Deno.writeTextFileSync(`${outside}/new`, "x"),
+  "write by ..": () => Deno.writeTextFileSync(`${root}/../outside/new`, "x"),
+  "make a directory beside the root": () => Deno.mkdirSync(`${outside}/directory`),
+  "link a file from outside into the root": () => Deno.linkSync(secret, `${root}/stolen`),
+  "link a file of the root to outside": () => {
+    Deno.writeTextFileSync(`${root}/mine`, "x");
+    Deno.linkSync(`${root}/mine`, `${outside}/mine`);
+  },
+  "plant a symbolic link in the root": () => Deno.symlinkSync(outside, `${root}/planted`),
+  "rename out of the root": () => {
+    Deno.writeTextFileSync(`${root}/mine-too`, "x");
+    Deno.renameSync(`${root}/mine-too`, `${outside}/mine-too`);
+  },
+  "make a temporary directory": () => Deno.makeTempDirSync(),
+  "connect to another port of the database's host": async () =>
+    (await Deno.connect({ hostname: "127.0.0.1", port: otherPort })).close(),
+  "connect there through node": () =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ host: "127.0.0.1", port: otherPort });
+      socket.on("connect", resolve).on("error", reject);
+    }),
+  "connect to another host": async () =>
+    (await Deno.connect({ hostname: "127.0.0.2", port: otherPort })).close(),
+  "fetch": () => fetch(`http://127.0.0.1:${otherPort}/`),
+  "fetch a file": () => fetch(`file://${secret}`).then((answer) => answer.text()),
+  "open a WebSocket": () =>
+    new Promise((resolve, reject) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${otherPort}/`);
+      socket.onopen = resolve;
+      socket.onerror = () => reject(new Error("refused"));
+    }),
+  "listen": () => Deno.listen({ port: 0, hostname: "127.0.0.1" }).close(),
+  "send a datagram": () =>
+    Deno.listenDatagram({ port: 0, transport: "udp", hostname: "127.0.0.1" }),
+  "ask the name service": () => Deno.resolveDns("example.org", "A"),
+  "read an environment variable": () => {
+    if (Deno.env.get("OMOIDE_TEST_SECRET") === undefined) throw new Error("hidden");
+  },
+  "read the environment through node": async () => {
+    const { env } = await import("node:process");
+    if (env["OMOIDE_TEST_SECRET"] === undefined) throw new Error("hidden");
+  },
+  "run a program": () => new Deno.Command("true").outputSync(),
+  "run a program through node": () =>
+    new Promise((resolve, reject) => spawn("true").on("exit", resolve).on("error", reject)),
+  "open a library": () => Deno.dlopen("libc.so.6", {}),
+  "import from the network": () => dynamic(`http://127.0.0.1:${otherPort}/module.ts`),
+  "import from a host that is granted by default": () => dynamic("https://esm.sh/is-odd@3.0.1"),
+  "import an npm package that is not there": () => dynamic("npm:left-pad@1.3.0"),
+  "import a file beside the root": () => dynamic(`file://${outside}/module.ts`),
+  "start a web worker from outside": () =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(`file://${outside}/module.ts`, { type: "module" });
+      worker.onmessage = resolve;
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+    }),
+  "read in a web worker": () =>
+    new Promise((resolve, reject) => {
+      const code = `try { Deno.readTextFileSync(${JSON.stringify(secret)}); postMessage("out") }
+        catch (error) { postMessage(String(error)) }`;
+      const worker = new Worker(`data:application/javascript,${encodeURIComponent(code)}`, {
+        type: "module",
+      });
+      worker.onmessage = ({ data }) => data === "out" ? resolve(data) : reject(new Error(data));
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+    }),
+  // What the runtime keeps for a page lands in its cache directory, outside the root, and asks nobody.
+  "keep something in localStorage": () => localStorage.setItem("key", "value"),
+  "keep something in a cache": async () =>
+    await (await caches.open("cache")).put("https://example.org/", new Response("value")),
+  "ask for more permission": async () => {
+    if ((await Deno.permissions.request({ name: "read", path: "/" })).state !== "granted") {
+      throw new Error("not granted");
+    }
+  },
+  "signal another process": () => Deno.kill(1, "SIGCONT"),
+  "learn the machine's name": () => Deno.hostname(),
+};
+
+// Without a sandbox these would really fetch something, and the package into this project.
+if (needs === undefined) {
+  delete attempts["import an npm package that is not there"];
+  delete attempts["import from a host that is granted by default"];
+}
+
+const met: Record<string, string> = {};
+for (const [name, attempt] of Object.entries(attempts)) {
+  try {
+    await attempt();
+    met[name] = "out";
+  } catch (error) {
+    met[name] = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  }
+}
+console.log(JSON.stringify(met));
+Deno.exit(0);

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { permissionFlags, type SandboxNeeds } from "../../src/sandbox.ts";
+
+const HOSTILE = new URL("./hostile.ts", import.meta.url).pathname;
+const LOCKED = new URL("./locked.ts", import.meta.url).pathname;
+
+interface Ground {
+  readonly needs: SandboxNeeds;
+  readonly root: string;
+  readonly outside: string;
+  readonly cache: string;
+  readonly otherPort: number;
+  close(): Promise<void>;
+}
+
+/** A root, a place beside it, a server that must not be reached, and an empty cache directory. */
+async function ground(): Promise<Ground> {
+  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "omoide-sandbox-" }));
+  const [root, outside, cache] = ["root", "outside", "cache"].map((name) => `${directory}/${name}`);
+  for (const path of [root, outside, cache]) await Deno.mkdir(path as string);
+  await Deno.writeTextFile(`${outside}/secret`, "secret");
+  await Deno.writeTextFile(`${outside}/module.ts`, 'self.postMessage?.("out"); export {};');
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    () => new Response("export {};", { headers: { "content-type": "application/typescript" } }),
+  );
+  return {
+    root: root as string,
+    outside: outside as string,
+    cache: cache as string,
+    needs: { root: root as string, database: { host: "127.0.0.1", port: 5432 } },
+    otherPort: server.addr.port,
+    close: async () => {
+      await server.shutdown();
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
+
+async function run(flags: readonly string[], script: string, argument: unknown, cache?: string) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", ...flags, script, JSON.stringify(argument)],
+    env: {
+      OMOIDE_TEST_SECRET: "secret",
+      NO_COLOR: "1",
+      ...(cache === undefined ? {} : { DENO_DIR: cache }),
+    },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("nothing that a hostile module tries gets out of a worker's permissions", async () => {
+  const { needs, root, outside, otherPort, close } = await ground();
+  try {
+    const argument = { needs, root, outside, secret: `${outside}/secret`, otherPort };
+    const { stdout, stderr } = await run(permissionFlags(needs), HOSTILE, argument);
+    assert.notEqual(stdout, "", stderr);
+    const met = JSON.parse(stdout) as Record<string, string>;
+    assert.ok(Object.keys(met).length > 30);
+    assert.deepEqual(Object.entries(met).filter(([, outcome]) => outcome === "out"), []);
+    assert.deepEqual([...Deno.readDirSync(outside)].map(({ name }) => name).sort(), [
+      "module.ts",
+      "secret",
+    ]);
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("the hostile module does get out where there is no sandbox, so the test above can fail", async () => {
+  const { root, outside, cache, otherPort, close } = await ground();
+  try {
+    const argument = { root, outside, secret: `${outside}/secret`, otherPort };
+    const { stdout } = await run(["-A", "--no-prompt"], HOSTILE, argument, cache);
+    const met = JSON.parse(stdout) as Record<string, string>;
+    const out = Object.entries(met).filter(([, outcome]) => outcome === "out").map(([name]) =>
+      name
+    );
+    assert.ok(out.includes("read a file beside the root") && out.includes("run a program"), stdout);
+    assert.ok(out.includes("import from the network") && out.includes("listen"), stdout);
+    assert.ok(out.length > 20, `${out.length} got out: ${out}`);
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("a worker accepts exactly its own permissions", async () => {
+  const { needs, close } = await ground();
+  try {
+    const { code, stderr } = await run(permissionFlags(needs), LOCKED, needs);
+    assert.equal(code, 0, stderr);
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("a worker refuses to start with any broad grant more, and names it", async (t) => {
+  const { needs, root, close } = await ground();
+  try {
+    const parent = root.slice(0, root.lastIndexOf("/"));
+    const without = (prefix: string) =>
+      permissionFlags(needs).filter((flag) => !flag.startsWith(prefix));
+    const cases: Record<string, string[]> = {
+      "--allow-read": [...without("--allow-read"), "--allow-read"],
+      "--allow-write": [...without("--allow-write"), "--allow-write"],
+      "--allow-net": [...without("--allow-net"), "--allow-net"],
+      "--allow-sys": [...without("--allow-sys"), "--allow-sys"],
+      "--allow-run": [...permissionFlags(needs), "--allow-run"],
+      "--allow-ffi": [...permissionFlags(needs), "--allow-ffi"],
+      "--allow-env": [...without("--ignore-env"), "--allow-env"],
+      [`--allow-read=${parent}`]: [...without("--allow-read"), `--allow-read=${parent}`],
+      [`--allow-write=${parent}`]: [...without("--allow-write"), `--allow-write=${parent}`],
+      "--allow-read=/": [...without("--allow-read"), "--allow-read=/"],
+      "--allow-net=127.0.0.1": [...without("--allow-net"), "--allow-net=127.0.0.1"],
+    };
+    for (const [named, flags] of Object.entries(cases)) {
+      await t.step(named, async () => {
+        const { code, stderr } = await run(flags, LOCKED, needs);
+        assert.equal(code, 4, stderr);
+        const shown = named === "--allow-net=127.0.0.1" ? "--allow-net=127.0.0.1:1" : named;
+        assert.ok(
+          stderr.includes(`more permissions than it needs: `) && stderr.includes(shown),
+          stderr,
+        );
+      });
+    }
+    await t.step("all of them", async () => {
+      const { code, stderr } = await run(["-A"], LOCKED, needs);
+      assert.equal(code, 4, stderr);
+    });
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("a worker with less than it needs says what is missing", async (t) => {
+  const { needs, root, close } = await ground();
+  try {
+    const cases: Record<string, string> = {
+      "--allow-read": `--allow-read=${root}`,
+      "--allow-write": `--allow-write=${root}`,
+      "--allow-net": "--allow-net=127.0.0.1:5432",
+      "--allow-sys": "--allow-sys=statfs, --allow-sys=uid",
+    };
+    for (const [prefix, named] of Object.entries(cases)) {
+      await t.step(prefix, async () => {
+        const flags = permissionFlags(needs).filter((flag) => !flag.startsWith(prefix));
+        const { code, stderr } = await run(flags, LOCKED, needs);
+        assert.equal(code, 4, stderr);
+        assert.ok(stderr.includes(`lacks permissions: ${named}`), stderr);
+      });
+    }
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("importing code is given up at the start, though the runtime grants it by default", async () => {
+  const { needs, close } = await ground();
+  try {
+    const { stdout } = await run(permissionFlags(needs), LOCKED, needs);
+    assert.deepEqual(JSON.parse(stdout), { import: "prompt", run: "prompt", ffi: "prompt" });
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("an IPv6 address stands in brackets in the flags", () => {
+  const flags = permissionFlags({ root: "/r", database: { host: "::1", port: 5433 } });
+  assert.ok(flags.includes("--allow-net=[::1]:5433"));
+});
