@@ -1,0 +1,188 @@
+import { ConfigurationError } from "../errors.ts";
+import { type Connection, sqlstateOf } from "./connect.ts";
+import { ensureRole, FORMS } from "./roles.ts";
+import { MIGRATIONS, RIGHTS } from "./schema/migrations.ts";
+import { SCHEMA_VERSION } from "./schema_version.ts";
+
+/** PostgreSQL's own number for version 15. */
+const OLDEST_SERVER = 150_000;
+
+/** What `initInbox` found and did. */
+export interface InitializedInbox {
+  /** The inbox's UUID. */
+  readonly inbox: string;
+  readonly schemaVersion: number;
+  /** The migrations that were missing, as `1 tables`; all of them where the inbox is new. */
+  readonly applied: readonly string[];
+  /** What this program leaves alone and an administrator may want to mend, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Creates the inbox in this database, or brings it up to date: schema, roles, rights. May be run at any
+ * time, also beside running workers, and puts right what has been changed by hand: rights, and what the
+ * roles have set for themselves. Twenty at once do it once and wait for each other.
+ *
+ * @param connection a superuser's
+ * @throws {ConfigurationError} when the server, the role or the database is not fit, with the mend
+ */
+export async function initInbox(connection: Connection): Promise<InitializedInbox> {
+  return await asAdministrator(connection, async () => {
+    const found = await findInbox(connection);
+    const inbox = found?.inbox ?? crypto.randomUUID();
+    await ensureRole(connection, inbox, "omoide_owner", FORMS.owner);
+    await ensureRole(connection, inbox, "omoide_app", FORMS.app);
+    await ensureRole(connection, inbox, "omoide_monitor", FORMS.monitor);
+    const applied = await migrate(connection, inbox, found?.schemaVersion ?? 0);
+    const { rows } = await connection.query<{ role: string }>("SELECT role FROM omoide.storage");
+    for (const { role } of rows) await ensureRole(connection, inbox, role, FORMS.worker);
+    await connection.query(RIGHTS);
+    const warnings = await closeOtherDatabases(connection);
+    return { inbox, schemaVersion: SCHEMA_VERSION, applied, warnings };
+  });
+}
+
+/**
+ * Runs `work` in one transaction, as a superuser and alone in the whole cluster: the lock is on a catalog
+ * that all databases share, since the roles are. Whoever logs in only reads it and does not wait.
+ */
+export async function asAdministrator<T>(
+  connection: Connection,
+  work: () => Promise<T>,
+): Promise<T> {
+  await refuseUnfitServer(connection);
+  await connection.query(
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL search_path = pg_catalog, pg_temp; " +
+      "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0; " +
+      "SET LOCAL client_min_messages = warning",
+  );
+  try {
+    await connection.query("LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE");
+    const result = await work();
+    await connection.query("COMMIT");
+    return result;
+  } catch (error) {
+    await connection.query("ROLLBACK").catch(() => {});
+    if (sqlstateOf(error) === "55P03") {
+      throw new ConfigurationError(
+        "Cannot change the inbox: a transaction has held one of its tables, or the list of roles, for " +
+          "a minute; see pg_stat_activity, end it, and run this again",
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+async function refuseUnfitServer(connection: Connection): Promise<void> {
+  const { rows: [server] } = await connection.query<
+    { version: number; version_text: string; user: string; superuser: boolean; prepared: number }
+  >(
+    "SELECT current_setting('server_version_num')::int AS version, " +
+      "current_setting('server_version') AS version_text, current_user AS user, " +
+      "current_setting('is_superuser') = 'on' AS superuser, " +
+      "current_setting('max_prepared_transactions')::int AS prepared",
+  );
+  if (server === undefined) throw new TypeError("the server told nothing about itself");
+  if (server.version < OLDEST_SERVER) {
+    throw new ConfigurationError(
+      `Cannot use this server: it is PostgreSQL ${server.version_text}; upgrade it to 15 or newer`,
+    );
+  }
+  if (!server.superuser) {
+    throw new ConfigurationError(
+      `Cannot change the inbox as ${server.user}: it creates roles and takes rights from everybody; ` +
+        "give --database a superuser's URL",
+    );
+  }
+  if (server.prepared > 0) {
+    throw new ConfigurationError(
+      `Cannot use this server: max_prepared_transactions is ${server.prepared}, so the application ` +
+        "could leave transactions behind that keep every released blob on the disk for ever; " +
+        "set it to 0 (the default) and restart the server",
+    );
+  }
+}
+
+interface FoundInbox {
+  readonly inbox: string;
+  readonly schemaVersion: number;
+}
+
+/** The inbox in this database, or null where there is no schema `omoide` yet. */
+async function findInbox(connection: Connection): Promise<FoundInbox | null> {
+  const { rows: [found] } = await connection.query<{ schema: boolean; settings: boolean }>(
+    "SELECT to_regnamespace('omoide') IS NOT NULL AS schema, " +
+      "to_regclass('omoide.settings') IS NOT NULL AS settings",
+  );
+  if (found?.schema !== true) return null;
+  if (!found.settings) {
+    throw new ConfigurationError(
+      "Cannot create the inbox: this database has a schema `omoide` that is something else; " +
+        "use a database of its own",
+    );
+  }
+  const { rows: [inbox] } = await connection.query<{ inbox: string; schema_version: number }>(
+    "SELECT inbox, schema_version FROM omoide.settings",
+  );
+  if (inbox === undefined) {
+    throw new ConfigurationError(
+      "Cannot use this inbox: its table omoide.settings is empty; restore it from a backup",
+    );
+  }
+  if (inbox.schema_version > SCHEMA_VERSION) {
+    throw new ConfigurationError(
+      `Cannot use this inbox: its schema has version ${inbox.schema_version}, this program knows ` +
+        `${SCHEMA_VERSION}; use the release that made it, or a newer one`,
+    );
+  }
+  return { inbox: inbox.inbox, schemaVersion: inbox.schema_version };
+}
+
+/** Runs what is missing as omoide_owner, who then owns it. */
+async function migrate(connection: Connection, inbox: string, from: number): Promise<string[]> {
+  const missing = MIGRATIONS.filter(({ version }) => version > from);
+  if (missing.length === 0) return [];
+  if (from === 0) await connection.query("CREATE SCHEMA omoide AUTHORIZATION omoide_owner");
+  await connection.query(
+    "GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner; " +
+      "ALTER DEFAULT PRIVILEGES FOR ROLE omoide_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC; " +
+      "SET LOCAL ROLE omoide_owner",
+  );
+  for (const { version, name, sql } of missing) {
+    await connection.query(sql);
+    await connection.query("INSERT INTO omoide.migration (version, name) VALUES ($1, $2)", [
+      version,
+      name,
+    ]);
+  }
+  await connection.query(
+    "INSERT INTO omoide.settings (inbox, schema_version) VALUES ($1, $2) " +
+      "ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version",
+    [inbox, SCHEMA_VERSION],
+  );
+  await connection.query("RESET ROLE");
+  return missing.map(({ version, name }) => `${version} ${name}`);
+}
+
+/**
+ * The roles can log in to every database of the cluster that PUBLIC may connect to, and there have
+ * temporary tables and large objects that no limit counts. The two that PostgreSQL itself makes are closed
+ * (superusers still come in); any other is somebody's, so it is only named.
+ */
+async function closeOtherDatabases(connection: Connection): Promise<string[]> {
+  await connection.query(
+    "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC",
+  );
+  const { rows } = await connection.query<{ name: string }>(
+    "SELECT datname AS name FROM pg_database WHERE datallowconn AND datname <> current_database() " +
+      "AND has_database_privilege('omoide_app', oid, 'CONNECT') ORDER BY datname",
+  );
+  return rows.map(({ name }) =>
+    `The application's role can connect to the database ${name} of this cluster too, and fill its disk ` +
+    `there; REVOKE ALL ON DATABASE ${
+      connection.escapeIdentifier(name)
+    } FROM PUBLIC, or refuse it in ` +
+    "pg_hba.conf"
+  );
+}

@@ -1,0 +1,162 @@
+import { ConfigurationError } from "../errors.ts";
+import { isStorageName, isUuid } from "../media.ts";
+import type { Connection } from "./connect.ts";
+import { asAdministrator } from "./migrate.ts";
+import { ensureRole, FORMS } from "./roles.ts";
+import { RIGHTS } from "./schema/migrations.ts";
+import { SCHEMA_VERSION } from "./schema_version.ts";
+
+/** Names whose role would be one of the inbox's own: a storage `app` would hand the application every blob. */
+const RESERVED = ["app", "monitor", "owner", "admin"];
+
+export interface NewStorage {
+  readonly name: string;
+  /** The UUID in the root's `storage.json`. */
+  readonly identity: string;
+  /** How many leading characters of the item's UUID name its directory, 1 to 8. */
+  readonly prefixSize: number;
+  /** The role's new password; the one it has stays where none is given. */
+  readonly password?: string;
+}
+
+export interface RegisteredStorage {
+  readonly storageId: number;
+  /** The role that its worker logs in as. */
+  readonly role: string;
+  /** The inbox's UUID. */
+  readonly inbox: string;
+  /** false where it had been registered with this identity before. */
+  readonly created: boolean;
+  /** How many media of what is still in the inbox are owed to it from now on, beside earlier ones. */
+  readonly owed: number;
+}
+
+/**
+ * Registers a storage: its row, its login role `omoide_NAME` with its rights, and deliveries of everything
+ * that is still in the inbox. From then on nothing is released without its receipt. May be repeated with
+ * the same identity.
+ *
+ * @param connection a superuser's
+ * @throws {ConfigurationError} a name, an identity or a role that is taken or not fit; no inbox here
+ */
+export async function registerStorage(
+  connection: Connection,
+  storage: NewStorage,
+): Promise<RegisteredStorage> {
+  refuseUnfit(storage);
+  return await asAdministrator(connection, async () => {
+    const inbox = await inboxOf(connection);
+    const known = await findStorage(connection, storage);
+    const role = `omoide_${storage.name}`;
+    await ensureRole(connection, inbox, role, FORMS.worker, storage.password);
+    const storageId = known ?? await insertStorage(connection, storage, role);
+    await connection.query(RIGHTS);
+    const { rowCount } = await connection.query(
+      "INSERT INTO omoide.delivery (storage_id, media_id) SELECT $1, m.id FROM omoide.media m " +
+        "WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL AND NOT EXISTS " +
+        "(SELECT FROM omoide.stored r WHERE r.storage_id = $1 AND r.media_id = m.id) " +
+        "ON CONFLICT DO NOTHING",
+      [storageId],
+    );
+    return { storageId, role, inbox, created: known === null, owed: rowCount ?? 0 };
+  });
+}
+
+function refuseUnfit({ name, identity, prefixSize }: NewStorage): void {
+  if (!isStorageName(name)) {
+    throw new ConfigurationError(
+      `Cannot call a storage ${
+        JSON.stringify(name)
+      }: a name is a small letter and up to 30 small ` +
+        "letters or digits",
+    );
+  }
+  if (RESERVED.includes(name)) {
+    throw new ConfigurationError(
+      `Cannot call a storage ${name}: the role omoide_${name} is the inbox's own; choose another name`,
+    );
+  }
+  if (!isUuid(identity)) throw new TypeError(`identity ${JSON.stringify(identity)} is not a UUID`);
+  if (!Number.isInteger(prefixSize) || prefixSize < 1 || prefixSize > 8) {
+    throw new ConfigurationError(`The prefix size is ${prefixSize}; it must be 1 to 8`);
+  }
+}
+
+async function inboxOf(connection: Connection): Promise<string> {
+  const { rows: [found] } = await connection.query<{ exists: boolean }>(
+    "SELECT to_regclass('omoide.settings') IS NOT NULL AS exists",
+  );
+  const settings = found?.exists === true
+    ? (await connection.query<{ inbox: string; schema_version: number }>(
+      "SELECT inbox, schema_version FROM omoide.settings",
+    )).rows[0]
+    : undefined;
+  if (settings === undefined) {
+    throw new ConfigurationError("This database has no inbox; run `inbox init` on it first");
+  }
+  if (settings.schema_version !== SCHEMA_VERSION) {
+    throw new ConfigurationError(
+      `The inbox's schema has version ${settings.schema_version}, this program knows ` +
+        `${SCHEMA_VERSION}; ` + (settings.schema_version < SCHEMA_VERSION
+          ? "run `inbox init` first"
+          : "use the release that made it, or a newer one"),
+    );
+  }
+  return settings.inbox;
+}
+
+/** The storage's id where it is registered just so, null where nothing of it is. */
+async function findStorage(
+  connection: Connection,
+  { name, identity, prefixSize }: NewStorage,
+): Promise<number | null> {
+  const { rows } = await connection.query<
+    { id: number; name: string; identity: string; prefix_size: number; retired: boolean }
+  >(
+    "SELECT id, name, identity, prefix_size, retired_at IS NOT NULL AS retired FROM omoide.storage " +
+      "WHERE name = $1 OR identity = $2",
+    [name, identity],
+  );
+  const [found] = rows;
+  if (found === undefined) return null;
+  if (rows.length > 1 || found.name !== name) {
+    const other = rows.find((row) => row.identity === identity);
+    throw new ConfigurationError(
+      `Cannot register the storage ${name}: this root is the storage ${other?.name} already; ` +
+        "give each storage a root of its own",
+    );
+  }
+  if (found.identity !== identity) {
+    throw new ConfigurationError(
+      `Cannot register the storage ${name}: it is registered with another root (identity ` +
+        `${found.identity}, this one has ${identity}); mount that one, or choose another name`,
+    );
+  }
+  if (found.retired) {
+    throw new ConfigurationError(
+      `Cannot register the storage ${name}: it is retired, and what it missed since is not known to ` +
+        "be on it; choose another name and a new root",
+    );
+  }
+  if (found.prefix_size !== prefixSize) {
+    throw new ConfigurationError(
+      `Cannot register the storage ${name} with prefix size ${prefixSize}: it has ` +
+        `${found.prefix_size}, which its tree is built on`,
+    );
+  }
+  return found.id;
+}
+
+async function insertStorage(
+  connection: Connection,
+  { name, identity, prefixSize }: NewStorage,
+  role: string,
+): Promise<number> {
+  const { rows: [row] } = await connection.query<{ id: number }>(
+    "INSERT INTO omoide.storage (name, role, identity, prefix_size) VALUES ($1, $2, $3, $4) " +
+      "RETURNING id",
+    [name, role, identity, prefixSize],
+  );
+  if (row === undefined) throw new TypeError("the inbox told no id of the new storage");
+  return row.id;
+}

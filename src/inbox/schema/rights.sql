@@ -1,0 +1,66 @@
+-- Who may do what. Not a migration: `inbox init` and `storage init` run the newest each time, so that a
+-- right given by hand, or lost in a restore, is put right. Roles and their settings: ../roles.ts.
+-- Runs as a superuser, in the migrations' transaction.
+
+-- Nothing for everybody: neither in this database nor, by ways around it, on its disk. A temporary table,
+-- a large object and a WAL message are bytes that no limit counts; an advisory lock could be a worker's;
+-- a DO block is a program.
+DO $$
+DECLARE
+  v_call text;
+  v_role text;
+BEGIN
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+  REVOKE ALL ON SCHEMA public FROM PUBLIC;
+  REVOKE ALL ON LANGUAGE plpgsql FROM PUBLIC;
+  FOR v_call IN
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND (
+      p.proname LIKE 'lo!_%' ESCAPE '!' OR p.proname IN ('loread', 'lowrite')
+      OR p.proname LIKE 'pg!_%advisory%' ESCAPE '!'
+      OR p.proname = 'pg_logical_emit_message'
+    )
+  LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_call);
+  END LOOP;
+
+  -- Then each of the inbox's roles gets exactly its own.
+  FOR v_role IN
+    SELECT 'PUBLIC' UNION ALL SELECT 'omoide_app' UNION ALL SELECT 'omoide_monitor'
+    UNION ALL SELECT quote_ident(s.role) FROM omoide.storage s
+  LOOP
+    EXECUTE 'REVOKE ALL ON SCHEMA omoide FROM ' || v_role;
+    EXECUTE 'REVOKE ALL ON ALL TABLES IN SCHEMA omoide FROM ' || v_role;
+    EXECUTE 'REVOKE ALL ON ALL SEQUENCES IN SCHEMA omoide FROM ' || v_role;
+    EXECUTE 'REVOKE ALL ON ALL FUNCTIONS IN SCHEMA omoide FROM ' || v_role;
+    CONTINUE WHEN v_role = 'PUBLIC';
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM %s', current_database(), v_role);
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %s', current_database(), v_role);
+    EXECUTE 'GRANT USAGE ON SCHEMA omoide TO ' || v_role;
+  END LOOP;
+
+  FOR v_role IN SELECT quote_ident(s.role) FROM omoide.storage s LOOP
+    EXECUTE 'GRANT SELECT ON omoide.my_chunk TO ' || v_role;
+    EXECUTE 'GRANT EXECUTE ON FUNCTION
+      omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
+      omoide.pending(bigint, int), omoide.begin(bigint[]),
+      omoide.acknowledge(bigint[], bytea[], bigint[], text[], text[]), omoide.release(bigint[]),
+      omoide.report_failure(bigint, text, boolean), omoide.distrust(text),
+      omoide.heartbeat(text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
+        bigint, text),
+      omoide.sweep(), omoide.evict() TO ' || v_role;
+  END LOOP;
+END $$;
+
+GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_try_advisory_lock(int, int) TO omoide_owner;
+-- What evict() needs, and less than pg_signal_backend.
+GRANT omoide_app TO omoide_owner;
+
+GRANT EXECUTE ON FUNCTION
+  omoide.open_media(uuid, uuid, text, text), omoide.append_chunk(bigint, int, bytea),
+  omoide.seal_media(bigint, bigint, bytea), omoide.submit_media(uuid, uuid, text, text, bytea),
+  omoide.find_media(uuid, uuid) TO omoide_app;
+
+GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.usage_today,
+  omoide.settings TO omoide_monitor;
