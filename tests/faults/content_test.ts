@@ -1,0 +1,298 @@
+/** What is bad in the inbox is never published, is parked with its reason, and holds up nothing else. */
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { requireTools } from "../support/require_tool.ts";
+import { run } from "./lab/command.ts";
+import { directoryOf, sha256Of, type Submitted } from "./lab/expected.ts";
+import { options } from "./lab/options.ts";
+import { Random } from "./lab/random.ts";
+import { Template } from "./lab/template.ts";
+import { publicNames } from "./lab/tree.ts";
+import type { World } from "./lab/world.ts";
+
+const LINUX = requireTools([]);
+const CHUNK = 262_144;
+
+/** What a superuser, a broken restore or a bad disk may do to a media of three chunks behind the checks. */
+const DAMAGES: Record<string, (id: bigint) => string> = {
+  "a chunk with one byte changed": (id) =>
+    `UPDATE omoide.media_chunk SET bytes = set_byte(bytes, 7, 255 - get_byte(bytes, 7))
+     WHERE media_id = ${id} AND seq = 1`,
+  "its first chunk missing": (id) =>
+    `DELETE FROM omoide.media_chunk WHERE media_id = ${id} AND seq = 0`,
+  "its last chunk missing": (id) =>
+    `DELETE FROM omoide.media_chunk WHERE media_id = ${id} AND seq = 2`,
+  "all chunks missing": (id) => `DELETE FROM omoide.media_chunk WHERE media_id = ${id}`,
+  "a chunk too many": (id) =>
+    `INSERT INTO omoide.media_chunk SELECT media_id, 3, bytes FROM omoide.media_chunk
+     WHERE media_id = ${id} AND seq = 2`,
+  "a chunk twice": (id) =>
+    `ALTER TABLE omoide.media_chunk DROP CONSTRAINT IF EXISTS media_chunk_pkey;
+     INSERT INTO omoide.media_chunk SELECT * FROM omoide.media_chunk
+     WHERE media_id = ${id} AND seq = 1`,
+  "two chunks in each other's place": (id) =>
+    `UPDATE omoide.media_chunk c SET bytes = (SELECT bytes FROM omoide.media_chunk o
+     WHERE o.media_id = c.media_id AND o.seq = 1 - c.seq) WHERE media_id = ${id} AND seq < 2`,
+  "a chunk that is too short": (id) =>
+    `UPDATE omoide.media_chunk SET bytes = substring(bytes FROM 1 FOR 100)
+     WHERE media_id = ${id} AND seq = 1`,
+  "a size that is too small": (id) => `UPDATE omoide.media SET size = size - 1 WHERE id = ${id}`,
+  "a size that is too large": (id) => `UPDATE omoide.media SET size = size + 1 WHERE id = ${id}`,
+  "another checksum": (id) => `UPDATE omoide.media SET sha256 = sha256('x') WHERE id = ${id}`,
+};
+
+Deno.test({
+  ...LINUX,
+  name: "media that are damaged in the inbox are parked with a reason, and the others are stored",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    await liftChecks(world);
+    for (const size of [2 * CHUNK + 1000, 6 * CHUNK]) {
+      for (const [what, damage] of Object.entries(DAMAGES)) {
+        await world.submitMany(random, 2);
+        const bad = await world.submit(random.bytes(size), someName(random));
+        await world.query(damage(bad.id));
+        await world.submitMany(random, 2);
+        const ended = await world.drainOnce("hot");
+        strictEqual(ended.code, 6, `${what}: ${ended.output}`);
+        await requireParked(world, bad, what);
+      }
+    }
+    await requireOnlyParkedLeft(world);
+  },
+});
+
+/** Names put in past the database's own checks. */
+const NAMES: Record<string, string> = {
+  "an ext that leaves the directory": `ext = '/../../../../../escaped'`,
+  "an ext with a NUL's neighbour": `ext = 'a' || chr(1)`,
+  "an ext with a separator": `ext = 'a/b'`,
+  "an empty ext": `ext = ''`,
+  "a media_type that leaves the root": `media_type = '../../tmp'`,
+  "a media_type of the private directory": `media_type = '.omoide/objects'`,
+  "a public_name that leaves the root": `public_name = '../../../../escaped.jpg'`,
+  "a public_name of another item": `public_name = gen_random_uuid() || '.jpg'`,
+  "a public_name that is null": `public_name = NULL`,
+  "a public_name that is empty": `public_name = ''`,
+  "a size below nothing": `size = -1`,
+  "a size beyond all numbers": `size = 9223372036854775807`,
+};
+
+Deno.test({
+  ...LINUX,
+  name: "names that try to leave the root are parked, and the others are stored",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    await liftChecks(world);
+    for (const [what, change] of Object.entries(NAMES)) {
+      await world.submitMany(random, 2);
+      const bad = await world.submit(random.bytes(1000), someName(random));
+      await world.query(`UPDATE omoide.media SET ${change} WHERE id = ${bad.id}`);
+      const ended = await world.drainOnce("hot");
+      strictEqual(ended.code, 6, `${what}: ${ended.output}`);
+      await requireParked(world, bad, what);
+    }
+    await requireOnlyParkedLeft(world);
+  },
+});
+
+/** Who stands where a media's public name, or one of its directories, should be. */
+const SQUATTERS: Record<string, (path: string) => Promise<unknown>> = {
+  "a directory": (path) => Deno.mkdir(path),
+  "an empty file": (path) => Deno.writeTextFile(path, ""),
+  "a FIFO": (path) => run("mkfifo", path),
+  "a symbolic link to a file outside": (path) => Deno.symlink("/etc/hostname", path),
+  "a dangling symbolic link out of the root": (path) => Deno.symlink("/tmp/omoide-escaped", path),
+  "a socket": (path) =>
+    run(
+      "python3",
+      "-c",
+      `import socket; socket.socket(socket.AF_UNIX).bind(${JSON.stringify(path)})`,
+    ),
+};
+
+Deno.test({
+  ...LINUX,
+  name: "whatever has a media's public name stays, and the media is stored beside it",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    const root = world.root("hot");
+    const planted: string[] = [];
+    const media: Submitted[] = [];
+    const plant = async (put: (path: string, bytes: Uint8Array) => Promise<unknown>) => {
+      const bytes = random.bytes(5_000);
+      const one = await world.submit(bytes, someName(random));
+      const directory = join(root, directoryOf(one));
+      await Deno.mkdir(directory, { recursive: true });
+      const path = join(directory, `${one.itemUuid}.jpg`);
+      await put(path, bytes);
+      planted.push(path);
+      media.push(one);
+    };
+    for (const put of Object.values(SQUATTERS)) await plant(put);
+    await plant((path, bytes) => Deno.writeFile(path, bytes.subarray(0, 4_000)));
+    await plant((path, bytes) => Deno.writeFile(path, bytes.map((byte) => byte ^ 1)));
+    const before = await Promise.all(planted.map((path) => Deno.lstat(path)));
+    const { code, output } = await world.drainOnce("hot");
+    strictEqual(code, 0, output);
+    const after = await Promise.all(planted.map((path) => Deno.lstat(path)));
+    deepStrictEqual(after.map(identityOf), before.map(identityOf));
+    for (const one of media) {
+      const [receipt] = await world.query<{ outcome: string; path: string }>(
+        "SELECT outcome, path FROM omoide.receipt WHERE media_id = $1",
+        [one.id],
+      );
+      strictEqual(receipt?.outcome, "renamed");
+      strictEqual(sha256Of(await Deno.readFile(join(root, receipt.path))), one.sha256);
+    }
+    ok(!await exists("/tmp/omoide-escaped"));
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "a file with a media's bytes under its name is taken for it, and stays as it is",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    const bytes = random.bytes(700_000);
+    const media = await world.submit(bytes, someName(random));
+    const directory = join(world.root("hot"), directoryOf(media));
+    await Deno.mkdir(directory, { recursive: true });
+    const path = join(directory, `${media.itemUuid}.jpg`);
+    await Deno.writeFile(path, bytes);
+    const before = await world.trees();
+    await world.drainAll();
+    const [receipt] = await world.query("SELECT outcome FROM omoide.receipt WHERE storage = 'hot'");
+    deepStrictEqual(receipt, { outcome: "present" });
+    await world.requireInvariants({ before });
+  },
+});
+
+for (const level of ["content", "content/OWNER", "content/OWNER/PREFIX"]) {
+  Deno.test({
+    ...LINUX,
+    name: `a symbolic link planted as ${level} is not followed, and harms no other media`,
+    fn: async () => {
+      const random = new Random(options.seed);
+      await using template = await Template.make();
+      await using world = await template.world();
+      const outside = await Deno.makeTempDir({ prefix: "omoide-faults-" });
+      const bad = await world.submit(random.bytes(1000), someName(random));
+      const good = await world.submit(random.bytes(1000), {
+        ...someName(random),
+        mediaType: "preview",
+      });
+      const path = join(
+        world.root("hot"),
+        level.replace("OWNER", bad.ownerUuid).replace("PREFIX", bad.itemUuid.slice(0, 2)),
+      );
+      await Deno.mkdir(join(path, ".."), { recursive: true });
+      if (level === "content") await Deno.remove(path);
+      await Deno.symlink(outside, path);
+      const { code, output } = await world.drainOnce("hot");
+      ok(code === 6 || code === 4, output);
+      deepStrictEqual([...Deno.readDirSync(outside)], []);
+      const [left] = await world.query<{ last_error: string }>(
+        "SELECT media_id, attempts, last_error FROM omoide.owed WHERE storage = 'hot' AND media_id = $1",
+        [bad.id],
+      );
+      match(left?.last_error ?? "", /symbolic link/);
+      if (code === 6) {
+        const receipts = await world.query("SELECT FROM omoide.receipt WHERE media_id = $1", [
+          good.id,
+        ]);
+        strictEqual(receipts.length, 1);
+      }
+      await Deno.remove(outside, { recursive: true });
+    },
+  });
+}
+
+Deno.test({
+  ...LINUX,
+  name: "leftovers under a media's object name are neither used nor touched",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    const root = world.root("hot");
+    const before = new Map<string, Deno.FileInfo>();
+    const plants = [
+      (path: string) => Deno.writeTextFile(path, ""),
+      (path: string) => run("mkfifo", path),
+      (path: string) => Deno.mkdir(path),
+      (path: string) => Deno.symlink("/etc/hostname", path),
+    ];
+    for (const plant of plants) {
+      const media = await world.submit(random.bytes(3_000), someName(random));
+      const name = `${media.sha256}-${media.id}`;
+      const path = join(root, ".omoide/objects", media.sha256.slice(0, 2), name);
+      await plant(path);
+      before.set(path, await Deno.lstat(path));
+    }
+    await world.drainAll();
+    for (const [path, was] of before) {
+      deepStrictEqual(identityOf(await Deno.lstat(path)), identityOf(was));
+      ok((await Deno.lstat(`${path}.2`)).isFile);
+    }
+    await world.requireInvariants();
+  },
+});
+
+function someName(random: Random): { ownerUuid: string; itemUuid: string } {
+  return { ownerUuid: random.uuid(), itemUuid: random.uuid() };
+}
+
+function identityOf(info: Deno.FileInfo) {
+  const { ino, size, mode, isFile, isDirectory, isSymlink, isFifo, isSocket } = info;
+  return { ino, size, mode, isFile, isDirectory, isSymlink, isFifo, isSocket, mtime: info.mtime };
+}
+
+/** As a superuser might: no constraint stands in the way of what is put in. */
+async function liftChecks(world: World): Promise<void> {
+  const constraints = await world.query<{ table: string; name: string }>(
+    `SELECT conrelid::regclass::text AS table, conname AS name FROM pg_constraint
+     WHERE conrelid IN ('omoide.media'::regclass, 'omoide.media_chunk'::regclass) AND contype = 'c'`,
+  );
+  for (const { table, name } of constraints) {
+    await world.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`);
+  }
+}
+
+async function requireParked(world: World, media: Submitted, what: string): Promise<void> {
+  const [row] = await world.query<{ parked: boolean; last_error: string }>(
+    `SELECT parked_at IS NOT NULL AS parked, last_error FROM omoide.owed
+     WHERE storage = 'hot' AND media_id = $1`,
+    [media.id],
+  );
+  ok(row?.parked, `${what}: ${row?.last_error ?? "is owed no longer"}`);
+  ok(row.last_error.length > 10, what);
+  const names = (await publicNames(world.root("hot"))).filter((name) =>
+    name.includes(media.itemUuid)
+  );
+  deepStrictEqual(names, [], what);
+}
+
+async function requireOnlyParkedLeft(world: World): Promise<void> {
+  const [row] = await world.query(
+    "SELECT count(*)::int AS left FROM omoide.owed WHERE storage = 'hot' AND parked_at IS NULL",
+  );
+  deepStrictEqual(row, { left: 0 });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

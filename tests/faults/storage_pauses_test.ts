@@ -1,0 +1,171 @@
+/** A storage that takes nothing for the moment: the worker waits, tells why, and goes on by itself. */
+import { match, ok, strictEqual } from "node:assert/strict";
+import { statfsSync } from "node:fs";
+import { join } from "node:path";
+import { requireTools } from "../support/require_tool.ts";
+import { until } from "./lab/command.ts";
+import { Mount } from "./lab/mount.ts";
+import { options } from "./lab/options.ts";
+import { Random } from "./lab/random.ts";
+import { type FileSystem, Shelf } from "./lab/shelf.ts";
+import { Template } from "./lab/template.ts";
+import { readTree } from "./lab/tree.ts";
+import type { World } from "./lab/world.ts";
+
+const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup"], { root: true });
+const MiB = 1024 * 1024;
+
+interface Trouble {
+  readonly name: string;
+  readonly system: FileSystem;
+  readonly size: string;
+  readonly format?: readonly string[];
+  readonly reserve: string;
+  /** Bytes of each media that comes. */
+  readonly media: number;
+  readonly reason: RegExp;
+  /** Leftovers that one pause may leave. */
+  readonly leftovers: number;
+  begin(disk: Mount): Promise<void>;
+  mend(disk: Mount): Promise<void>;
+}
+
+const TROUBLES: readonly Trouble[] = [
+  ...(["ext4", "xfs"] as const).map((system): Trouble => ({
+    name: `a full ${system} disk`,
+    system,
+    size: "320M",
+    reserve: "0",
+    media: 300_000,
+    reason: /space/i,
+    leftovers: 1,
+    begin: (disk) => fill(disk, 5 * MiB),
+    mend: (disk) => Deno.remove(join(disk.path, "filler")),
+  })),
+  {
+    name: "a disk with less than the reserve free",
+    system: "ext4",
+    size: "320M",
+    reserve: "10%",
+    media: 300_000,
+    reason: /reserve/i,
+    leftovers: 0,
+    begin: (disk) => fill(disk, 34 * MiB),
+    mend: (disk) => Deno.remove(join(disk.path, "filler")),
+  },
+  {
+    name: "a disk without free inodes",
+    system: "ext4",
+    size: "64M",
+    format: ["-N", "1000"],
+    reserve: "0",
+    media: 100,
+    reason: /inode/i,
+    leftovers: 0,
+    begin: (disk) => useInodes(disk, 20),
+    mend: (disk) => Deno.remove(join(disk.path, "many"), { recursive: true }),
+  },
+  {
+    name: "a disk remounted read-only",
+    system: "ext4",
+    size: "320M",
+    reserve: "5%",
+    media: 300_000,
+    reason: /read-only/i,
+    leftovers: 0,
+    begin: (disk) => disk.remount("ro"),
+    mend: (disk) => disk.remount("rw"),
+  },
+];
+
+for (const trouble of TROUBLES) {
+  Deno.test({
+    ...DISKS,
+    name: `${trouble.name} pauses its storage alone, counts against no media, and passes by itself`,
+    fn: () => pauseAndGoOn(trouble),
+  });
+}
+
+async function pauseAndGoOn(trouble: Trouble): Promise<void> {
+  const random = new Random(options.seed);
+  await using shelf = await Shelf.open();
+  const image = await shelf.format("disk.img", trouble.system, trouble.size, trouble.format ?? []);
+  await using disk = await Mount.at(image, join(shelf.directory, "disk"));
+  await using template = await Template.make();
+  await using world = await template.world({ hot: join(disk.path, "root") });
+  await using hot = world.start("hot", { args: ["--reserve", trouble.reserve] });
+  await using cold = world.start("cold");
+  await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
+  await world.submitMany(random, 5, () => trouble.media);
+  await world.drained();
+  const before = await readTree(world.root("hot"));
+
+  await trouble.begin(disk);
+  const submitted = (await world.submitMany(random, 40, () => trouble.media)).length + 5;
+  match(await world.becomes("hot", "paused") ?? "", trouble.reason);
+  await until("cold has everything", async () => await world.receipts("cold") === submitted);
+  await requireUncounted(world);
+  // Long enough for several looks of the paused worker; each might leave something behind.
+  const pauses = async () => await unlinkedObjects(world.root("hot"));
+  await until("the worker has looked again", async () => await seenAfter(world, 12_000), 30_000);
+  ok((await pauses()).length <= trouble.leftovers, `leftovers: ${await pauses()}`);
+  ok(await world.receipts("hot") < submitted);
+
+  await trouble.mend(disk);
+  await world.drained(30_000);
+  await requireUncounted(world);
+  ok((await pauses()).length <= trouble.leftovers, `leftovers: ${await pauses()}`);
+  await world.requireInvariants({ before: new Map([["hot", before]]) });
+  strictEqual((await hot.stop()).code, 0);
+}
+
+/** Leaves so many bytes free. */
+async function fill(disk: Mount, free: number): Promise<void> {
+  using file = await Deno.open(join(disk.path, "filler"), { write: true, createNew: true });
+  const piece = new Uint8Array(MiB);
+  const left = () => {
+    const { bavail, bsize } = statfsSync(disk.path);
+    return bavail * bsize;
+  };
+  while (left() > free + MiB) {
+    await file.write(piece);
+    await file.syncData();
+  }
+}
+
+async function useInodes(disk: Mount, free: number): Promise<void> {
+  const directory = join(disk.path, "many");
+  await Deno.mkdir(directory);
+  for (let index = 0; statfsSync(disk.path).ffree > free; index++) {
+    await Deno.writeTextFile(join(directory, String(index)), "");
+  }
+}
+
+async function requireUncounted(world: World): Promise<void> {
+  const counted = await world.query(
+    "SELECT media_id, attempts, last_error FROM omoide.owed WHERE attempts > 0 OR parked_at IS NOT NULL",
+  );
+  strictEqual(JSON.stringify(counted), "[]");
+}
+
+/** Whether the paused worker has been seen this long after the pause began. */
+async function seenAfter(world: World, milliseconds: number): Promise<boolean> {
+  const [row] = await world.query<{ long: boolean }>(
+    `SELECT w.seen_at > (SELECT max(stored_at) FROM omoide.receipt WHERE storage = 'hot')
+       + make_interval(secs => $1) AS long FROM omoide.worker_status w WHERE storage = 'hot'`,
+    [milliseconds / 1000],
+  );
+  return row?.long ?? false;
+}
+
+/** Objects that no public name belongs to. */
+async function unlinkedObjects(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const directory of Deno.readDir(join(root, ".omoide/objects"))) {
+    for await (const { name } of Deno.readDir(join(root, ".omoide/objects", directory.name))) {
+      const { nlink } = await Deno.lstat(join(root, ".omoide/objects", directory.name, name));
+      if (nlink === 1) found.push(name);
+    }
+  }
+  return found;
+}
