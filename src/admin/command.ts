@@ -33,6 +33,15 @@ export interface Spec<Options> {
   readonly run: Action<Options>;
 }
 
+/** Every command that talks to the inbox takes it by this option. */
+export const DATABASE = [
+  "!--database <url>",
+  "a superuser's postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE; PGPASSWORD is read too",
+] as const;
+
+/** Every command that takes something away is a dry run without it. */
+export const YES = ["--yes", "do it; without it, only say what would be done"] as const;
+
 const ALWAYS: Partial<Record<ExitCode, string>> = {
   [EXIT.OK]: "done",
   [EXIT.UNEXPECTED]: "a bug, or something nobody foresaw",

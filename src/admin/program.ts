@@ -1,6 +1,10 @@
 import { Command } from "commander";
 import { EXIT } from "../exit_codes.ts";
 import type { Outcome } from "./command.ts";
+import { addInboxParked, addInboxRetry } from "./commands/inbox_deliveries.ts";
+import { addInboxLimits } from "./commands/inbox_limits.ts";
+import { addInboxStatus } from "./commands/inbox_status.ts";
+import { addStorageList, addStorageRetire } from "./commands/storage_list.ts";
 import { addStorageCompare } from "./commands/storage_compare.ts";
 import { addStorageManifest } from "./commands/storage_manifest.ts";
 import { addStorageVerify } from "./commands/storage_verify.ts";
@@ -16,9 +20,17 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
         write(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; --help tells more\n`),
     });
 
+  const inbox = program.command("inbox").description("The inbox: make, look at, limit.");
+  addInboxStatus(inbox, outcome);
+  addInboxParked(inbox, outcome);
+  addInboxRetry(inbox, outcome);
+  addInboxLimits(inbox, outcome);
+
   const storage = program.command("storage").description("Storages: make, look at, mend.");
   addStorageManifest(storage, outcome);
   addStorageVerify(storage, outcome);
   addStorageCompare(storage, outcome);
+  addStorageList(storage, outcome);
+  addStorageRetire(storage, outcome);
   return { program, outcome };
 }

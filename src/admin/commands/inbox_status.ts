@@ -1,0 +1,111 @@
+import type { Command } from "commander";
+import { EXIT } from "../../exit_codes.ts";
+import { openInbox } from "../../inbox/admin/inbox.ts";
+import {
+  type InboxStatus,
+  inboxStatus,
+  type StorageStatus,
+  type Usage,
+} from "../../inbox/admin/status.ts";
+import { addCommand, DATABASE, type Outcome } from "../command.ts";
+import { count, showBytes, showDuration } from "../units.ts";
+import { judge } from "../verdict.ts";
+
+export function addInboxStatus(group: Command, outcome: Outcome): void {
+  addCommand<{ database: string }>(group, outcome, {
+    usage: "status",
+    summary: "is everything safe? What is owed, parked, near a limit",
+    description:
+      "Tells for each storage what is owed to it and how its worker is, and the inbox's size " +
+      "against its limits. Its last line is the verdict, and so is its exit status.",
+    options: [DATABASE],
+    examples: [
+      "omoide-admin inbox status --database postgres://postgres@localhost/omoide",
+      "omoide-admin inbox status --database … --json | jq .verdict",
+    ],
+    exits: {
+      [EXIT.OK]: "safe: every media is in every storage",
+      [EXIT.BEHIND]: "behind: something is still owed, and the workers are at it",
+      [EXIT.ATTENTION]: "attention: somebody must look; the last lines say at what",
+    },
+    need: "ask",
+    run: async (_args, { database }, { console }) => {
+      await using inbox = await openInbox(database);
+      const status = await inboxStatus(inbox);
+      const verdict = judge(status);
+      const { word, attention, behind } = verdict;
+      console.result({ verdict: word, attention, behind, ...status });
+      for (const storage of status.storages) {
+        for (const line of storageLines(storage)) console.say(line);
+      }
+      for (const line of inboxLines(status)) console.say(line);
+      for (const each of attention) console.say(`! ${each}`);
+      for (const each of behind) console.say(`- ${each}`);
+      console.say(sentence(status, word, [...attention, ...behind].length));
+      return verdict.code;
+    },
+  });
+}
+
+function storageLines(storage: StorageStatus): string[] {
+  const { storage: name, held, owed, owedBytes, oldestOwedAge, parked } = storage;
+  if (storage.retired) return [`${name}: retired; holds ${count(held, "media", "media")}`];
+  const last = storage.lastReceiptAge === null
+    ? "none yet"
+    : `the last ${showDuration(storage.lastReceiptAge)} ago`;
+  const waiting = owed === 0
+    ? "nothing owed"
+    : `owed ${count(owed, "media", "media")} (${showBytes(owedBytes)}, the oldest for ` +
+      `${showDuration(oldestOwedAge ?? 0)})`;
+  return [
+    `${name}: holds ${count(held, "media", "media")}, ${last}; ${waiting}; ` +
+    `${parked.toLocaleString("en-US")} parked`,
+    `  worker: ${workerText(storage)}`,
+  ];
+}
+
+function workerText(storage: StorageStatus): string {
+  const { state, reason, version, seenAge, standbySeenAge, freeBytes, totalBytes } = storage;
+  if (seenAge === null) return "never seen";
+  const parts = [
+    `${state}${reason === null ? "" : ` (${reason})`}, seen ${showDuration(seenAge)} ago`,
+  ];
+  if (version !== null) parts.push(`version ${version}`);
+  if (freeBytes !== null && totalBytes !== null) {
+    parts.push(`${showBytes(freeBytes)} of ${showBytes(totalBytes)} free`);
+  }
+  if (standbySeenAge !== null && standbySeenAge < 60) parts.push("another stands by");
+  if (storage.lastError !== null) parts.push(`last error: ${storage.lastError}`);
+  return parts.join(", ");
+}
+
+function inboxLines(status: InboxStatus): string[] {
+  const lines = [
+    `inbox: ${count(status.media, "media", "media")}, ${showBytes(status.bytes)} of ` +
+    `${showBytes(status.bytesLimit)}; files ${showBytes(status.diskBytes)} of ` +
+    `${showBytes(status.diskBytesLimit)}`,
+    ...status.usage.map(usageLine),
+  ];
+  if (status.gone > 0) {
+    lines.push(
+      `${count(status.gone, "media", "media")} in no storage: purged, or awaiting \`rebuild\``,
+    );
+  }
+  return lines;
+}
+
+function usageLine({ owner, bytes, bytesLimit, media, mediaLimit }: Usage): string {
+  return `  today, ${owner ?? "all owners"}: ${showBytes(bytes)} of ${showBytes(bytesLimit)}, ` +
+    `${media.toLocaleString("en-US")} of ${count(mediaLimit, "media", "media")}`;
+}
+
+function sentence({ storages, minCopies }: InboxStatus, word: string, found: number): string {
+  if (word === "safe") {
+    const active = storages.filter((storage) => !storage.retired).length;
+    return `SAFE: every media is in all ${active} storages (at least ${minCopies} are required).`;
+  }
+  if (word === "behind") {
+    return "BEHIND: nothing is wrong, but the storages do not have everything yet.";
+  }
+  return `ATTENTION: ${count(found, "thing")} to look at, the most urgent marked with !.`;
+}

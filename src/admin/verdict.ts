@@ -1,0 +1,113 @@
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import type { InboxStatus, StorageStatus } from "../inbox/admin/status.ts";
+import { count, showBytes, showDuration } from "./units.ts";
+
+/**
+ * A worker tells that it lives every 10 s and finds a lost connection within 30 s: after a minute it is
+ * dead, or cut off.
+ */
+const DEAD_AFTER_S = 60;
+/** A share of a limit from which somebody should look before it is met. */
+const NEAR = 0.8;
+/** The worker itself stops at 5 % (its `--reserve`). */
+const LITTLE_SPACE = 0.1;
+
+/** Everything that is not as it should be, and the one word for all of it. */
+export interface Verdict {
+  readonly word: "safe" | "behind" | "attention";
+  readonly code: ExitCode;
+  /** What an administrator must look at. */
+  readonly attention: readonly string[];
+  /** What only takes time. */
+  readonly behind: readonly string[];
+}
+
+/** Answers "is everything safe?" from what the inbox knows. */
+export function judge(status: InboxStatus): Verdict {
+  const attention: string[] = [], behind: string[] = [];
+  const active = status.storages.filter((storage) => !storage.retired);
+  if (active.length < status.minCopies) {
+    attention.push(
+      `${count(active.length, "storage")} of at least ${status.minCopies} registered: ` +
+        "nothing can leave the inbox; `storage init`",
+    );
+  }
+  for (const storage of active) {
+    attention.push(...troubles(storage));
+    const { storage: name, owed, owedBytes, oldestOwedAge, failing } = storage;
+    if (owed > 0) {
+      behind.push(
+        `${name} is owed ${count(owed, "media", "media")} (${showBytes(owedBytes)}), ` +
+          `the oldest for ${showDuration(oldestOwedAge ?? 0)}` +
+          (failing > 0
+            ? `; ${failing.toLocaleString("en-US")} failed and will be tried again`
+            : ""),
+      );
+    }
+  }
+  attention.push(...limits(status));
+  if (status.thin > 0) {
+    attention.push(
+      `${
+        count(status.thin, "media", "media")
+      } in fewer than ${status.minCopies} trusted storages: ` +
+        "`storage compare`, `storage sync`, then `storage rebuild`",
+    );
+  }
+  const word = attention.length > 0 ? "attention" : behind.length > 0 ? "behind" : "safe";
+  const code = { safe: EXIT.OK, behind: EXIT.BEHIND, attention: EXIT.ATTENTION }[word];
+  return { word, code, attention, behind };
+}
+
+function troubles(storage: StorageStatus): string[] {
+  const { storage: name, state, reason, seenAge, owed, parked, distrusted } = storage;
+  const found: string[] = [];
+  if (distrusted !== null) {
+    found.push(
+      `${name} is distrusted: ${distrusted}; mend the disk, then \`storage trust ${name}\``,
+    );
+  } else if (seenAge === null) {
+    found.push(`no worker of ${name} has ever been seen; start it`);
+  } else if (state === "paused") {
+    found.push(`${name} takes nothing: ${reason ?? "no reason told"}`);
+  } else if (state === "stopped" && owed > 0) {
+    found.push(`the worker of ${name} was stopped ${showDuration(seenAge)} ago; start it`);
+  } else if (state !== "stopped" && seenAge > DEAD_AFTER_S) {
+    found.push(`the worker of ${name} was last seen ${showDuration(seenAge)} ago; start it`);
+  }
+  if (parked > 0) {
+    found.push(
+      `${
+        count(parked, "media", "media")
+      } of ${name} given up on: \`inbox parked\`, \`inbox retry\``,
+    );
+  }
+  for (
+    const [what, free, total] of [
+      ["space", storage.freeBytes, storage.totalBytes],
+      ["inodes", storage.freeInodes, storage.totalInodes],
+    ] as const
+  ) {
+    if (state !== "paused" && free !== null && total !== null && free < total * LITTLE_SPACE) {
+      found.push(`${name} has ${Math.floor(free / total * 100)} % of its ${what} left; enlarge it`);
+    }
+  }
+  return found;
+}
+
+function limits(status: InboxStatus): string[] {
+  const found: string[] = [];
+  const near = (what: string, used: number, limit: number, show: (n: number) => string) => {
+    if (used >= limit * NEAR) {
+      found.push(`${what}: ${show(used)} of ${show(limit)}; \`inbox limits\``);
+    }
+  };
+  near("the inbox is nearly full", status.bytes, status.bytesLimit, showBytes);
+  near("the inbox's files are large", status.diskBytes, status.diskBytesLimit, showBytes);
+  for (const { owner, bytes, bytesLimit, media, mediaLimit } of status.usage) {
+    const who = owner === null ? "all owners are" : `owner ${owner} is`;
+    near(`${who} near today's limit`, bytes, bytesLimit, showBytes);
+    near(`${who} near today's limit`, media, mediaLimit, (n) => count(n, "media", "media"));
+  }
+  return found;
+}

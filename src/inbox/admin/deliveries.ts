@@ -1,0 +1,69 @@
+import { UsageError } from "../../errors.ts";
+import { type AdminInbox, ask, transaction } from "./inbox.ts";
+
+/** A delivery that has failed at least once. */
+export interface FailedDelivery {
+  readonly mediaId: string;
+  readonly storage: string;
+  readonly owner: string;
+  readonly item: string;
+  readonly mediaType: string;
+  readonly ext: string;
+  readonly size: number;
+  readonly attempts: number;
+  readonly lastError: string | null;
+  readonly parkedAt: Date | null;
+}
+
+/** What is parked, earliest first. */
+export async function parkedDeliveries({ connection }: AdminInbox): Promise<FailedDelivery[]> {
+  return await ask<FailedDelivery>(
+    connection,
+    `SELECT d.media_id AS "mediaId", s.name AS storage, m.owner_uuid AS owner, m.item_uuid AS item,
+      m.media_type AS "mediaType", m.ext, m.size::float8, d.attempts, d.last_error AS "lastError",
+      d.parked_at AS "parkedAt"
+    FROM omoide.delivery d
+    JOIN omoide.storage s ON s.id = d.storage_id
+    JOIN omoide.media m ON m.id = d.media_id
+    WHERE d.parked_at IS NOT NULL
+    ORDER BY d.media_id, s.name`,
+  );
+}
+
+/**
+ * Lets what has failed be tried again at once, with its attempts counted anew.
+ *
+ * @param ids media; all that have failed where null
+ * @param storage only what is owed to this one
+ * @returns how many deliveries
+ * @throws {UsageError} an id that is not owed: nothing was changed
+ */
+export async function retryDeliveries(
+  { connection }: AdminInbox,
+  ids: readonly string[] | null,
+  storage: string | null,
+): Promise<number> {
+  return await transaction(connection, async () => {
+    const changed = await ask<{ media_id: string }>(
+      connection,
+      `UPDATE omoide.delivery d
+      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL, begun_in_life = NULL
+      FROM omoide.storage s
+      WHERE s.id = d.storage_id AND ($2::text IS NULL OR s.name = $2)
+        AND ($1::bigint[] IS NULL AND (d.attempts > 0 OR d.parked_at IS NOT NULL)
+          OR d.media_id = ANY ($1))
+      RETURNING d.media_id`,
+      [ids, storage],
+    );
+    const known = new Set(changed.map((row) => row.media_id));
+    const unknown = (ids ?? []).filter((id) => !known.has(id));
+    if (unknown.length > 0) {
+      throw new UsageError(
+        `media ${unknown.join(", ")} ${unknown.length === 1 ? "is" : "are"} not owed to ` +
+          `${storage ?? "any storage"}; nothing was changed (\`inbox parked\` lists what is)`,
+      );
+    }
+    await ask(connection, "SELECT pg_notify('omoide_sealed', '')");
+    return changed.length;
+  });
+}

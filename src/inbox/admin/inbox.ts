@@ -1,0 +1,107 @@
+import { ConfigurationError } from "../../errors.ts";
+import { connect, type Connection, sqlstateOf } from "../connect.ts";
+import { parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
+import { inboxError } from "../inbox_error.ts";
+import { SCHEMA_VERSION } from "../schema_version.ts";
+
+/** An inbox as its administrator sees it: a superuser's connection, past all functions and rights. */
+export interface AdminInbox extends AsyncDisposable {
+  readonly connection: Connection;
+  /** The inbox's UUID. */
+  readonly uuid: string;
+  /** How many storages must hold a media before its blob may leave. */
+  readonly minCopies: number;
+}
+
+/**
+ * Connects to the database, of which nothing is asked yet.
+ *
+ * @param url with a password where one is needed, unless PGPASSWORD has it
+ */
+export async function connectAdmin(url: string): Promise<Connection> {
+  const { address, password } = parseAdminDatabaseUrl(url, "postgres");
+  const secret = password ?? Deno.env.get("PGPASSWORD");
+  return await connect(address, secret === undefined ? {} : { password: secret }, "admin");
+}
+
+/**
+ * Opens an inbox of this program's schema version.
+ *
+ * @throws {ConfigurationError} a database without one, or with one of another version
+ */
+export async function openInbox(url: string): Promise<AdminInbox> {
+  const connection = await connectAdmin(url);
+  try {
+    const where = showAddress(parseAdminDatabaseUrl(url, "postgres").address);
+    const { inbox, schema_version, min_copies } = await readSettings(connection, where);
+    if (schema_version !== SCHEMA_VERSION) {
+      throw new ConfigurationError(
+        `The inbox at ${where} has schema version ${schema_version}, this program ${SCHEMA_VERSION}; ` +
+          (schema_version < SCHEMA_VERSION ? "run `inbox init`" : "use the newer program"),
+      );
+    }
+    return {
+      connection,
+      uuid: inbox,
+      minCopies: min_copies,
+      [Symbol.asyncDispose]: () => connection.end(),
+    };
+  } catch (error) {
+    await connection.end();
+    throw error;
+  }
+}
+
+interface Settings {
+  readonly inbox: string;
+  readonly schema_version: number;
+  readonly min_copies: number;
+}
+
+async function readSettings(connection: Connection, where: string): Promise<Settings> {
+  try {
+    const { rows } = await connection.query<Settings>(
+      "SELECT inbox, schema_version, min_copies FROM omoide.settings",
+    );
+    if (rows[0] !== undefined) return rows[0];
+  } catch (error) {
+    const state = sqlstateOf(error);
+    if (state === "42501") {
+      throw new ConfigurationError(
+        `${where}: that role may not look into the inbox; name a superuser`,
+      );
+    }
+    if (state !== "3F000" && state !== "42P01") throw inboxError(error);
+  }
+  throw new ConfigurationError(`There is no inbox at ${where}; make it with \`inbox init\``);
+}
+
+/** Asks, with errors as every other part of the program knows them. */
+export async function ask<Row extends object>(
+  connection: Connection,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  try {
+    return (await connection.query<Row>(sql, [...values])).rows;
+  } catch (error) {
+    throw inboxError(error);
+  }
+}
+
+/** Runs `work` in a transaction, which `dry` undoes after it has told what it would do. */
+export async function transaction<T>(
+  connection: Connection,
+  work: () => Promise<T>,
+  dry = false,
+): Promise<T> {
+  await ask(connection, "BEGIN ISOLATION LEVEL READ COMMITTED");
+  try {
+    const result = await work();
+    await ask(connection, dry ? "ROLLBACK" : "COMMIT");
+    return result;
+  } catch (error) {
+    await connection.query("ROLLBACK").catch(() => {});
+    throw error;
+  }
+}

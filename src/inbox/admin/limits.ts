@@ -1,0 +1,48 @@
+import { ConfigurationError } from "../../errors.ts";
+import { sqlstateOf } from "../connect.ts";
+import { type AdminInbox, ask } from "./inbox.ts";
+
+/** The inbox's limits, by their columns in `omoide.settings`. Bytes, or numbers of media. */
+export const LIMITS = {
+  min_copies: "storages that must hold a media before its blob may leave the inbox",
+  max_inbox_bytes: "bytes that wait in the inbox",
+  max_inbox_disk_bytes: "bytes of the inbox's files, with what is uncommitted or dead",
+  max_media_bytes: "bytes of one media",
+  owner_bytes_per_day: "bytes of one owner per day (UTC)",
+  owner_media_per_day: "media of one owner per day (UTC)",
+  all_bytes_per_day: "bytes of all owners per day (UTC)",
+  all_media_per_day: "media of all owners per day (UTC)",
+} as const;
+
+export type Limit = keyof typeof LIMITS;
+export const LIMIT_NAMES = Object.keys(LIMITS) as Limit[];
+
+export type Limits = Record<Limit, number>;
+
+export async function readLimits({ connection }: AdminInbox): Promise<Limits> {
+  const columns = LIMIT_NAMES.map((name) => `${name}::float8`).join(", ");
+  const [limits] = await ask<Limits>(connection, `SELECT ${columns} FROM omoide.settings`);
+  if (limits === undefined) throw new Error("the inbox has no settings");
+  return limits;
+}
+
+/** Sets some limits, all or none. They hold for every submit that begins from now on. */
+export async function setLimits(inbox: AdminInbox, wanted: Partial<Limits>): Promise<void> {
+  const names = LIMIT_NAMES.filter((name) => wanted[name] !== undefined);
+  if (names.length === 0) return;
+  const columns = names.map((name, i) => `${name} = $${i + 1}`).join(", ");
+  try {
+    await inbox.connection.query(
+      `UPDATE omoide.settings SET ${columns}`,
+      names.map((name) => wanted[name]),
+    );
+  } catch (error) {
+    // A check of the table: min_copies below 2, a negative size.
+    if (sqlstateOf(error) !== "23514") throw error;
+    throw new ConfigurationError(
+      `The inbox refuses that limit: ${error instanceof Error ? error.message : error}; ` +
+        "nothing was changed",
+      { cause: error },
+    );
+  }
+}
