@@ -1,11 +1,16 @@
 import { join } from "node:path";
 import { EmbeddedPostgres, type PostgresOptions } from "../../../scripts/lib/embedded_postgres.ts";
+import { initInbox } from "../../../src/inbox/migrate.ts";
 import { pg } from "../../../src/inbox/pg.ts";
+import { registerStorage } from "../../../src/inbox/register_storage.ts";
+import { initRoot } from "../../../src/storage/init_root.ts";
 import { run } from "./command.ts";
 import { World } from "./world.ts";
 
 const ADMIN = new URL("../../../src/admin/main.ts", import.meta.url).pathname;
 const DATABASE = "template_inbox";
+const PASSWORD = "secret";
+const PREFIX_SIZE = 2;
 
 /**
  * One PostgreSQL with one inbox and its empty storages, made by the administrator's own commands. Each
@@ -32,15 +37,12 @@ export class Template implements AsyncDisposable {
     const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "omoide-faults-" }));
     await Deno.chmod(directory, 0o755);
     const template = new Template(server, directory, storages);
-    await Deno.writeTextFile(template.passwordFile, "secret\n");
+    await Deno.writeTextFile(template.passwordFile, `${PASSWORD}\n`);
     await template.#query("postgres", `CREATE DATABASE ${DATABASE}`);
-    await admin("inbox", "init", "--database", server.url(DATABASE));
-    for (const name of storages) {
-      await admin(
-        ...["storage", "init", name, join(directory, name), "--database", server.url(DATABASE)],
-        ...["--password-file", template.passwordFile],
-      );
-    }
+    const client = await template.#connect(DATABASE);
+    await initInbox(client);
+    for (const name of storages) await addStorage(client, name, join(directory, name));
+    await client.end();
     return template;
   }
 
@@ -63,9 +65,14 @@ export class Template implements AsyncDisposable {
     return new World(this.server, database, storages, this.passwordFile, directory);
   }
 
-  async #query(database: string, text: string): Promise<void> {
+  async #connect(database: string): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.server.url(database) });
     await client.connect();
+    return client;
+  }
+
+  async #query(database: string, text: string): Promise<void> {
+    const client = await this.#connect(database);
     try {
       await client.query(text);
     } finally {
@@ -77,6 +84,18 @@ export class Template implements AsyncDisposable {
     await this.server.stop();
     await Deno.remove(this.directory, { recursive: true });
   }
+}
+
+/** What `storage init` does: registers a storage and makes its root. */
+export async function addStorage(client: pg.Client, name: string, root: string): Promise<void> {
+  const uuid = crypto.randomUUID();
+  const { inbox } = await registerStorage(client, {
+    name,
+    identity: uuid,
+    prefixSize: PREFIX_SIZE,
+    password: PASSWORD,
+  });
+  initRoot(root, { format: 1, storage: name, uuid, inbox, prefixSize: PREFIX_SIZE });
 }
 
 /** An administrator's command, as typed. @throws with what it said, unless it exits 0 */

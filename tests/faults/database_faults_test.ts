@@ -1,0 +1,273 @@
+/** The database goes away, comes back, lies or keeps silent: nothing is lost, and nobody spins. */
+import { match, ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { requireTools } from "../support/require_tool.ts";
+import { run, until } from "./lab/command.ts";
+import { NameWatcher } from "./lab/name_watcher.ts";
+import { options, times } from "./lab/options.ts";
+import { FaultyProxy } from "./lab/proxy.ts";
+import { Random } from "./lab/random.ts";
+import { Template } from "./lab/template.ts";
+import type { WorkerProcess } from "./lab/worker_process.ts";
+import type { World } from "./lab/world.ts";
+
+const LINUX = requireTools([]);
+
+for (const how of ["restart", "crash"] as const) {
+  Deno.test({
+    ...LINUX,
+    name: `a ${how} of PostgreSQL in the middle of a run loses nothing`,
+    fn: async () => {
+      const random = new Random(options.seed);
+      await using template = await Template.make();
+      await using world = await template.world();
+      const before = await world.trees();
+      const watchers = world.storages.map(({ root }) => new NameWatcher(root, world.expected));
+      await using hot = world.start("hot");
+      await using cold = world.start("cold");
+      await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
+      for (let round = 0; round < times(4, 50); round++) {
+        await world.submitMany(random, 60);
+        if (how === "restart") await template.server.pause();
+        else await template.server.kill();
+        await template.server.startAgain();
+      }
+      await world.drained();
+      for (const watcher of watchers) strictEqual((await watcher.stop()).wrong.join("\n"), "");
+      await world.requireInvariants({ before });
+      strictEqual((await hot.stop()).code, 0);
+      strictEqual((await cold.stop()).code, 0);
+    },
+  });
+}
+
+Deno.test({
+  ...LINUX,
+  name: "connections cut at random moments, by the server or on their way, lose nothing",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using hot = world.start("hot", { port: proxy.port });
+    await using cold = world.start("cold", { port: proxy.port });
+    await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
+    for (let round = 0; round < times(10, 200); round++) {
+      let bytesUntilCut = random.between(0, 3_000_000);
+      if (random.chance(0.5)) {
+        proxy.onServer = (bytes, wire) => {
+          bytesUntilCut -= bytes.length;
+          if (bytesUntilCut < 0) wire.cut();
+        };
+      }
+      await world.submitMany(random, 10, (random) => random.between(0, 600_000));
+      proxy.onServer = () => {};
+      await world.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'omoide %'",
+      );
+    }
+    await world.drained();
+    await world.requireInvariants();
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "an acknowledgement whose answer is lost is made again, and counted once",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using hot = world.start("hot", { port: proxy.port });
+    await hot.says(/serving/);
+    await using _cold = world.start("cold");
+    let media = 0;
+    for (let round = 0; round < times(5, 50); round++) {
+      const swallowed = proxy.swallowAnswerTo("omoide.acknowledge");
+      media += (await world.submitMany(random, 5)).length;
+      await swallowed;
+    }
+    await world.drained();
+    strictEqual(await world.receipts("hot"), media);
+    await world.requireInvariants();
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "a connection that falls silent is found out within 30 s, and nothing is lost",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using hot = world.start("hot", { port: proxy.port });
+    await hot.says(/serving/);
+    await world.submitMany(random, 5);
+    await until("hot has stored", async () => await world.receipts("hot") === 5);
+    proxy.freeze();
+    const begun = performance.now();
+    await world.submitMany(random, 5);
+    await hot.says(/trying again/, { timeoutMs: 45_000 });
+    const seconds = (performance.now() - begun) / 1000;
+    ok(seconds <= 32, `found out after ${seconds.toFixed(1)} s`);
+    console.log(`  found out after ${seconds.toFixed(1)} s`);
+    // The old connections stay frozen, as after a firewall's restart: only new ones get through.
+    proxy.thaw();
+    await world.drainOnce("cold");
+    await world.drained();
+    await world.requireInvariants();
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "a worker uses next to no processor while its database is away, silent or refuses it",
+  fn: async () => {
+    await using template = await Template.make();
+    await using world = await template.world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using hot = world.start("hot", { port: proxy.port });
+    await hot.says(/serving/);
+    const idle = await processorShare(hot, 3);
+    proxy.refusing = true;
+    proxy.cutAll();
+    await hot.says(/trying again/);
+    const away = await processorShare(hot, times(6, 60));
+    ok(idle < 0.05 && away < 0.05, `idle ${idle}, away ${away}`);
+    console.log(`  idle ${(idle * 100).toFixed(1)} %, away ${(away * 100).toFixed(1)} %`);
+    proxy.refusing = false;
+    await hot.says(/serving/, { from: hot.output.length });
+    strictEqual((await hot.stop()).code, 0);
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "a server that has become a standby is waited for until it is promoted",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    await using hot = world.start("hot");
+    await hot.says(/serving/);
+    await world.submitMany(random, 20);
+    await template.server.pause();
+    await Deno.writeTextFile(join(template.server.dataDirectory, "standby.signal"), "");
+    const from = hot.output.length;
+    // Resolves once it is promoted: until then it accepts read-only connections.
+    const promoted = template.server.startAgain();
+    await hot.says(/is a standby/, { from });
+    ok(!hot.over);
+    await world.query("SELECT pg_promote()");
+    await promoted;
+    await world.drainOnce("cold");
+    await world.drained();
+    await world.requireInvariants();
+  },
+});
+
+Deno.test({
+  ...requireTools(["pgbouncer"]),
+  name: "a pooler in transaction mode is found out and refused with a clear message",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using template = await Template.make();
+    await using world = await template.world();
+    await world.submitMany(random, 3);
+    await using pooler = await Pooler.before(world);
+    const { code, output } = await world.drainOnce("hot", { port: pooler.port });
+    strictEqual(code, 4, output);
+    match(output, /pooler/i);
+    strictEqual(await world.receipts("hot"), 0);
+  },
+});
+
+/** The worker's clock stands elsewhere; the database's is the one that counts. */
+for (const shift of ["+1h", "-1h", "+10y", "-10y"]) {
+  Deno.test({
+    ...requireTools(["faketime"]),
+    name: `a worker whose clock is ${shift} off stores and acknowledges as ever`,
+    fn: async () => {
+      const random = new Random(options.seed);
+      await using template = await Template.make();
+      await using world = await template.world();
+      await world.submitMany(random, 20);
+      const env = {
+        LD_PRELOAD: "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        FAKETIME: shift,
+        DONT_FAKE_MONOTONIC: "1",
+      };
+      const { code, output } = await world.drainOnce("hot", { env });
+      strictEqual(code, 0, output);
+      await world.drainAll();
+      await world.requireInvariants();
+    },
+  });
+}
+
+/** A share of one processor over so many seconds. */
+async function processorShare(worker: WorkerProcess, seconds: number): Promise<number> {
+  const before = worker.cpuSeconds();
+  // The time is what is measured.
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  return (worker.cpuSeconds() - before) / seconds;
+}
+
+/** PgBouncer before a world's database. */
+class Pooler implements AsyncDisposable {
+  private constructor(
+    readonly port: number,
+    private readonly child: Deno.ChildProcess,
+    private readonly directory: string,
+  ) {}
+
+  static async before(world: World): Promise<Pooler> {
+    const directory = await Deno.makeTempDir({ prefix: "omoide-faults-" });
+    await Deno.chmod(directory, 0o777);
+    const port = freePort();
+    await Deno.writeTextFile(join(directory, "users"), `"omoide_hot" "secret"\n`);
+    await Deno.writeTextFile(
+      join(directory, "pgbouncer.ini"),
+      `[databases]
+* = host=127.0.0.1 port=${world.server.port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = ${directory}/users
+pool_mode = transaction
+`,
+    );
+    await run("chmod", "-R", "a+rX", directory);
+    const child = new Deno.Command("pgbouncer", {
+      args: [join(directory, "pgbouncer.ini")],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+      ...(Deno.uid() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
+    }).spawn();
+    await until("PgBouncer listens", async () => {
+      try {
+        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    return new Pooler(port, child, directory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill("SIGTERM");
+    await this.child.status;
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
