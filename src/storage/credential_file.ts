@@ -14,7 +14,9 @@ export function readCredentialFile(path: string, option: string): string {
   try {
     const { size, isFile } = Deno.statSync(path);
     if (!isFile || size > MAX_BYTES) {
-      throw new ConfigurationError(`${option} ${path} is no regular file of up to ${MAX_BYTES} bytes`);
+      throw new ConfigurationError(
+        `${option} ${path} is no regular file of up to ${MAX_BYTES} bytes`,
+      );
     }
     text = Deno.readTextFileSync(path);
   } catch (error) {

@@ -41,6 +41,11 @@ export const SKELETON: readonly { readonly path: string; readonly mode: number }
   ...MEDIA_TYPES.map((path) => ({ path, mode: PUBLIC_DIRECTORY_MODE })),
 ];
 
+/** Whether a directory is the root or one of the skeleton: without it there is no storage. */
+export function isSkeleton(directory: string): boolean {
+  return !directory.includes("/") || directory.startsWith(`${PRIVATE_DIRECTORY}/`);
+}
+
 /** `.omoide/objects/ab` */
 export function objectDirectory(sha256: string): string {
   return `${OBJECTS_DIRECTORY}/${sha256.slice(0, 2)}`;

@@ -1,0 +1,148 @@
+import { ConfigurationError } from "../errors.ts";
+import type { FileCalls } from "./file_calls.ts";
+
+/** A directory is not what it must be: a link, another kind of file, on another device, or replaced. */
+export class DirectoryError extends Error {
+  override readonly name = "DirectoryError";
+}
+
+interface Known {
+  readonly dev: number;
+  readonly ino: number;
+  /** Entries that this process made in it. */
+  entries: number;
+  /** How many of those were there when the last fsync that succeeded began; -1 before the first. */
+  synced: number;
+}
+
+/**
+ * A quarter of an hour's worth of new directories at full speed; 10 MB. One that is forgotten is
+ * fsynced once more when it is needed again, and nothing else.
+ */
+const MOST_KNOWN = 50_000;
+
+/**
+ * The directories of one root: real ones, on one device, fsynced as often as needed and not more.
+ *
+ * Paths are relative to the root; "" is the root. What is remembered of a directory belongs to its
+ * inode, so one that was replaced counts as never fsynced; and a fsync goes through a handle whose inode
+ * is compared, so it can't be led elsewhere by a link put in between.
+ */
+export class Directories {
+  readonly #known = new Map<string, Known>();
+
+  constructor(
+    private readonly root: string,
+    /** Directories are compared with a directory's device: overlayfs gives files another. */
+    private readonly device: number,
+    private readonly calls: FileCalls,
+  ) {}
+
+  /**
+   * Looks whether a directory is there, as a real one on the right device.
+   *
+   * @returns false where there is nothing of that name
+   * @throws {DirectoryError} where it is anything else
+   */
+  verify(path: string): boolean {
+    const found = this.calls.lstat(this.absolute(path));
+    if (found === null) return false;
+    if (!found.isDirectory) {
+      const what = found.isSymlink ? "a symbolic link" : "no directory";
+      throw new DirectoryError(`${this.absolute(path)} is ${what}; move it away`);
+    }
+    if (found.dev !== this.device) {
+      throw new DirectoryError(`${this.absolute(path)} is on another file system; unmount that`);
+    }
+    this.#remember(path, found.dev, found.ino ?? 0);
+    return true;
+  }
+
+  /**
+   * Makes a directory that `verify` did not find.
+   *
+   * @throws {DirectoryError} something else has its name
+   * @throws {ConfigurationError} the umask took what readers need: it would take it from every one
+   */
+  make(path: string, parent: string, mode: number): void {
+    this.calls.mkdir(this.absolute(path), mode);
+    this.entryMade(parent);
+    if (!this.verify(path)) throw new DirectoryError(`${this.absolute(path)} vanished`);
+    const made = (this.calls.lstat(this.absolute(path))?.mode ?? 0) & mode;
+    if (made !== mode) {
+      throw new ConfigurationError(
+        `${this.absolute(path)} was made with mode ${made.toString(8)}, not ${mode.toString(8)}; ` +
+          "start the worker with a umask of 0027 and mend that directory's mode",
+      );
+    }
+  }
+
+  /** To be called after each entry that was made in a directory. */
+  entryMade(path: string): void {
+    const known = this.#known.get(path);
+    // One that was forgotten counts as never fsynced already.
+    if (known !== undefined) known.entries += 1;
+  }
+
+  /** Whether every entry that exists in it by now survives a power cut. */
+  isSynced(path: string): boolean {
+    const known = this.#known.get(path);
+    return known !== undefined && known.synced >= known.entries;
+  }
+
+  /**
+   * Opens a directory for its fsync.
+   *
+   * @throws {DirectoryError} it is not the one in which the entries were made
+   */
+  open(path: string): DirectoryHandle {
+    if (!this.#known.has(path) && !this.verify(path)) throw this.#replaced(path);
+    const known = this.#known.get(path) as Known;
+    const file = this.calls.openRead(this.absolute(path));
+    const { dev, ino } = this.calls.fstat(file);
+    if (dev !== known.dev || ino !== known.ino) {
+      this.calls.close(file);
+      throw this.#replaced(path);
+    }
+    const through = known.entries;
+    return { file, synced: () => known.synced = Math.max(known.synced, through) };
+  }
+
+  absolute(path: string): string {
+    return path === "" ? this.root : `${this.root}/${path}`;
+  }
+
+  #remember(path: string, dev: number, ino: number): void {
+    const known = this.#known.get(path);
+    if (known !== undefined && known.dev === dev && known.ino === ino) return;
+    this.#known.delete(path);
+    this.#known.set(path, { dev, ino, entries: 0, synced: -1 });
+    if (this.#known.size <= MOST_KNOWN) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      break;
+    }
+  }
+
+  #replaced(path: string): DirectoryError {
+    return new DirectoryError(
+      `${this.absolute(path)} was replaced while entries were made in it; put the real one back`,
+    );
+  }
+}
+
+export interface DirectoryHandle {
+  readonly file: Deno.FsFile;
+  /** To be called once its fsync has succeeded: all entries made before `open` are durable. */
+  readonly synced: () => void;
+}
+
+/** `a/b/c` has itself, `a/b`, `a` and "", the root. */
+export function withAncestors(path: string): string[] {
+  const paths = [path];
+  for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+    paths.push(path.slice(0, end));
+  }
+  paths.push("");
+  return paths;
+}

@@ -1,0 +1,111 @@
+import {
+  MediaFailureError,
+  type PauseReason,
+  StorageDistrustedError,
+  StorageLostError,
+  StoragePausedError,
+} from "../errors.ts";
+import { osCode } from "./file_calls.ts";
+
+/**
+ * Decides, at the edge, what an error of the operating system means: for the storage (it pauses, is lost,
+ * is distrusted) or for one media alone. A failed fsync never comes here: `fsyncFailure`.
+ */
+
+const PAUSES: Record<string, PauseReason> = {
+  ENOSPC: "no space",
+  EDQUOT: "quota",
+  EROFS: "read-only",
+};
+
+/** The disk or the file system's own structure is damaged. */
+const DAMAGE = ["EIO", "EUCLEAN", "EREMOTEIO", "EBADMSG", "EILSEQ", "ETIMEDOUT", "ENODATA"];
+
+/** What the file system stood on has gone away. */
+const GONE = ["ENXIO", "ENODEV", "ENOMEDIUM", "ESTALE", "ENOTCONN", "ESHUTDOWN"];
+
+/** This process or machine has run out of something: no word on the media, the next start is clean. */
+const PROCESS = ["EMFILE", "ENFILE", "ENOMEM"];
+
+const MENDS: Record<PauseReason, string> = {
+  "no space": "make room on its disk",
+  "no inodes": "its file system has no inodes left; make it anew with more, or remove files",
+  "reserve": "make room on its disk, or give a smaller --reserve",
+  "read-only": "see why (dmesg), then remount it read-write",
+  "quota": "raise the quota of the worker's user",
+};
+
+/**
+ * What an error means that came of changing the file system: creating, writing, linking, making a
+ * directory, opening one for its fsync.
+ *
+ * @param deed as in "Cannot <deed>"
+ */
+export function changeFailure(error: unknown, deed: string, mediaId: bigint): unknown {
+  const code = osCode(error) ?? "";
+  const pause = PAUSES[code];
+  if (pause !== undefined) return pausedBy(pause, deed, error);
+  if (DAMAGE.includes(code)) {
+    return new StorageDistrustedError(
+      `Cannot ${deed}: ${reason(error)}; the disk or its file system is damaged. ${AFTER_DISTRUST}`,
+      { cause: error },
+    );
+  }
+  if (GONE.includes(code)) {
+    return new StorageLostError(
+      `Cannot ${deed}: ${
+        reason(error)
+      }; the storage's disk has gone. See dmesg, and mount it again`,
+      { cause: error },
+    );
+  }
+  if (code === "" || PROCESS.includes(code)) return error;
+  return new MediaFailureError(mediaId, `Cannot ${deed}: ${reason(error)}`, { cause: error });
+}
+
+/**
+ * What an error means that came of looking at something that exists: never more than this media's
+ * trouble, unless the process itself is at its end.
+ */
+export function lookFailure(error: unknown, deed: string, mediaId: bigint): unknown {
+  const code = osCode(error) ?? "";
+  if (code === "" || PROCESS.includes(code)) return error;
+  return new MediaFailureError(mediaId, `Cannot ${deed}: ${reason(error)}`, { cause: error });
+}
+
+/** Whether an error says something about the file or disk, and nothing about this program. */
+export function isOfFile(error: unknown): boolean {
+  const code = osCode(error);
+  return code !== undefined && !PROCESS.includes(code);
+}
+
+const AFTER_DISTRUST = "Remount it, run `storage verify`, then `storage trust`";
+
+/**
+ * Whatever a failed fsync says, the pages it could not write may be marked clean by now and a second
+ * fsync would succeed without having written them. So its reason decides nothing.
+ */
+export function fsyncFailure(error: unknown, path: string): StorageDistrustedError {
+  return new StorageDistrustedError(
+    `The fsync of ${path} failed: ${
+      reason(error)
+    }; what this disk has taken since the last one is in ` +
+      `doubt. ${AFTER_DISTRUST}`,
+    { cause: error },
+  );
+}
+
+export function pausedBy(pause: PauseReason, deed: string, error: unknown): StoragePausedError {
+  return new StoragePausedError(pause, `Cannot ${deed}: ${reason(error)}; ${MENDS[pause]}`, {
+    cause: error,
+  });
+}
+
+/** @param detail figures of what is free and what is kept */
+export function reservePause(detail: string): StoragePausedError {
+  return new StoragePausedError("reserve", `${detail}; ${MENDS.reserve}`);
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,92 @@
+import { ConfigurationError, StorageHeldError, StorageLostError } from "../errors.ts";
+import { Directories } from "./directories.ts";
+import { type FileCalls, fileCalls } from "./file_calls.ts";
+import { readIdentity } from "./identity.ts";
+import { IDENTITY_PATH, PRIVATE_DIRECTORY, SKELETON, unfitRoot } from "./layout.ts";
+import { Slots } from "./slots.ts";
+import { type Reserve, Space } from "./space.ts";
+import type { StorageIdentity, WriteOnceStorage } from "./storage.ts";
+import { Store } from "./store.ts";
+import { requireSkeleton } from "./tree.ts";
+
+export interface OpenStorageOptions {
+  /** Files and directories flushed at once; 64 unless given. More than 16 measured within noise. */
+  readonly writers?: number;
+  /** Space never used; 5 % of the bytes and of the inodes unless given. */
+  readonly reserve?: Reserve;
+  /** The calls on the file system; the real ones unless a test wraps them. */
+  readonly calls?: FileCalls;
+}
+
+/**
+ * Opens and locks the storage at `root`.
+ *
+ * @param expected what the storage must be
+ * @throws {ConfigurationError} the root's form is unfit, it is another storage, or may not be read
+ * @throws {StorageLostError} there is no storage at `root`, or it is not whole
+ * @throws {StorageHeldError} another process holds it: standing by may help
+ */
+export async function openStorage(
+  root: string,
+  expected: { readonly storage: string },
+  options: OpenStorageOptions = {},
+): Promise<WriteOnceStorage> {
+  const calls = options.calls ?? fileCalls;
+  const identity = requireStorage(root, expected.storage, calls);
+  const lock = await lockStorage(root, calls);
+  try {
+    const store = new Store({
+      root,
+      identity,
+      calls,
+      directories: new Directories(root, deviceOf(root, calls), calls),
+      space: new Space(root, options.reserve ?? { fraction: 0.05 }, calls),
+      slots: new Slots(options.writers ?? 64),
+      lock,
+    });
+    // What was locked is what has the name by now, and who it says it is has not changed before the lock.
+    store.requireIdentity();
+    const verified = new Set<string>();
+    for (const { path } of SKELETON) requireSkeleton(store, path, verified);
+    return store;
+  } catch (error) {
+    calls.close(lock);
+    throw error;
+  }
+}
+
+/** Everything about a root that can be seen without locking it. Errors as `openStorage`. */
+export function requireStorage(root: string, name: string, calls: FileCalls): StorageIdentity {
+  const unfit = unfitRoot(root);
+  if (unfit !== null) throw new ConfigurationError(unfit);
+  const identity = readIdentity(root, calls);
+  const real = calls.realPath(root);
+  if (real !== root) {
+    throw new ConfigurationError(`There is a symbolic link in the root ${root}; give ${real}`);
+  }
+  if (identity.storage !== name) {
+    throw new ConfigurationError(
+      `${root} is the storage ${identity.storage} (${identity.uuid}), not ${name}; see --root and --storage`,
+    );
+  }
+  return identity;
+}
+
+async function lockStorage(root: string, calls: FileCalls): Promise<Deno.FsFile> {
+  const path = `${root}/${IDENTITY_PATH}`;
+  const file = calls.openRead(path);
+  let locked = false;
+  try {
+    locked = await calls.tryLock(file);
+  } finally {
+    if (!locked) calls.close(file);
+  }
+  if (!locked) throw new StorageHeldError(`Another process holds the storage at ${root}`);
+  return file;
+}
+
+function deviceOf(root: string, calls: FileCalls): number {
+  const found = calls.lstat(`${root}/${PRIVATE_DIRECTORY}`);
+  if (found === null) throw new StorageLostError(`${root}/${PRIVATE_DIRECTORY} has gone`);
+  return found.dev;
+}
