@@ -2,8 +2,10 @@ import { Command } from "commander";
 import { EXIT } from "../exit_codes.ts";
 import type { Outcome } from "./command.ts";
 import { addInboxParked, addInboxRetry } from "./commands/inbox_deliveries.ts";
+import { addInboxInit } from "./commands/inbox_init.ts";
 import { addInboxLimits } from "./commands/inbox_limits.ts";
 import { addInboxStatus } from "./commands/inbox_status.ts";
+import { addStorageInit } from "./commands/storage_init.ts";
 import { addStorageList, addStorageRetire } from "./commands/storage_list.ts";
 import { addStorageCompare } from "./commands/storage_compare.ts";
 import { addStorageManifest } from "./commands/storage_manifest.ts";
@@ -21,12 +23,14 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
     });
 
   const inbox = program.command("inbox").description("The inbox: make, look at, limit.");
+  addInboxInit(inbox, outcome);
   addInboxStatus(inbox, outcome);
   addInboxParked(inbox, outcome);
   addInboxRetry(inbox, outcome);
   addInboxLimits(inbox, outcome);
 
   const storage = program.command("storage").description("Storages: make, look at, mend.");
+  addStorageInit(storage, outcome);
   addStorageManifest(storage, outcome);
   addStorageVerify(storage, outcome);
   addStorageCompare(storage, outcome);

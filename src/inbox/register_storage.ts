@@ -37,11 +37,14 @@ export interface RegisteredStorage {
  * the same identity.
  *
  * @param connection a superuser's
+ * @param makeRoot called last before the commit: what it refuses registers nothing, and a root that is
+ *   refused here is never made. Where the commit fails, running it again with that root's identity finishes
  * @throws {ConfigurationError} a name, an identity or a role that is taken or not fit; no inbox here
  */
 export async function registerStorage(
   connection: Connection,
   storage: NewStorage,
+  makeRoot: () => void = () => {},
 ): Promise<RegisteredStorage> {
   refuseUnfit(storage);
   return await asAdministrator(connection, async () => {
@@ -58,6 +61,7 @@ export async function registerStorage(
         "ON CONFLICT DO NOTHING",
       [storageId],
     );
+    makeRoot();
     return { storageId, role, inbox, created: known === null, owed: rowCount ?? 0 };
   });
 }

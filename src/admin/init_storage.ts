@@ -1,0 +1,107 @@
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigurationError, StorageLostError } from "../errors.ts";
+import type { AdminInbox } from "../inbox/admin/inbox.ts";
+import { listStorages } from "../inbox/admin/storages.ts";
+import { type RegisteredStorage, registerStorage } from "../inbox/register_storage.ts";
+import { readIdentity } from "../storage/identity.ts";
+import { initRoot, type InitRootOptions } from "../storage/init_root.ts";
+import type { StorageIdentity } from "../storage/storage.ts";
+
+export const DEFAULT_PREFIX_SIZE = 2;
+
+export interface StorageInit extends InitRootOptions {
+  readonly name: string;
+  /** Absolute, as `plainPath` gives it. */
+  readonly root: string;
+  /** What an existing storage has, or the default, where none is given. */
+  readonly prefixSize?: number;
+  /** The role's new password. */
+  readonly password?: string;
+}
+
+/**
+ * Registers a storage and makes its root, or finishes what an earlier run had begun.
+ *
+ * The root is made within the registration's transaction, last before its commit. So a name or role that
+ * is refused leaves no root behind, and a root that is refused no registration. The other order would
+ * owe every upload to a storage that may never come to be. Where the commit is lost, the root has its
+ * identity already, and the next run registers that.
+ */
+export async function initStorage(
+  inbox: AdminInbox,
+  wanted: StorageInit,
+): Promise<RegisteredStorage & { readonly identity: StorageIdentity }> {
+  for (let attempt = 1;; attempt++) {
+    const identity = await decideIdentity(inbox, wanted);
+    const { storage: name, uuid, prefixSize } = identity;
+    const { password } = wanted;
+    try {
+      const registered = await registerStorage(
+        inbox.connection,
+        { name, identity: uuid, prefixSize, ...(password === undefined ? {} : { password }) },
+        () => initRoot(wanted.root, identity, wanted),
+      );
+      return { ...registered, identity };
+    } catch (error) {
+      // Another run of the same command may have decided first: then its decision is found now.
+      const again = error instanceof ConfigurationError && attempt === 1 &&
+        (await decideIdentity(inbox, wanted)).uuid !== uuid &&
+        (await listStorages(inbox)).some((storage) => storage.name === name);
+      if (!again) throw error;
+    }
+  }
+}
+
+/** The identity that the root has or is to get. */
+async function decideIdentity(inbox: AdminInbox, wanted: StorageInit): Promise<StorageIdentity> {
+  const { name: storage, root } = wanted;
+  const found = identityAt(root);
+  const registered = (await listStorages(inbox)).find(({ name }) => name === storage);
+  const prefixSize = wanted.prefixSize ?? registered?.prefixSize ?? found?.prefixSize ??
+    DEFAULT_PREFIX_SIZE;
+  const base = { format: 1, storage, inbox: inbox.uuid, prefixSize } as const;
+  if (registered !== undefined) {
+    if (found === null && registered.retiredAt === null) {
+      throw new ConfigurationError(
+        `Cannot make the storage ${storage} at ${root}: it is registered with another root (identity ` +
+          `${registered.uuid}); mount that one, choose another name, or, where its disk is lost, ` +
+          `\`storage replace ${storage} ${root}\``,
+      );
+    }
+    return { ...base, uuid: registered.uuid };
+  }
+  const begun = found !== null && found.storage === storage && found.inbox === inbox.uuid;
+  return { ...base, uuid: begun ? found.uuid : crypto.randomUUID() };
+}
+
+function identityAt(root: string): StorageIdentity | null {
+  try {
+    return readIdentity(root);
+  } catch (error) {
+    if (error instanceof StorageLostError) return null;
+    throw error;
+  }
+}
+
+/** The absolute path without links of a root that may not exist yet. */
+export function plainPath(given: string): string {
+  const path = resolve(given);
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw unreadable(path, error);
+  }
+  try {
+    return join(Deno.realPathSync(dirname(path)), basename(path));
+  } catch (error) {
+    throw unreadable(dirname(path), error);
+  }
+}
+
+function unreadable(path: string, error: unknown): ConfigurationError {
+  if (error instanceof Deno.errors.NotFound) {
+    return new ConfigurationError(`${path} does not exist; mount its disk, or make it first`);
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return new ConfigurationError(`Cannot look at ${path}: ${why}`);
+}
