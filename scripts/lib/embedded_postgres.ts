@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly auth?: "trust" | "scram-sha-256";
   /** false only where durability does not matter to what is being looked at. */
   readonly fsync?: boolean;
+  /** Where the cluster is made, a directory that exists; kept when the server stops. Else a temporary one. */
+  readonly directory?: string;
   /** More settings, as `name: value`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -48,7 +50,8 @@ export class EmbeddedPostgres implements AsyncDisposable {
   /** Makes a cluster in a new temporary directory (about 1 s) and starts it. */
   static async start(options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
     const user = await unprivilegedUser();
-    const directory = await Deno.makeTempDir({ prefix: "omoide-postgres-" });
+    const directory = options.directory ??
+      await Deno.makeTempDir({ prefix: "omoide-postgres-" });
     await Deno.chmod(directory, 0o755);
     const native = nativeDirectory(options.version ?? 18);
     const binaries = await isOpenToAll(native) ? native : join(directory, "native");
@@ -116,10 +119,12 @@ export class EmbeddedPostgres implements AsyncDisposable {
     }
   }
 
-  /** Stops the server and removes its data. */
+  /** Stops the server and removes its data, unless they are where somebody wants to keep them. */
   async stop(): Promise<void> {
     await this.#end("SIGINT");
-    await Deno.remove(this.directory, { recursive: true });
+    if (this.options.directory === undefined) {
+      await Deno.remove(this.directory, { recursive: true });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

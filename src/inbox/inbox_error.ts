@@ -6,6 +6,7 @@ import {
   StorageHeldError,
 } from "../errors.ts";
 import { sqlstateOf } from "./connect.ts";
+import { pg } from "./pg.ts";
 import { SQLSTATE } from "./sqlstates.ts";
 
 /**
@@ -24,7 +25,7 @@ const NOT_INITIALISED = ["42883", "3F000", "42P01"];
  */
 export function inboxError(error: unknown): unknown {
   const state = sqlstateOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const options = { cause: error };
   if (state === undefined) {
     return new DatabaseUnavailableError(
@@ -55,6 +56,13 @@ export function inboxError(error: unknown): unknown {
     );
   }
   return error;
+}
+
+/** What the server said, with its hint: that is where the inbox's functions say how to mend it. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = error instanceof pg.DatabaseError ? error.hint : undefined;
+  return hint === undefined ? error.message : `${error.message}. ${hint}`;
 }
 
 const CONFIGURATION: readonly string[] = [

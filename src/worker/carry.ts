@@ -1,9 +1,10 @@
 import { DatabaseDamagedError, type StoragePausedError } from "../errors.ts";
+import { CHUNK_BYTES } from "../inbox/chunk_bytes.ts";
 import { type ChunkWindow, readChunks } from "../inbox/chunk_reader.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import type { Media } from "../media.ts";
 import type { NotStored, StoreBatch } from "../storage/storage.ts";
-import { CHUNK_BYTES, Intake } from "./intake.ts";
+import { Intake } from "./intake.ts";
 
 export interface Carried {
   readonly notStored: readonly NotStored[];

@@ -1,10 +1,8 @@
 import { MediaDefectError, MediaFailureError, StoragePausedError } from "../errors.ts";
+import { CHUNK_BYTES } from "../inbox/chunk_bytes.ts";
 import type { ChunkPiece } from "../inbox/copy_binary.ts";
 import type { Media } from "../media.ts";
 import type { NotStored, ObjectWriter, StoreBatch } from "../storage/storage.ts";
-
-/** Every chunk but a media's last has so many bytes. */
-export const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Media up to this size are put together in memory and checked before a byte is written; larger ones are

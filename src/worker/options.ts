@@ -3,9 +3,10 @@ import { UsageError } from "../errors.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import { isStorageName } from "../media.ts";
 import type { SandboxNeeds } from "../sandbox.ts";
+import type { Reserve } from "../storage/space.ts";
+import { parseSize } from "../units.ts";
 import { VERSION } from "../version.ts";
 import { EXIT_HELP } from "./exit_help.ts";
-import { parseReserve, parseSize, type Reserve } from "./sizes.ts";
 
 /** What a worker was told on its command line; every default is filled in. */
 export interface WorkerOptions {
@@ -197,8 +198,10 @@ function size(least: number, most: number): (text: string) => number {
 }
 
 function reserve(text: string): Reserve {
-  const value = parseReserve(text);
-  if (value !== null) return value;
+  const percent = /^(\d{1,2}(?:\.\d+)?)%$/.exec(text);
+  if (percent !== null) return { fraction: Number(percent[1]) / 100 };
+  const bytes = parseSize(text);
+  if (bytes !== null) return { bytes };
   throw new InvalidArgumentError(
     "It takes a share such as 5% (below 100%) or a size such as 10GiB.",
   );

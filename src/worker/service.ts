@@ -2,13 +2,13 @@ import { ConfigurationError, StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
+import { showBytes } from "../units.ts";
 import type { Settled } from "./acknowledger.ts";
 import type { Heart } from "./heart.ts";
 import type { Logger } from "./log.ts";
 import type { WorkerOptions } from "./options.ts";
 import { Pass } from "./pass.ts";
 import { pause } from "./retry.ts";
-import { showBytes } from "./sizes.ts";
 import type { Wake } from "./wake.ts";
 
 /** While a storage is paused it is asked again after 1, 2, 4, … seconds, 20 at the most. */

@@ -16,14 +16,13 @@ export class Wake {
   async wait(ms: number, ...signals: readonly AbortSignal[]): Promise<boolean> {
     if (!this.#called && !signals.some((signal) => signal.aborted)) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(end, ms);
-        const wake = this;
-        function end() {
+        const end = () => {
           clearTimeout(timer);
-          wake.#wakeUp = null;
+          this.#wakeUp = null;
           for (const signal of signals) signal.removeEventListener("abort", end);
           resolve();
-        }
+        };
+        const timer = setTimeout(end, ms);
         this.#wakeUp = end;
         for (const signal of signals) signal.addEventListener("abort", end, { once: true });
       });

@@ -1,0 +1,100 @@
+import { permissionFlags } from "../../src/sandbox.ts";
+import { parseWorkerOptions, sandboxNeeds } from "../../src/worker/options.ts";
+import { EmbeddedPostgres } from "../lib/embedded_postgres.ts";
+import { spawnWorker } from "../lib/spawn_worker.ts";
+
+const ADMIN = new URL("../../src/admin/main.ts", import.meta.url).pathname;
+
+export interface DemoStorage {
+  readonly name: string;
+  readonly root: string;
+}
+
+/** A database, two storages, two workers: each made by the command that an administrator would use. */
+export class DemoSystem {
+  readonly storages: readonly DemoStorage[];
+  readonly #workers: { readonly name: string; readonly process: Deno.ChildProcess }[] = [];
+  #stopping = false;
+
+  private constructor(readonly postgres: EmbeddedPostgres, readonly directory: string) {
+    this.storages = ["hot", "cold"].map((name) => ({ name, root: `${directory}/${name}` }));
+  }
+
+  /** @param directory absolute, real, empty; the database goes there too where `keep` is set */
+  static async start(directory: string, keep: boolean): Promise<DemoSystem> {
+    const kept = `${directory}/postgres`;
+    if (keep) await Deno.mkdir(kept);
+    const postgres = await EmbeddedPostgres.start(keep ? { directory: kept } : {});
+    return new DemoSystem(postgres, directory);
+  }
+
+  get adminUrl(): string {
+    return this.postgres.url();
+  }
+
+  urlOf(role: string): string {
+    return this.postgres.url(undefined, role);
+  }
+
+  async initialise(): Promise<void> {
+    await admin(["inbox", "init", "--database", this.adminUrl]);
+    for (const { name, root } of this.storages) {
+      await admin(["storage", "init", name, root, "--database", this.adminUrl]);
+    }
+  }
+
+  /** Starts a worker for each storage and tells the permissions under which each runs. */
+  startWorkers(): { readonly name: string; readonly pid: number; readonly flags: string[] }[] {
+    return this.storages.map(({ name, root }) => {
+      const args = [
+        ...["--storage", name, "--root", root, "--database", this.urlOf(`omoide_${name}`)],
+        ...["--log-level", "warning"],
+      ];
+      const process = spawnWorker(args, { stdin: "null", stdout: "null", stderr: "inherit" });
+      this.#workers.push({ name, process });
+      return {
+        name,
+        pid: process.pid,
+        flags: permissionFlags(sandboxNeeds(parseWorkerOptions(args))),
+      };
+    });
+  }
+
+  /** Resolves, with what happened, when a worker ends that nobody stopped. */
+  async workerDied(): Promise<string> {
+    return await Promise.race(this.#workers.map(async ({ name, process }) => {
+      const { code } = await process.status;
+      if (this.#stopping) return await new Promise<never>(() => {});
+      return `the worker of ${name} ended with exit code ${code}`;
+    }));
+  }
+
+  /** Stops the workers as systemd would. Returns their exit codes. */
+  async stopWorkers(): Promise<{ readonly name: string; readonly code: number }[]> {
+    this.#stopping = true;
+    return await Promise.all(
+      this.#workers.splice(0).map(async ({ name, process }) => {
+        try {
+          process.kill("SIGTERM");
+        } catch {
+          // It has ended already; its status says how.
+        }
+        return { name, code: (await process.status).code };
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.stopWorkers();
+    await this.postgres.stop();
+  }
+}
+
+async function admin(args: readonly string[]): Promise<void> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", ADMIN, ...args],
+    stdin: "null",
+    stdout: "null",
+  }).output();
+  if (code !== 0) throw new Error(new TextDecoder().decode(stderr).trim());
+}
