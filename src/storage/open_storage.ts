@@ -78,6 +78,12 @@ async function lockStorage(root: string, calls: FileCalls): Promise<Deno.FsFile>
   let locked = false;
   try {
     locked = await calls.tryLock(file);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError(
+      `Cannot lock ${path}: ${why}; use a file system that has flock, such as ext4 or XFS`,
+      { cause: error },
+    );
   } finally {
     if (!locked) calls.close(file);
   }

@@ -26,7 +26,8 @@ export class Space {
   #blockSize = 4096;
   #bytes = 0;
   #inodes = 0;
-  #shown = "";
+  /** What is free and what is kept, for people. */
+  shown = "";
   readonly #promises = new Set<Promised>();
 
   constructor(
@@ -52,7 +53,7 @@ export class Space {
     this.#bytes = bytes - keptBytes - promised;
     // btrfs and FAT have no number of inodes to run out of.
     this.#inodes = found.inodes === 0 ? Infinity : inodes - keptInodes;
-    this.#shown =
+    this.shown =
       `${show(bytes)} and ${found.inodes === 0 ? "any number of" : inodes} inodes are free, ` +
       `${show(keptBytes)} and ${Math.ceil(keptInodes)} inodes are kept in reserve`;
     return { bytes, totalBytes, inodes, totalInodes: found.inodes };
@@ -93,7 +94,7 @@ export class Space {
   }
 
   #pause(size: number): StoragePausedError {
-    return reservePause(`${this.root} has no room for a media of ${show(size)}: ${this.#shown}`);
+    return reservePause(`${this.root} has no room for a media of ${show(size)}: ${this.shown}`);
   }
 }
 

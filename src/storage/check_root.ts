@@ -1,0 +1,198 @@
+import { StorageHeldError, StorageLostError } from "../errors.ts";
+import { MEDIA_TYPES } from "../media.ts";
+import { Directories } from "./directories.ts";
+import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
+import { fileSystemKind } from "./file_systems.ts";
+import { OBJECT_MODE, OBJECTS_DIRECTORY, PROBE_DIRECTORY, SKELETON } from "./layout.ts";
+import { openStorage, requireStorage } from "./open_storage.ts";
+import { type Reserve, Space } from "./space.ts";
+
+/** One thing that a storage needs, tried on the spot. */
+export interface Proof {
+  /** What was to be proven, in a few words. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found, with anything that is worth knowing although it is no hindrance. */
+  readonly detail: string;
+  /** What to do about it; null where there is nothing to do. */
+  readonly mend: string | null;
+}
+
+export interface CheckRootOptions {
+  readonly reserve?: Reserve;
+  readonly calls?: FileCalls;
+}
+
+/**
+ * Tries everything that a worker will need of the storage at `root`, and leaves one probe pair in
+ * `.omoide/probe/`, for the administrator to sweep. May be run beside a worker that holds the storage.
+ * Never throws for what it finds: a proof that failed says so.
+ */
+export async function checkRoot(
+  root: string,
+  expected: { readonly storage: string },
+  options: CheckRootOptions = {},
+): Promise<Proof[]> {
+  const calls = options.calls ?? fileCalls;
+  const proofs: Proof[] = [];
+  /** Whether it held. */
+  const prove = async (name: string, mend: string, attempt: () => string | Promise<string>) => {
+    try {
+      proofs.push({ name, ok: true, detail: await attempt(), mend: null });
+      return true;
+    } catch (error) {
+      proofs.push({ name, ok: false, detail: messageOf(error), mend });
+      return false;
+    }
+  };
+
+  const isThere = await prove("identity", "see --root and --storage; mount the disk", () => {
+    const { storage, uuid } = requireStorage(root, expected.storage, calls);
+    return `${storage}, ${uuid}`;
+  });
+  if (!isThere) return proofs;
+  await prove(
+    "user",
+    "run the worker as the user that owns the storage",
+    () => proveUser(root, calls),
+  );
+  await prove(
+    "file system",
+    "use ext4 or XFS",
+    () => describeFileSystem(root, calls),
+  );
+  const isWhole = await prove(
+    "skeleton",
+    "run `storage init` again with the same name and root",
+    () => proveSkeleton(root, calls),
+  );
+  if (!isWhole) return proofs;
+  await prove("names", "see the root's owner, its mode, and what is mounted below it", () => {
+    for (const type of MEDIA_TYPES) provePublicNames(root, type, calls);
+    return `hard links can be made from ${OBJECTS_DIRECTORY} into ${MEDIA_TYPES.join(", ")}`;
+  });
+  await provePair(root, calls, prove);
+  await prove("free space", "make room on its disk, or give a smaller --reserve", () => {
+    const space = new Space(root, options.reserve ?? { fraction: 0.05 }, calls);
+    space.take(0);
+    return space.shown;
+  });
+  await prove("lock", "use a file system that has flock", async () => {
+    try {
+      (await openStorage(root, expected, options)).close();
+      return "nobody holds the storage";
+    } catch (error) {
+      if (error instanceof StorageHeldError) return "a worker holds the storage";
+      throw error;
+    }
+  });
+  return proofs;
+}
+
+type Prove = (
+  name: string,
+  mend: string,
+  attempt: () => string | Promise<string>,
+) => Promise<boolean>;
+
+/** The probe pair: a file and its hard link. What builds on something that failed is not tried. */
+async function provePair(root: string, calls: FileCalls, prove: Prove): Promise<void> {
+  const path = `${root}/${PROBE_DIRECTORY}/${crypto.randomUUID()}`;
+  const files: Deno.FsFile[] = [];
+  try {
+    const created = await prove("exclusive create", "see the root's owner and mode", () => {
+      files.push(calls.openNew(path, OBJECT_MODE));
+      requireExists(() => files.push(calls.openNew(path, OBJECT_MODE)), "creating a file twice");
+      return "a name can be taken once";
+    });
+    const [file] = files;
+    if (!created || file === undefined) return;
+    await prove("mode bits", "give the worker a umask of 0027; use ext4 or XFS", () => {
+      const bits = (calls.fstat(file).mode ?? 0) & 0o7777;
+      if (bits === OBJECT_MODE) return "files get mode 0440";
+      throw new Error(`a file made with mode 0440 has 0${bits.toString(8)}`);
+    });
+    await prove("device", "mount one file system for the whole root", () => {
+      const identity = calls.lstat(`${root}/.omoide/storage.json`);
+      if (identity?.dev === calls.fstat(file).dev) return "new files are on the identity's disk";
+      throw new Error("new files come to be on another file system than storage.json");
+    });
+    await prove("fdatasync", "replace the disk, or use ext4 or XFS", async () => {
+      calls.write(file, new TextEncoder().encode("A probe of omoide-worker --check.\n"));
+      await calls.syncData(file);
+      return "bytes reach the disk";
+    });
+    await prove("hard link", "use a file system with hard links: ext4 or XFS", () => {
+      calls.link(path, `${path}.link`);
+      requireExists(() => calls.link(path, `${path}.link`), "linking a name twice");
+      const inode = calls.lstat(`${path}.link`)?.ino;
+      if (inode === calls.fstat(file).ino) return "one file can have two names, none is replaced";
+      throw new Error("a hard link is another file than the one it was made of");
+    });
+    await prove("directory fsync", "use ext4 or XFS", async () => {
+      const directory = calls.openRead(`${root}/${PROBE_DIRECTORY}`);
+      try {
+        await calls.sync(directory);
+      } finally {
+        calls.close(directory);
+      }
+      return "names reach the disk";
+    });
+  } finally {
+    for (const each of files) calls.close(each);
+  }
+}
+
+function requireExists(attempt: () => void, what: string): void {
+  try {
+    attempt();
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return;
+    throw error;
+  }
+  throw new Error(`${what} was not refused: it would overwrite`);
+}
+
+function proveUser(root: string, calls: FileCalls): string {
+  const owner = calls.lstat(`${root}/.omoide`)?.uid;
+  const me = Deno.uid();
+  if (me === 0) {
+    return "root, who can reopen even read-only files: run the worker as a user of its own";
+  }
+  if (me === owner) return `uid ${me}, who owns the storage`;
+  throw new Error(`this is uid ${me}, the storage belongs to uid ${owner}`);
+}
+
+function describeFileSystem(root: string, calls: FileCalls): string {
+  const { name, note } = fileSystemKind(calls.statfs(root).type);
+  return note === null ? name : `${name}: ${note}`;
+}
+
+function proveSkeleton(root: string, calls: FileCalls): string {
+  const device = calls.lstat(`${root}/.omoide`)?.dev ?? NaN;
+  const directories = new Directories(root, device, calls);
+  const missing = SKELETON.filter(({ path }) => !directories.verify(path)).map(({ path }) => path);
+  if (missing.length === 0) return `${SKELETON.length} directories`;
+  throw new StorageLostError(
+    `${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ", …" : ""} missing`,
+  );
+}
+
+/**
+ * Whether a name could be made in a public directory, without making one: a hard link to a directory is
+ * never allowed (EPERM), and another mount (EXDEV, though the device may be the same), a read-only file
+ * system or a missing right are complained about before that.
+ */
+function provePublicNames(root: string, directory: string, calls: FileCalls): void {
+  try {
+    calls.link(`${root}/${OBJECTS_DIRECTORY}/00`, `${root}/${directory}/never`);
+  } catch (error) {
+    if (osCode(error) === "EPERM") return;
+    throw error;
+  }
+  throw new Error("the file system makes hard links to directories");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
