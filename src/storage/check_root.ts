@@ -8,7 +8,7 @@ import { openStorage, requireStorage } from "./open_storage.ts";
 import { type Reserve, Space } from "./space.ts";
 
 /** One thing that a storage needs, tried on the spot. */
-export interface Proof {
+export interface Finding {
   /** What was to be proven, in a few words. */
   readonly name: string;
   readonly ok: boolean;
@@ -32,16 +32,16 @@ export async function checkRoot(
   root: string,
   expected: { readonly storage: string },
   options: CheckRootOptions = {},
-): Promise<Proof[]> {
+): Promise<Finding[]> {
   const calls = options.calls ?? fileCalls;
-  const proofs: Proof[] = [];
+  const findings: Finding[] = [];
   /** Whether it held. */
   const prove = async (name: string, mend: string, attempt: () => string | Promise<string>) => {
     try {
-      proofs.push({ name, ok: true, detail: await attempt(), mend: null });
+      findings.push({ name, ok: true, detail: await attempt(), mend: null });
       return true;
     } catch (error) {
-      proofs.push({ name, ok: false, detail: messageOf(error), mend });
+      findings.push({ name, ok: false, detail: messageOf(error), mend });
       return false;
     }
   };
@@ -50,7 +50,7 @@ export async function checkRoot(
     const { storage, uuid } = requireStorage(root, expected.storage, calls);
     return `${storage}, ${uuid}`;
   });
-  if (!isThere) return proofs;
+  if (!isThere) return findings;
   await prove(
     "user",
     "run the worker as the user that owns the storage",
@@ -66,7 +66,7 @@ export async function checkRoot(
     "run `storage init` again with the same name and root",
     () => proveSkeleton(root, calls),
   );
-  if (!isWhole) return proofs;
+  if (!isWhole) return findings;
   await prove("names", "see the root's owner, its mode, and what is mounted below it", () => {
     for (const type of MEDIA_TYPES) provePublicNames(root, type, calls);
     return `hard links can be made from ${OBJECTS_DIRECTORY} into ${MEDIA_TYPES.join(", ")}`;
@@ -86,7 +86,7 @@ export async function checkRoot(
       throw error;
     }
   });
-  return proofs;
+  return findings;
 }
 
 type Prove = (
