@@ -73,7 +73,7 @@ Deno.test("the hostile module does get out where there is no sandbox, so the tes
   const { root, outside, cache, otherPort, close } = await ground();
   try {
     const argument = { root, outside, secret: `${outside}/secret`, otherPort };
-    const { stdout } = await run(["-A", "--no-prompt"], HOSTILE, argument, cache);
+    const { stdout } = await run(["-A", "--no-prompt", "--no-lock"], HOSTILE, argument, cache);
     const met = JSON.parse(stdout) as Record<string, string>;
     const out = Object.entries(met).filter(([, outcome]) => outcome === "out").map(([name]) =>
       name
