@@ -3,7 +3,8 @@ import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
 
 Deno.test({
   ...NEEDS_MACHINE,
-  name: "the machine boots a real systemd that runs units with credentials, and leaves nothing behind",
+  name:
+    "the machine boots a real systemd that runs units with credentials, and leaves nothing behind",
   async fn() {
     const before = await leftovers();
     {

@@ -1,0 +1,193 @@
+#!/bin/sh
+# Puts one compiled Omoide worker into service on this machine, or takes it out again. Needs root and
+# systemd 247 or newer; neither Deno nor Node. Running it again changes only what differs: so it also
+# upgrades a worker, or mends an installation.
+set -eu
+
+usage() {
+  cat <<'END'
+Usage: sh install.sh NAME --root DIR --database-address ADDRESS --binary FILE [--password-file FILE]
+                          [--user USER] [--reader USER] [--no-start]
+       sh install.sh NAME --uninstall
+
+  NAME                        the storage's name, as in `deno task compile --storage NAME`
+  --root DIR                  the storage's root, as it was compiled in
+  --database-address ADDRESS  the database's IP address, or its name in /etc/hosts: the only one that
+                              the worker will reach, so no name service can be asked
+  --binary FILE               the compiled worker
+  --password-file FILE        holds the password of the role omoide_NAME; copied to
+                              /etc/omoide/NAME.password. Not needed again once it is there
+  --user USER                 who the worker is (default: omoide-NAME, made where it is missing)
+  --reader USER               who may read the storage, such as www-data for NGINX: joins USER's group
+  --no-start                  check, but neither enable nor start
+  --uninstall                 stop the worker and remove unit, binary and password. The storage, its user
+                              and everything stored stay
+
+Exit statuses: 0 the worker is ready; 2 wrong command line; 4 something is missing, as told; otherwise as
+omoide-worker --check.
+END
+}
+
+step() { printf '%s\n' "- $*"; }
+refuse() { printf 'install.sh: %s\n' "$1" >&2; exit "${2:-2}"; }
+
+name='' root='' address='' binary='' password='' user='' reader='' start=yes uninstall=no
+[ $# -gt 0 ] || { usage >&2; exit 2; }
+case $1 in -h | --help) usage; exit 0 ;; -*) refuse "the first argument is the storage's name, not $1" ;; esac
+name=$1
+shift
+while [ $# -gt 0 ]; do
+  case $1 in
+    --no-start) start=no; shift; continue ;;
+    --uninstall) uninstall=yes; shift; continue ;;
+    --root | --database-address | --binary | --password-file | --user | --reader) ;;
+    *) refuse "unknown option $1; --help lists them" ;;
+  esac
+  [ $# -gt 1 ] || refuse "$1 takes a value"
+  case $1 in
+    --root) root=${2%/} ;;
+    --database-address) address=$2 ;;
+    --binary) binary=$2 ;;
+    --password-file) password=$2 ;;
+    --user) user=$2 ;;
+    --reader) reader=$2 ;;
+  esac
+  shift 2
+done
+
+case $name in
+  '' | [!a-z]* | *[!a-z0-9]*) refuse "$name is no storage's name: a small letter, then letters or digits" ;;
+esac
+[ "$(id -u)" = 0 ] || refuse "needs root: it makes a user and a unit" 4
+[ -d /run/systemd/system ] || refuse "systemd does not run here" 4
+
+units=/etc/systemd/system
+here=$(dirname "$0")
+worker=omoide-worker@$name.service
+check=omoide-check@$name.service
+program=/usr/local/bin/omoide-worker-$name
+credential=/etc/omoide/$name.password
+
+if [ "$uninstall" = yes ]; then
+  step "stop and disable $worker"
+  systemctl disable --quiet --now "$worker" 2>/dev/null || true
+  for path in "$units/$worker.d" "$units/$check.d" "$program" "$credential"; do
+    [ ! -e "$path" ] || { step "remove $path"; rm -r "$path"; }
+  done
+  if ! ls -d "$units"/omoide-worker@*.service.d >/dev/null 2>&1; then
+    step "remove the units, since no other worker is left"
+    rm -f "$units/omoide-worker@.service" "$units/omoide-check@.service"
+  fi
+  systemctl daemon-reload
+  systemctl reset-failed "$worker" "$check" 2>/dev/null || true
+  step "left alone: the storage's root and the user that owns it"
+  exit 0
+fi
+
+# Where the unit hides or empties a directory, no storage can be; the rest would break the drop-in.
+case $root in
+  '') refuse "--root is missing, or is the whole file system" ;;
+  /home/* | /root/* | /run/* | /tmp/* | /var/tmp/* | /dev/* | /proc/* | /sys/* | /home | /root)
+    refuse "--root $root: the unit hides that place from the worker; choose one such as /srv/omoide/$name" ;;
+  *[,\"\\%]* | *[[:space:]]*) refuse "--root $root has a comma, quote, backslash, percent sign or space" ;;
+  */../* | */./* | *//* | */.. | */.) refuse "--root $root has an empty part, . or .." ;;
+  /*) ;;
+  *) refuse "--root $root is not absolute" ;;
+esac
+[ -n "$address" ] || refuse "--database-address is missing"
+[ -n "$binary" ] || refuse "--binary is missing"
+[ -f "$binary" ] || refuse "--binary $binary is no file" 4
+if [ -n "$password" ]; then
+  [ -f "$password" ] || refuse "--password-file $password is no file" 4
+elif [ ! -e "$credential" ]; then
+  refuse "--password-file is missing, and there is no $credential yet"
+fi
+: "${user:=omoide-$name}"
+[ ${#user} -le 32 ] || refuse "the user's name $user is longer than 32 characters; give --user"
+
+case $address in
+  *[!0-9.]*:* | *:*) ip=$address ;;
+  *[!0-9.]*)
+    ip=$(getent --service=hosts:files hosts "$address" | awk '{ print $1; exit }')
+    [ -n "$ip" ] || refuse "$address is not in /etc/hosts; add it there, or give the IP address" 4
+    ;;
+  *) ip=$address ;;
+esac
+
+if ! id -u "$user" >/dev/null 2>&1; then
+  step "make the user $user"
+  useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+fi
+[ "$(id -u "$user")" != 0 ] || refuse "--user $user is root, who may overwrite every file; choose another" 4
+group=$(id -gn "$user")
+if [ -n "$reader" ]; then
+  id -u "$reader" >/dev/null 2>&1 || refuse "--reader $reader: there is no such user" 4
+  step "let $reader read what the group $group may"
+  usermod --append --groups "$group" "$reader"
+fi
+
+if [ ! -d "$root" ]; then
+  [ -d "$(dirname "$root")" ] || refuse "there is no $(dirname "$root"); is the disk mounted?" 4
+  step "make $root"
+  mkdir -m 0750 "$root"
+fi
+# What `storage init` made as root before the user existed; a worker cannot be root.
+if [ "$(stat -c %u "$root")" = 0 ]; then
+  step "give $root to $user"
+  chown -R "$user:$group" "$root"
+fi
+owner=$(stat -c %U "$root")
+[ "$owner" = "$user" ] || refuse "$root belongs to $owner; give --user $owner" 4
+
+# Installed under another name first: a running program cannot be overwritten, and must not be half there.
+put() { install -m "$1" "$2" "$3.new" && mv -f "$3.new" "$3"; }
+step "install $program"
+put 0755 "$binary" "$program"
+[ -d /etc/omoide ] || install -d -m 0755 /etc/omoide
+if [ -n "$password" ]; then
+  step "install $credential, which only root can read"
+  put 0600 "$password" "$credential"
+fi
+step "install the units"
+put 0644 "$here/systemd/omoide-worker@.service" "$units/omoide-worker@.service"
+put 0644 "$here/systemd/omoide-check@.service" "$units/omoide-check@.service"
+for unit in "$worker" "$check"; do
+  step "write $units/$unit.d/storage.conf"
+  install -d -m 0755 "$units/$unit.d"
+  cat >"$units/$unit.d/storage.conf" <<END
+# Written by install.sh, which writes it anew: what is to stay belongs into a file of its own beside it.
+[Unit]
+RequiresMountsFor=$root
+
+[Service]
+User=$user
+Group=$group
+ReadWritePaths=$root
+# NoExecPaths=/ does not reach what ReadWritePaths= mounts anew.
+NoExecPaths=$root
+IPAddressAllow=$ip
+END
+done
+systemctl daemon-reload
+
+step "ask the worker whether it will run (systemctl start $check)"
+code=0
+if ! systemctl start "$check" 2>/dev/null; then
+  code=$(systemctl show --value --property=ExecMainStatus "$check")
+  [ "$code" != 0 ] || code=4 # it could not even be tried: the root's disk is not mounted, say
+fi
+run=$(systemctl show --value --property=InvocationID "$check")
+journalctl --sync
+if [ "$code" != 0 ]; then
+  journalctl --quiet --output=cat "_SYSTEMD_INVOCATION_ID=$run" + "INVOCATION_ID=$run"
+  refuse "not ready yet: mend what the lines above name, then run this again, or systemctl start $check" "$code"
+fi
+journalctl --quiet --output=cat "_SYSTEMD_INVOCATION_ID=$run"
+if [ "$start" = no ]; then
+  step "ready; start it with: systemctl enable --now $worker"
+  exit 0
+fi
+step "enable and start $worker"
+systemctl enable --quiet "$worker"
+systemctl restart "$worker"
+step "running; its log: journalctl -f -u $worker"

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
+import { CHECK_UNIT, INSTALL_SCRIPT, WORKER_UNIT } from "./support/unit_files.ts";
+import { requireTools } from "../support/require_tool.ts";
+
+const HOSTILE = new URL("support/hostile.pl", import.meta.url).pathname;
+const ROOT = "/srv/omoide/hot";
+const UNIT = "omoide-worker@hot.service";
+const BARE = "bare.service";
+const PROGRAM = "/usr/local/bin/omoide-worker-hot /usr/local/share/hostile.pl";
+
+/** What stands in the storage before the intruder comes: old files, as a worker left them. */
+const VICTIMS = `
+  cd ${ROOT}/content && mkdir directory
+  for each in delete rename replace one two truncate overwrite chmod acl chown time; do
+    echo "the bytes of $each" >$each && chmod 0440 $each
+  done
+  chown -R omoide-hot:omoide-hot ${ROOT}
+  touch ${ROOT}/../writable && chmod 0666 ${ROOT}/../writable`;
+
+/** Names, inodes, modes, owners, sizes, times and bytes; not what the intruder may make: new files. */
+const LOOK = `cd ${ROOT}/content && getfacl -c acl && find . -mindepth 1 ! -name 'own-*' \
+  ! -name 'program-*' -printf '%P %y %i %m %U:%G %s %T@\n' -type f -exec md5sum {} ';' | sort`;
+
+Deno.test({
+  ...NEEDS_MACHINE,
+  ...requireTools(["perl", "getfacl"], { root: true }),
+  name:
+    "an intruder in the worker's place loses no file: the kernel refuses every attempt, each of " +
+    "which succeeds without the unit's sandbox",
+  async fn(t) {
+    await using machine = await Machine.boot();
+    using elsewhere = Deno.listen({ hostname: "127.0.0.2", port: 0 });
+    answerAll(elsewhere);
+    await installIntruder(machine, elsewhere.addr.port);
+    const before = await machine.run("sh", "-c", LOOK);
+
+    const refused = await attempts(machine, UNIT);
+    assert.equal(await machine.run("sh", "-c", LOOK), before, "a file is not as it was");
+    const done = await attempts(machine, BARE);
+    assert.notEqual(await machine.run("sh", "-c", LOOK), before, "the control changed nothing");
+
+    for (const [name, outcome] of refused) {
+      await t.step(`it cannot ${name}`, () => {
+        assert.equal(outcome, "refused");
+        assert.equal(done.get(name), "done", "the attempt itself does not work");
+      });
+    }
+    assert.ok(refused.size >= 30, `only ${refused.size} attempts were made`);
+  },
+});
+
+/** Perl under the worker's name: what the unit may execute is that file alone. */
+async function installIntruder(machine: Machine, port: number): Promise<void> {
+  await machine.install(WORKER_UNIT, "/opt/deploy/systemd/omoide-worker@.service", 0o644);
+  await machine.install(CHECK_UNIT, "/opt/deploy/systemd/omoide-check@.service", 0o644);
+  await machine.install(INSTALL_SCRIPT, "/opt/deploy/install.sh");
+  await machine.install(HOSTILE, "/usr/local/share/hostile.pl", 0o644);
+  await machine.write("/opt/password", "secret", 0o600);
+  await machine.run("mkdir", "-p", `${ROOT}/content`);
+  const { code, stderr } = await machine.try(
+    ...[
+      "sh",
+      "/opt/deploy/install.sh",
+      "hot",
+      "--root",
+      ROOT,
+      "--binary",
+      "/usr/bin/perl",
+    ] as const,
+    ...["--database-address", "127.0.0.1", "--password-file", "/opt/password", "--no-start"],
+  );
+  assert.match(stderr, /not ready yet/, "perl is no worker, so its check fails");
+  assert.notEqual(code, 0);
+  await machine.run("sh", "-c", VICTIMS);
+  // Only what is run differs from the installed unit, and that it is run once.
+  const run = `ExecStart=\nExecStart=${PROGRAM} ${ROOT} ${port}\nRestart=no\n`;
+  await machine.write(`/etc/systemd/system/${UNIT}.d/zz-intruder.conf`, `[Service]\n${run}`);
+  await machine.write(
+    `/etc/systemd/system/${BARE}`,
+    `[Service]\nUser=omoide-hot\nGroup=omoide-hot\nType=exec\n${run}`,
+  );
+  await machine.run("systemctl", "daemon-reload");
+}
+
+async function attempts(machine: Machine, unit: string): Promise<Map<string, string>> {
+  await machine.run("systemctl", "start", unit);
+  await machine.logged(unit, ({ MESSAGE }) => MESSAGE === "that was all");
+  const lines = (await machine.journal(unit)).map(({ MESSAGE }) => MESSAGE);
+  return new Map(
+    lines.map((line) => /^(.*): (done|refused)$/.exec(line)).filter((match) => match !== null)
+      .map(([, name = "", outcome = ""]) => [name, outcome]),
+  );
+}
+
+async function answerAll(listener: Deno.TcpListener): Promise<void> {
+  try {
+    for await (const connection of listener) connection.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
