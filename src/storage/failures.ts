@@ -43,8 +43,8 @@ const MENDS: Record<PauseReason, string> = {
  */
 export function changeFailure(error: unknown, deed: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
-  const pause = PAUSES[code];
-  if (pause !== undefined) return pausedBy(pause, deed, error);
+  const pausing = PAUSES[code];
+  if (pausing !== undefined) return pause(pausing, `Cannot ${deed}: ${reason(error)}`, error);
   if (DAMAGE.includes(code)) {
     return new StorageDistrustedError(
       `Cannot ${deed}: ${reason(error)}; the disk or its file system is damaged. ${AFTER_DISTRUST}`,
@@ -95,15 +95,13 @@ export function fsyncFailure(error: unknown, path: string): StorageDistrustedErr
   );
 }
 
-export function pausedBy(pause: PauseReason, deed: string, error: unknown): StoragePausedError {
-  return new StoragePausedError(pause, `Cannot ${deed}: ${reason(error)}; ${MENDS[pause]}`, {
-    cause: error,
-  });
-}
-
-/** @param detail figures of what is free and what is kept */
-export function reservePause(detail: string): StoragePausedError {
-  return new StoragePausedError("reserve", `${detail}; ${MENDS.reserve}`);
+/** @param what happened, or what was found */
+export function pause(reason: PauseReason, what: string, cause?: unknown): StoragePausedError {
+  return new StoragePausedError(
+    reason,
+    `${what}; ${MENDS[reason]}`,
+    cause === undefined ? {} : { cause },
+  );
 }
 
 function reason(error: unknown): string {

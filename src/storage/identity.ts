@@ -7,6 +7,8 @@ import type { StorageIdentity } from "./storage.ts";
 /** Far above what an identity takes (about 200), and far below what would hurt to read before each batch. */
 const MAX_BYTES = 4096;
 
+const RESTORE = "restore it from a backup";
+
 /**
  * Reads and checks who the storage at `root` is.
  *
@@ -21,14 +23,14 @@ export function readIdentity(root: string, calls: FileCalls = fileCalls): Storag
     if (found === null) throw missing(root, calls);
     // A FIFO here would hang whoever opens it.
     if (!found.isFile) {
-      throw new ConfigurationError(`${path} is not a regular file; restore it from a backup`);
+      throw new ConfigurationError(`${path} is not a regular file; ${RESTORE}`);
     }
     file = calls.openRead(path);
   } catch (error) {
     throw unreadable(path, error);
   }
   try {
-    return parseIdentity(readAll(file, calls), path);
+    return parseIdentity(readAll(file, path, calls), path);
   } catch (error) {
     throw unreadable(path, error);
   } finally {
@@ -47,7 +49,7 @@ export function parseIdentity(text: string, where: string): StorageIdentity {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ConfigurationError(`${where} is not JSON; restore it from a backup`);
+    throw new ConfigurationError(`${where} is not JSON; ${RESTORE}`);
   }
   const { format, storage, uuid, inbox, prefixSize } = Object(value) as Record<string, unknown>;
   if (typeof format === "number" && format > 1) {
@@ -57,9 +59,7 @@ export function parseIdentity(text: string, where: string): StorageIdentity {
   }
   const wrong = (name: string, found: unknown, rule: string) =>
     new ConfigurationError(
-      `${where}: ${name} is ${
-        JSON.stringify(found) ?? "missing"
-      }, not ${rule}; restore it from a backup`,
+      `${where}: ${name} is ${JSON.stringify(found) ?? "missing"}, not ${rule}; ${RESTORE}`,
     );
   if (format !== 1) throw wrong("format", format, "1");
   if (typeof storage !== "string" || !isStorageName(storage)) {
@@ -88,7 +88,7 @@ function isPrefixSize(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= 8;
 }
 
-function readAll(file: Deno.FsFile, calls: FileCalls): string {
+function readAll(file: Deno.FsFile, path: string, calls: FileCalls): string {
   const bytes = new Uint8Array(MAX_BYTES + 1);
   let length = 0;
   while (length < bytes.length) {
@@ -96,8 +96,10 @@ function readAll(file: Deno.FsFile, calls: FileCalls): string {
     if (read === null) break;
     length += read;
   }
-  // One that is too long is cut off here, and then is not JSON.
-  return new TextDecoder().decode(bytes.subarray(0, Math.min(length, MAX_BYTES)));
+  if (length > MAX_BYTES) {
+    throw new ConfigurationError(`${path} is longer than ${MAX_BYTES} bytes; ${RESTORE}`);
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
 }
 
 function missing(root: string, calls: FileCalls): StorageLostError {

@@ -1,5 +1,5 @@
 import type { StoragePausedError } from "../errors.ts";
-import { reservePause } from "./failures.ts";
+import { pause } from "./failures.ts";
 import type { FileCalls } from "./file_calls.ts";
 import type { FreeSpace } from "./storage.ts";
 
@@ -24,8 +24,11 @@ export interface Promised {
  */
 export class Space {
   #blockSize = 4096;
+  /** Above the reserve, and above nothing: below zero where the reserve is used already. */
   #bytes = 0;
   #inodes = 0;
+  #keptBytes = 0;
+  #keptInodes = 0;
   /** What is free and what is kept, for people. */
   shown = "";
   readonly #promises = new Set<Promised>();
@@ -49,6 +52,8 @@ export class Space {
     const fraction = "fraction" in this.reserve ? this.reserve.fraction : 0;
     const keptBytes = "bytes" in this.reserve ? this.reserve.bytes : totalBytes * fraction;
     const keptInodes = found.inodes * fraction;
+    this.#keptBytes = keptBytes;
+    this.#keptInodes = keptInodes;
     this.#blockSize = found.blockSize;
     this.#bytes = bytes - keptBytes - promised;
     // btrfs and FAT have no number of inodes to run out of.
@@ -94,7 +99,13 @@ export class Space {
   }
 
   #pause(size: number): StoragePausedError {
-    return reservePause(`${this.root} has no room for a media of ${show(size)}: ${this.shown}`);
+    // What would not fit even into the reserve is no matter of --reserve.
+    const reason = INODES > this.#inodes + this.#keptInodes
+      ? "no inodes"
+      : this.#onDisk(size) > this.#bytes + this.#keptBytes
+      ? "no space"
+      : "reserve";
+    return pause(reason, `${this.root} has no room for a media of ${show(size)}: ${this.shown}`);
   }
 }
 

@@ -6,7 +6,7 @@ import {
 } from "../errors.ts";
 import { Batch } from "./batch.ts";
 import type { Directories } from "./directories.ts";
-import { changeFailure } from "./failures.ts";
+import { changeFailure, pause } from "./failures.ts";
 import { type FileCalls, osCode } from "./file_calls.ts";
 import { readIdentity, sameIdentity } from "./identity.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY, PROBE_DIRECTORY } from "./layout.ts";
@@ -224,11 +224,7 @@ export class Store implements WriteOnceStorage {
     } catch {
       return error;
     }
-    return new StoragePausedError(
-      "no inodes",
-      `${error.message.split(";")[0]}; its file system has no inodes left`,
-      { cause: error.cause },
-    );
+    return pause("no inodes", error.message.replace(/;[^;]*$/, ""), error.cause);
   }
 }
 

@@ -1,0 +1,256 @@
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import { ConfigurationError } from "../../src/errors.ts";
+import { readIdentity } from "../../src/storage/identity.ts";
+import { initRoot } from "../../src/storage/init_root.ts";
+import { SKELETON } from "../../src/storage/layout.ts";
+import { openStorage } from "../../src/storage/open_storage.ts";
+import { run } from "../faults/lab/command.ts";
+import { requireTools } from "../support/require_tool.ts";
+import { describeTree, newIdentity, Scratch } from "./support/roots.ts";
+
+const IDENTITY = ".omoide/storage.json";
+
+function requireWhole(root: string): void {
+  for (const { path, mode } of SKELETON) {
+    const found = Deno.lstatSync(`${root}/${path}`);
+    ok(found.isDirectory, path);
+    strictEqual((found.mode ?? 0) & 0o777, mode, path);
+  }
+  strictEqual((Deno.lstatSync(`${root}/${IDENTITY}`).mode ?? 0) & 0o777, 0o440);
+}
+
+Deno.test("a new root gets the whole skeleton and an identity that a worker can open", async () => {
+  using scratch = new Scratch();
+  const root = `${scratch.path}/root`;
+  const identity = newIdentity();
+  deepStrictEqual(initRoot(root, identity), { created: true });
+  requireWhole(root);
+  deepStrictEqual(readIdentity(root), identity);
+  (await openStorage(root, { storage: "hot" })).close();
+});
+
+Deno.test("the modes do not depend on the umask", () => {
+  using scratch = new Scratch();
+  const before = Deno.umask(0o077);
+  try {
+    initRoot(`${scratch.path}/root`, newIdentity());
+  } finally {
+    Deno.umask(before);
+  }
+  requireWhole(`${scratch.path}/root`);
+});
+
+Deno.test("a second run with the same identity changes nothing, and mends what is missing", () => {
+  using scratch = new Scratch();
+  const root = `${scratch.path}/root`;
+  const identity = newIdentity();
+  initRoot(root, identity);
+  // An administrator's own wish, which is left alone.
+  Deno.chmodSync(`${root}/content`, 0o755);
+  const before = describeTree(root);
+  deepStrictEqual(initRoot(root, identity), { created: false });
+  deepStrictEqual(describeTree(root), before);
+  Deno.removeSync(`${root}/.omoide/objects/a7`);
+  deepStrictEqual(initRoot(root, identity), { created: false });
+  deepStrictEqual(describeTree(root), before);
+});
+
+Deno.test("a root of another storage, inbox, uuid or prefix size is refused and left alone", () => {
+  using scratch = new Scratch();
+  const root = `${scratch.path}/root`;
+  const identity = newIdentity();
+  initRoot(root, identity);
+  const before = describeTree(root);
+  for (
+    const other of [
+      { ...identity, storage: "cold" },
+      { ...identity, uuid: crypto.randomUUID() },
+      { ...identity, inbox: crypto.randomUUID() },
+      { ...identity, prefixSize: 3 },
+    ]
+  ) {
+    throws(() => initRoot(root, other), (error) => {
+      ok(error instanceof ConfigurationError);
+      ok(error.message.includes(identity.uuid) && error.message.includes("another directory"));
+      return true;
+    });
+  }
+  deepStrictEqual(describeTree(root), before);
+});
+
+Deno.test("a run that died at any step is completed by the next", () => {
+  const steps = [0, 1, 2, 3, 4, 100, 258, 259, 260, 261, 262];
+  for (const step of steps) {
+    using scratch = new Scratch();
+    const root = `${scratch.path}/root`;
+    Deno.mkdirSync(root);
+    // As it looks when the process died right after making one directory: its mode is not set yet.
+    for (const { path } of SKELETON.slice(0, step)) {
+      Deno.mkdirSync(`${root}/${path}`, { mode: 0o700 });
+    }
+    // A draft of the identity may be there as well, whole or not.
+    if (step > 2) Deno.writeTextFileSync(`${root}/.omoide/probe/storage.json-x`, '{"form');
+    deepStrictEqual(initRoot(root, newIdentity()), { created: true }, `step ${step}`);
+    requireWhole(root);
+  }
+});
+
+Deno.test("two runs at the same moment agree, or one is refused", async () => {
+  using scratch = new Scratch();
+  const program = `
+    import { initRoot } from ${
+    JSON.stringify(import.meta.resolve("../../src/storage/init_root.ts"))
+  };
+    initRoot(Deno.args[0], JSON.parse(Deno.args[1]));
+  `;
+  const script = `${scratch.path}/init.ts`;
+  Deno.writeTextFileSync(script, program);
+  const start = (root: string, identity: unknown) =>
+    run(
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--no-check",
+      "--config",
+      configPath(),
+      script,
+      root,
+      JSON.stringify(identity),
+    )
+      .then(() => true, (error) => {
+        if (String(error).includes("ConfigurationError")) return false;
+        throw error;
+      });
+  const same = newIdentity();
+  const one = `${scratch.path}/one`;
+  deepStrictEqual(await Promise.all([start(one, same), start(one, same)]), [true, true]);
+  requireWhole(one);
+
+  const two = `${scratch.path}/two`;
+  const others = [newIdentity(), newIdentity()];
+  const won = await Promise.all(others.map((identity) => start(two, identity)));
+  strictEqual(won.filter((each) => each).length, 1);
+  deepStrictEqual(readIdentity(two), others[won.indexOf(true)]);
+});
+
+function configPath(): string {
+  return new URL("../../deno.json", import.meta.url).pathname;
+}
+
+Deno.test("an empty disk's lost+found is no stranger", () => {
+  using scratch = new Scratch();
+  Deno.mkdirSync(`${scratch.path}/root/lost+found`, { recursive: true });
+  initRoot(`${scratch.path}/root`, newIdentity());
+  requireWhole(`${scratch.path}/root`);
+});
+
+Deno.test("a directory that holds anything else is refused, by name", () => {
+  using scratch = new Scratch();
+  const root = `${scratch.path}/root`;
+  Deno.mkdirSync(root);
+  Deno.writeTextFileSync(`${root}/holiday.jpg`, "x");
+  throws(() => initRoot(root, newIdentity()), /holds holiday\.jpg; give an empty directory/);
+  Deno.mkdirSync(`${root}/.omoide`);
+  throws(() => initRoot(root, newIdentity()), /holds holiday\.jpg/);
+  deepStrictEqual(describeTree(root).length, 2);
+});
+
+Deno.test("an existing Omoide tree is refused with a hint, and taken over when that is asked for", () => {
+  using scratch = new Scratch();
+  const root = `${scratch.path}/root`;
+  Deno.mkdirSync(`${root}/content/x`, { recursive: true });
+  Deno.mkdirSync(`${root}/preview`);
+  throws(() => initRoot(root, newIdentity()), /content, preview.*`storage adopt`/);
+  // Also where a run to take it over died.
+  Deno.mkdirSync(`${root}/.omoide`);
+  throws(() => initRoot(root, newIdentity()), /content\).*`storage adopt`/);
+  deepStrictEqual(initRoot(root, newIdentity(), { adopt: true }), { created: true });
+  requireWhole(root);
+  ok(Deno.lstatSync(`${root}/content/x`).isDirectory);
+});
+
+Deno.test("a storage that lost its identity is not given another", () => {
+  using scratch = new Scratch();
+  const root = `${scratch.path}/root`;
+  initRoot(root, newIdentity());
+  Deno.writeTextFileSync(`${root}/.omoide/objects/5a/something`, "x");
+  Deno.removeSync(`${root}/${IDENTITY}`);
+  for (const adopt of [false, true]) {
+    throws(() => initRoot(root, newIdentity(), { adopt }), /storage\.json is lost; restore/);
+  }
+});
+
+Deno.test("a root that is unfit, not real, or has no parent is refused before anything is made", () => {
+  using scratch = new Scratch();
+  const { path } = scratch;
+  Deno.mkdirSync(`${path}/real`);
+  Deno.symlinkSync(`${path}/real`, `${path}/link`);
+  Deno.writeTextFileSync(`${path}/file`, "");
+  const before = describeTree(path);
+  const refused: [string, RegExp][] = [
+    ["/", /directory of its own/],
+    ["relative", /not absolute/],
+    [`${path}/a,b`, /comma/],
+    [`${path}/real/`, /plain form/],
+    [`${path}/real/../real`, /plain form/],
+    [`${path}/link`, /symbolic link in it; give .*\/real instead/],
+    [`${path}/link/new`, /symbolic link in it; give .*\/real\/… instead/],
+    [`${path}/file`, /not a directory/],
+    [`${path}/none/new`, /none does not exist/],
+  ];
+  for (const [root, reason] of refused) {
+    throws(() => initRoot(root, newIdentity()), (error) => {
+      ok(error instanceof ConfigurationError, root);
+      ok(reason.test(error.message), error.message);
+      return true;
+    });
+  }
+  deepStrictEqual(describeTree(path), before);
+});
+
+Deno.test("a link in the skeleton's place is not followed", () => {
+  for (const planted of [".omoide", ".omoide/objects", ".omoide/objects/00", "content"]) {
+    using scratch = new Scratch();
+    const root = `${scratch.path}/root`;
+    const elsewhere = `${scratch.path}/elsewhere`;
+    Deno.mkdirSync(elsewhere);
+    Deno.mkdirSync(root);
+    const above = planted.split("/").slice(0, -1).join("/");
+    if (above !== "") Deno.mkdirSync(`${root}/${above}`, { recursive: true });
+    Deno.symlinkSync(elsewhere, `${root}/${planted}`);
+    throws(() => initRoot(root, newIdentity()), ConfigurationError, planted);
+    deepStrictEqual(describeTree(elsewhere), [], planted);
+  }
+});
+
+Deno.test({
+  ...requireTools([], { root: true }),
+  name: "what root makes belongs to the root directory's owner and group",
+  fn() {
+    using scratch = new Scratch();
+    const root = `${scratch.path}/root`;
+    Deno.mkdirSync(root);
+    Deno.chownSync(root, 12345, 54321);
+    initRoot(root, newIdentity());
+    for (const path of [...SKELETON.map(({ path }) => path), IDENTITY, ".omoide/probe"]) {
+      const { uid, gid } = Deno.lstatSync(`${root}/${path}`);
+      deepStrictEqual([uid, gid], [12345, 54321], path);
+    }
+    requireWhole(root);
+  },
+});
+
+Deno.test("somebody who neither owns the root nor is root is told who should run it", () => {
+  using scratch = new Scratch();
+  const root = `${scratch.path}/root`;
+  Deno.mkdirSync(root);
+  const { uid } = Deno;
+  const stranger = (uid() ?? 0) + 1;
+  Deno.uid = () => stranger;
+  try {
+    throws(() => initRoot(root, newIdentity()), /run this as its owner or as root/);
+  } finally {
+    Deno.uid = uid;
+  }
+  deepStrictEqual(describeTree(root), []);
+});

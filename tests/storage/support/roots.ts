@@ -1,0 +1,161 @@
+import { strictEqual } from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { Media } from "../../../src/media.ts";
+import { formatIdentity } from "../../../src/storage/identity.ts";
+import { IDENTITY_PATH, OBJECT_MODE, SKELETON } from "../../../src/storage/layout.ts";
+import { openStorage, type OpenStorageOptions } from "../../../src/storage/open_storage.ts";
+import type { Published, StorageIdentity, WriteOnceStorage } from "../../../src/storage/storage.ts";
+
+/** A directory of its own on a real file system, removed in the end. */
+export class Scratch implements Disposable {
+  readonly path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "omoide-storage-" }));
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+export function newIdentity(change: Partial<StorageIdentity> = {}): StorageIdentity {
+  const uuid = crypto.randomUUID();
+  return { format: 1, storage: "hot", uuid, inbox: crypto.randomUUID(), prefixSize: 2, ...change };
+}
+
+/** What `initRoot` makes, without its 270 fsyncs. */
+export function makeRoot(root: string, identity = newIdentity()): StorageIdentity {
+  Deno.mkdirSync(root, { recursive: true });
+  for (const { path, mode } of SKELETON) Deno.mkdirSync(`${root}/${path}`, { mode });
+  Deno.writeTextFileSync(`${root}/${IDENTITY_PATH}`, formatIdentity(identity), {
+    mode: OBJECT_MODE,
+  });
+  return identity;
+}
+
+/** A storage in a scratch directory of its own. */
+export class TestStorage implements Disposable {
+  readonly #scratch = new Scratch();
+  readonly root = `${this.#scratch.path}/root`;
+  readonly identity: StorageIdentity;
+  readonly #opened: WriteOnceStorage[] = [];
+
+  constructor(identity: Partial<StorageIdentity> = {}) {
+    this.identity = makeRoot(this.root, newIdentity(identity));
+  }
+
+  async open(options: OpenStorageOptions = {}): Promise<WriteOnceStorage> {
+    const storage = await openStorage(this.root, { storage: "hot" }, {
+      reserve: { bytes: 0 },
+      ...options,
+    });
+    this.#opened.push(storage);
+    return storage;
+  }
+
+  /** The path of what is relative to the root. */
+  at(path: string): string {
+    return `${this.root}/${path}`;
+  }
+
+  [Symbol.dispose](): void {
+    for (const storage of this.#opened) storage.close();
+    this.#scratch[Symbol.dispose]();
+  }
+}
+
+let lastId = 0n;
+
+/** A media of these bytes, with an id and an item of its own. */
+export function mediaOf(bytes: Uint8Array, change: Partial<Media> = {}): Media {
+  const itemUuid = change.itemUuid ?? crypto.randomUUID();
+  const ext = change.ext ?? "jpg";
+  return {
+    id: ++lastId,
+    ownerUuid: crypto.randomUUID(),
+    itemUuid,
+    mediaType: "content",
+    ext,
+    publicName: `${itemUuid}.${ext}`,
+    size: bytes.length,
+    sha256: sha256Of(bytes),
+    ...change,
+  };
+}
+
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** `size` bytes that look like nothing else. */
+export function someBytes(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+  return bytes;
+}
+
+/** How a media's bytes are handed over: in one go, or in pieces. */
+export const WAYS = ["in one go", "in pieces"] as const;
+export type Way = (typeof WAYS)[number];
+
+/** Stores one media in a batch of its own. */
+export async function store(
+  storage: WriteOnceStorage,
+  media: Media,
+  bytes: Uint8Array,
+  way: Way = "in one go",
+): Promise<Published> {
+  const batch = await storage.beginBatch();
+  if (way === "in one go") {
+    await batch.storeBytes(media, bytes);
+  } else {
+    const writer = await batch.createObject(media);
+    for (let at = 0; at < bytes.length; at += 65_536) {
+      await writer.write(bytes.subarray(at, at + 65_536));
+    }
+    await writer.close();
+  }
+  return await batch.publish();
+}
+
+/** Stores one media and returns how and where; fails where it was not stored. */
+export async function storeOne(
+  storage: WriteOnceStorage,
+  media: Media,
+  bytes: Uint8Array,
+  way: Way = "in one go",
+): Promise<{ outcome: string; path: string | null }> {
+  const { stored, notStored, paused } = await store(storage, media, bytes, way);
+  if (paused !== null) throw paused;
+  if (notStored[0] !== undefined) throw notStored[0].error;
+  strictEqual(stored.length, 1);
+  strictEqual(stored[0]?.media, media);
+  return { outcome: stored[0].outcome, path: stored[0].path };
+}
+
+/** The names of all objects, sorted. */
+export function objectsIn(root: string): string[] {
+  const names = [];
+  for (const directory of Deno.readDirSync(`${root}/.omoide/objects`)) {
+    for (const { name } of Deno.readDirSync(`${root}/.omoide/objects/${directory.name}`)) {
+      names.push(name);
+    }
+  }
+  return names.sort();
+}
+
+/** What is at each path below a directory, in words that change when anything does; sorted. */
+export function describeTree(directory: string, prefix = ""): string[] {
+  const lines = [];
+  for (const { name } of Deno.readDirSync(directory)) {
+    const path = `${directory}/${name}`;
+    const found = Deno.lstatSync(path);
+    const kind = found.isSymlink
+      ? `link to ${Deno.readLinkSync(path)}`
+      : found.isDirectory
+      ? "directory"
+      : found.isFile
+      ? `file ${found.ino} ${sha256Of(Deno.readFileSync(path))}`
+      : "special";
+    lines.push(`${prefix}${name}: ${kind} ${((found.mode ?? 0) & 0o7777).toString(8)}`);
+    if (found.isDirectory) lines.push(...describeTree(path, `${prefix}${name}/`));
+  }
+  return lines.sort();
+}
