@@ -99,11 +99,13 @@ export class Batch implements StoreBatch {
   /** Lets the fdatasync of a whole object go on by itself; takes over the slot and the open file. */
   #sync(media: Media, { file, path }: NewObject): void {
     const { calls, slots } = this.#store;
+    // In the order in which they came, so that the earlier of two that want one name gets it. Should the
+    // fdatasync fail, nothing of this batch is published at all.
+    this.#entries.push({ media, object: path, found: null });
     this.#unsynced += 1;
     const syncData = async () => {
       try {
         await calls.syncData(file);
-        this.#entries.push({ media, object: path, found: null });
       } catch (error) {
         this.#store.note(fsyncFailure(error, path));
       } finally {

@@ -1,0 +1,232 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import {
+  objectDirectory,
+  objectPath,
+  publicDirectory,
+  publicPath,
+} from "../../src/storage/layout.ts";
+import { type Call, wrapCalls } from "./support/calls.ts";
+import { mediaOf, someBytes, store, storeOne, TestStorage, WAYS } from "./support/roots.ts";
+
+/** Records what succeeded, and what began, as `name path` with paths relative to the root. */
+class Record {
+  readonly done: string[] = [];
+  readonly begun: string[] = [];
+  constructor(readonly root: string) {}
+  readonly calls = wrapCalls(
+    (call) => this.begun.push(this.#show(call)),
+    (call) => this.done.push(this.#show(call)),
+  );
+
+  #show({ name, path }: Call): string {
+    return `${name} ${path === this.root ? "." : path.replace(`${this.root}/`, "")}`;
+  }
+
+  forget(): void {
+    this.done.length = 0;
+    this.begun.length = 0;
+  }
+
+  /** The calls that put something on the disk. */
+  changes(): string[] {
+    return this.done.filter((line) => /^(openNew|write|syncData|link|mkdir|sync) /.test(line));
+  }
+
+  synced(): string[] {
+    return this.done.filter((line) => line.startsWith("sync ")).map((line) => line.slice(5)).sort();
+  }
+}
+
+/** Everything above a directory, and itself. */
+function chain(path: string): string[] {
+  const parts = path.split("/");
+  return [".", ...parts.map((_, i) => parts.slice(0, i + 1).join("/"))];
+}
+
+for (const way of WAYS) {
+  Deno.test(`a media handed over ${way} is synced, then named, then its directories are synced, then it is stored`, async () => {
+    using test = new TestStorage();
+    const record = new Record(test.root);
+    const storage = await test.open({ calls: record.calls });
+    const bytes = someBytes(1000);
+    const media = mediaOf(bytes);
+    record.forget();
+    await storeOne(storage, media, bytes, way);
+    const object = objectPath(media);
+    const directory = publicDirectory(media, 2);
+    const changes = record.changes();
+    const directories = new Set([...chain(directory), ...chain(objectDirectory(media.sha256))]);
+    deepStrictEqual(changes.slice(0, 6), [
+      `mkdir content/${media.ownerUuid}`,
+      `mkdir ${directory}`,
+      `openNew ${object}`,
+      `write ${object}`,
+      `syncData ${object}`,
+      `link ${publicPath(media, 2)}`,
+    ]);
+    deepStrictEqual(record.synced(), [...directories].sort());
+    strictEqual(changes.length, 6 + directories.size);
+    // No directory is opened for its fsync before the name is there.
+    ok(
+      record.begun.indexOf(`sync ${directory}`) >
+        record.begun.indexOf(`link ${publicPath(media, 2)}`),
+    );
+  });
+}
+
+Deno.test("a directory is synced again only when an entry was made in it since", async () => {
+  using test = new TestStorage();
+  const record = new Record(test.root);
+  const storage = await test.open({ calls: record.calls });
+  const ownerUuid = crypto.randomUUID();
+  const itemUuid = crypto.randomUUID();
+  const bytes = someBytes(10);
+  const first = mediaOf(bytes, { ownerUuid, itemUuid });
+  await storeOne(storage, first, bytes);
+
+  record.forget();
+  const second = mediaOf(bytes, { ownerUuid, itemUuid, ext: "png" });
+  await storeOne(storage, second, bytes);
+  const objects = objectDirectory(second.sha256);
+  deepStrictEqual(record.synced(), [objects, publicDirectory(second, 2)].sort());
+
+  record.forget();
+  const third = mediaOf(bytes, { ownerUuid: crypto.randomUUID() });
+  await storeOne(storage, third, bytes);
+  deepStrictEqual(
+    record.synced(),
+    [objects, "content", `content/${third.ownerUuid}`, publicDirectory(third, 2)].sort(),
+  );
+});
+
+Deno.test("each directory of a batch is synced once, however many names it got", async () => {
+  using test = new TestStorage();
+  const record = new Record(test.root);
+  const storage = await test.open({ calls: record.calls });
+  const ownerUuid = crypto.randomUUID();
+  const batch = await storage.beginBatch();
+  for (let i = 0; i < 50; i++) {
+    const bytes = someBytes(10);
+    const itemUuid = `ab${crypto.randomUUID().slice(2)}`;
+    await batch.storeBytes(mediaOf(bytes, { ownerUuid, itemUuid }), bytes);
+  }
+  strictEqual((await batch.publish()).stored.length, 50);
+  const synced = record.synced();
+  strictEqual(new Set(synced).size, synced.length);
+});
+
+Deno.test("what a process that died has named is synced before it is present", async () => {
+  for (const kind of ["present", "renamed"]) {
+    using test = new TestStorage();
+    const bytes = someBytes(1000);
+    const media = mediaOf(bytes);
+    if (kind === "renamed") {
+      Deno.mkdirSync(test.at(publicDirectory(media, 2)), { recursive: true });
+      Deno.writeTextFileSync(test.at(publicPath(media, 2)), "other");
+    }
+    const died = await test.open();
+    const { path } = await storeOne(died, media, bytes);
+    died.close();
+
+    const record = new Record(test.root);
+    const storage = await test.open({ calls: record.calls });
+    record.forget();
+    strictEqual((await storeOne(storage, media, bytes)).outcome, kind);
+    const directories = [
+      ...chain(publicDirectory(media, 2)),
+      ...chain(objectDirectory(media.sha256)),
+    ];
+    deepStrictEqual(record.synced(), [...new Set(directories)].sort());
+    const named = path ?? publicPath(media, 2);
+    const changes = record.changes();
+    // Nothing but fsyncs: the file's own first.
+    deepStrictEqual(changes[0], `syncData ${named}`);
+    ok(changes.slice(1).every((line) => line.startsWith("sync ")), changes.join("\n"));
+  }
+});
+
+Deno.test("what has its name from another upload is synced before it is present", async () => {
+  using test = new TestStorage();
+  const bytes = someBytes(1000);
+  const first = mediaOf(bytes);
+  const again = mediaOf(bytes, { ownerUuid: first.ownerUuid, itemUuid: first.itemUuid });
+  const earlier = await test.open();
+  await storeOne(earlier, first, bytes);
+  earlier.close();
+  const record = new Record(test.root);
+  const storage = await test.open({ calls: record.calls });
+  record.forget();
+  deepStrictEqual(await storeOne(storage, again, bytes), { outcome: "present", path: null });
+  const named = publicPath(first, 2);
+  ok(record.done.indexOf(`syncData ${named}`) > record.begun.indexOf(`link ${named}`));
+  ok(record.synced().includes(publicDirectory(first, 2)));
+});
+
+Deno.test("an entry made while its directory is being synced asks for another fsync", async () => {
+  using test = new TestStorage();
+  const ownerUuid = crypto.randomUUID();
+  const itemUuid = crypto.randomUUID();
+  const bytes = someBytes(10);
+  const [first, second] = ["jpg", "png"].map((ext) => mediaOf(bytes, { ownerUuid, itemUuid, ext }));
+  if (first === undefined || second === undefined) throw new Error("unreachable");
+  const directory = test.at(publicDirectory(first, 2));
+  const syncs: string[] = [];
+  const calls = wrapCalls(({ name, path }) => {
+    if (name === "sync" && path === directory) syncs.push("sync");
+    if (name === "link") syncs.push("link");
+  });
+  // The fsync of the first batch waits until the second has made its entry.
+  const gate = Promise.withResolvers<void>();
+  const storage = await test.open({
+    calls: {
+      ...calls,
+      sync: async (file) => {
+        await calls.sync(file);
+        if (syncs.filter((each) => each === "sync").length === 1) await gate.promise;
+      },
+    },
+  });
+  const one = await storage.beginBatch();
+  await one.storeBytes(first, bytes);
+  const publishingOne = one.publish();
+  const two = await storage.beginBatch();
+  await two.storeBytes(second, bytes);
+  const publishingTwo = two.publish();
+  await publishingTwo;
+  gate.resolve();
+  strictEqual((await publishingOne).stored.length, 1);
+  deepStrictEqual(syncs.slice(-1), ["sync"]);
+  ok(syncs.filter((each) => each === "sync").length === 2, syncs.join());
+
+  // What was synced while the first fsync hung is not asked for a third time.
+  syncs.length = 0;
+  strictEqual((await store(storage, first, bytes)).stored[0]?.outcome, "present");
+  deepStrictEqual(syncs, []);
+});
+
+Deno.test("no more files are flushed at once than there are writers", async () => {
+  using test = new TestStorage();
+  let now = 0;
+  let most = 0;
+  const calls = wrapCalls(() => {});
+  const counted = async (sync: () => Promise<void>) => {
+    most = Math.max(most, ++now);
+    await sync();
+    now -= 1;
+  };
+  const storage = await test.open({
+    writers: 3,
+    calls: {
+      ...calls,
+      syncData: (file) => counted(() => calls.syncData(file)),
+      sync: (file) => counted(() => calls.sync(file)),
+    },
+  });
+  const batch = await storage.beginBatch();
+  for (let i = 0; i < 50; i++) {
+    const bytes = someBytes(10);
+    await batch.storeBytes(mediaOf(bytes), bytes);
+  }
+  strictEqual((await batch.publish()).stored.length, 50);
+  strictEqual(most, 3);
+});
