@@ -55,6 +55,16 @@ export class World implements AsyncDisposable {
     return WorkerProcess.run(this.plan(storage, { ...more, args: ["--once", ...more.args ?? []] }));
   }
 
+  /** Runs a worker that says whether it would run. */
+  check(
+    storage: string,
+    more: Partial<WorkerPlan> & { port?: number } = {},
+  ): Promise<{ code: number; output: string }> {
+    return WorkerProcess.run(
+      this.plan(storage, { ...more, args: ["--check", ...more.args ?? []] }),
+    );
+  }
+
   /** Everything drained by a worker of each storage, one after the other. @throws unless each exits 0 */
   async drainAll(): Promise<void> {
     for (const { name } of this.storages) {

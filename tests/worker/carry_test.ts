@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { createHash, randomFillSync } from "node:crypto";
+import { streamMedia } from "../../src/inbox/application.ts";
+import { CHUNK_BYTES } from "../../src/inbox/chunk_bytes.ts";
+import { Random } from "../faults/lab/random.ts";
+import { Template } from "../faults/lab/template.ts";
+import { requireTools } from "../support/require_tool.ts";
+
+const MiB = 1024 * 1024;
+
+/** Around every bound at which the way of a media changes: chunk, memory, batch. */
+const SIZES = [
+  ...[0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES],
+  ...[MiB - 1, MiB, MiB + 1, 5 * MiB + 7, 8 * MiB, 8 * MiB + 1, 20 * MiB + 3],
+];
+
+Deno.test("media of every size arrive byte for byte in both storages, and leave the inbox", async () => {
+  await using template = await Template.make();
+  await using world = await template.world();
+  const random = new Random(1);
+  for (const size of SIZES) {
+    for (const mediaType of ["content", "preview", "thumbnail"]) {
+      await world.submit(random.bytes(size), {
+        ownerUuid: random.uuid(),
+        itemUuid: random.uuid(),
+        mediaType,
+      });
+    }
+  }
+  // A small batch, so that a media of 20 MiB needs several windows.
+  for (const storage of ["hot", "cold"]) {
+    const { code, output } = await world.drainOnce(storage, { args: ["--batch-bytes", "8MiB"] });
+    assert.equal(code, 0, output);
+  }
+  await world.requireInvariants({ drained: true });
+});
+
+Deno.test({
+  ...requireTools([]),
+  name: "a media of 1 GiB is carried with less than 200 MB of memory",
+  fn: async () => {
+    await using template = await Template.make();
+    await using world = await template.world();
+    const hash = createHash("sha256");
+    const content = async function* () {
+      const piece = new Uint8Array(MiB);
+      for (let i = 0; i < 1024; i++) {
+        await Promise.resolve();
+        randomFillSync(piece);
+        hash.update(piece);
+        yield piece;
+      }
+    };
+    await streamMedia(await world.superuser(), {
+      ownerUuid: crypto.randomUUID(),
+      itemUuid: crypto.randomUUID(),
+      mediaType: "content",
+      ext: "mov",
+    }, content());
+    await using worker = world.start("hot");
+    await worker.says(/stored 1 media, 1\.0 GiB/, { timeoutMs: 240_000 });
+    const status = await Deno.readTextFile(`/proc/${worker.pid}/status`);
+    const peak = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+    assert.ok(peak < 200e6, `the peak was ${peak} bytes`);
+    const [receipt] = await world.query<{ path: string; size: string }>(
+      "SELECT path, size FROM omoide.receipt",
+    );
+    assert.equal(receipt?.size, String(1024 * MiB));
+    const file = await Deno.open(`${world.root("hot")}/${receipt?.path}`);
+    const read = createHash("sha256");
+    for await (const piece of file.readable) read.update(piece);
+    assert.equal(read.digest("hex"), hash.digest("hex"));
+  },
+});
+
+Deno.test("the same file twice, another one under its name, and a lost answer's repetition all live", async () => {
+  await using template = await Template.make();
+  await using world = await template.world();
+  const random = new Random(2);
+  const name = { ownerUuid: random.uuid(), itemUuid: random.uuid() };
+  const first = random.bytes(5000);
+  await world.submit(first, name);
+  await world.submit(first, name);
+  await world.submit(random.bytes(5000), name);
+  await world.drainAll();
+  await world.submit(first, name);
+  await world.drainAll();
+  await world.requireInvariants({ drained: true });
+  const outcomes = await world.query<{ outcome: string; count: string }>(
+    "SELECT outcome, count(*) FROM omoide.receipt WHERE storage = 'hot' GROUP BY outcome ORDER BY 1",
+  );
+  assert.deepEqual(outcomes, [{ outcome: "present", count: "2" }, {
+    outcome: "stored",
+    count: "2",
+  }]);
+});
