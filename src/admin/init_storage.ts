@@ -74,7 +74,8 @@ async function decideIdentity(inbox: AdminInbox, wanted: StorageInit): Promise<S
   return { ...base, uuid: begun ? found.uuid : crypto.randomUUID() };
 }
 
-function identityAt(root: string): StorageIdentity | null {
+/** The identity of what is at a root; null where there is no storage. */
+export function identityAt(root: string): StorageIdentity | null {
   try {
     return readIdentity(root);
   } catch (error) {

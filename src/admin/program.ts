@@ -9,6 +9,14 @@ import { addStorageInit } from "./commands/storage_init.ts";
 import { addStorageList, addStorageRetire } from "./commands/storage_list.ts";
 import { addStorageCompare } from "./commands/storage_compare.ts";
 import { addStorageManifest } from "./commands/storage_manifest.ts";
+import { addStorageAdopt } from "./commands/storage_adopt.ts";
+import { addStoragePurge } from "./commands/storage_purge.ts";
+import { addStorageRebuild } from "./commands/storage_rebuild.ts";
+import { addStorageRepair } from "./commands/storage_repair.ts";
+import { addStorageReplace } from "./commands/storage_replace.ts";
+import { addStorageSweep } from "./commands/storage_sweep.ts";
+import { addStorageSync } from "./commands/storage_sync.ts";
+import { addStorageTrust } from "./commands/storage_trust.ts";
 import { addStorageVerify } from "./commands/storage_verify.ts";
 
 /** All commands, and where the exit code of the one that runs will be. */
@@ -31,10 +39,18 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
 
   const storage = program.command("storage").description("Storages: make, look at, mend.");
   addStorageInit(storage, outcome);
+  addStorageList(storage, outcome);
+  addStorageRetire(storage, outcome);
   addStorageManifest(storage, outcome);
   addStorageVerify(storage, outcome);
   addStorageCompare(storage, outcome);
-  addStorageList(storage, outcome);
-  addStorageRetire(storage, outcome);
+  addStorageSync(storage, outcome);
+  addStorageRepair(storage, outcome);
+  addStorageRebuild(storage, outcome);
+  addStorageReplace(storage, outcome);
+  addStorageAdopt(storage, outcome);
+  addStorageTrust(storage, outcome);
+  addStorageSweep(storage, outcome);
+  addStoragePurge(storage, outcome);
   return { program, outcome };
 }

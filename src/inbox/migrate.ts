@@ -24,12 +24,21 @@ export interface InitializedInbox {
  * roles have set for themselves. Twenty at once do it once and wait for each other.
  *
  * @param connection a superuser's
+ * @param wanted the UUID that a new inbox gets: of one that was lost, to which its storages belong
  * @throws {ConfigurationError} when the server, the role or the database is not fit, with the mend
  */
-export async function initInbox(connection: Connection): Promise<InitializedInbox> {
+export async function initInbox(
+  connection: Connection,
+  wanted?: string,
+): Promise<InitializedInbox> {
   return await asAdministrator(connection, async () => {
     const found = await findInbox(connection);
-    const inbox = found?.inbox ?? crypto.randomUUID();
+    if (wanted !== undefined && found !== null && found.inbox !== wanted) {
+      throw new ConfigurationError(
+        `Cannot make this the inbox ${wanted}: it is ${found.inbox} already; use a new database`,
+      );
+    }
+    const inbox = found?.inbox ?? wanted ?? crypto.randomUUID();
     await ensureRole(connection, inbox, "omoide_owner", FORMS.owner);
     await ensureRole(connection, inbox, "omoide_app", FORMS.app);
     await ensureRole(connection, inbox, "omoide_monitor", FORMS.monitor);

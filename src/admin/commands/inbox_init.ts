@@ -1,25 +1,39 @@
 import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
 import { initInbox } from "../../inbox/migrate.ts";
+import { isUuid } from "../../media.ts";
 import { addCommand, DATABASE, type Outcome } from "../command.ts";
 
 export function addInboxInit(group: Command, outcome: Outcome): void {
-  addCommand<{ database: string }>(group, outcome, {
+  addCommand<{ database: string; uuid?: string }>(group, outcome, {
     usage: "init",
     summary: "create the inbox in a database, or bring it up to date",
     description:
       "Creates schema, roles and rights in an existing database, or applies what a newer " +
       "release adds, and puts right what was changed by hand. Safe to repeat, also beside running " +
       "workers. Sets no password: the application's role gets one with ALTER ROLE omoide_app.",
-    options: [DATABASE],
+    options: [
+      DATABASE,
+      [
+        "--uuid <uuid>",
+        "make a lost inbox anew: its UUID, as `inbox` in a root's .omoide/storage.json",
+      ],
+    ],
     examples: ["omoide-admin inbox init --database postgres://postgres@localhost/omoide"],
     exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not fit" },
     need: "ask",
-    run: async (_args, { database }, { console }) => {
+    run: async (_args, { database, uuid }, { console }) => {
+      if (uuid !== undefined && !isUuid(uuid)) {
+        throw new UsageError(`--uuid ${JSON.stringify(uuid)} is not a lower-case UUID`);
+      }
       const connection = await connectAdmin(database);
       try {
-        const { inbox, schemaVersion, applied, warnings } = await initInbox(connection);
+        const { inbox, schemaVersion, applied, warnings } = await initInbox(
+          connection,
+          uuid,
+        );
         console.result({ inbox, schemaVersion, applied, warnings });
         for (const warning of warnings) console.say(`Note: ${warning}.`);
         console.say(

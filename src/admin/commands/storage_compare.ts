@@ -3,7 +3,7 @@ import { EXIT, type ExitCode } from "../../exit_codes.ts";
 import {
   compare,
   type Compared,
-  type Comparison,
+  Comparison,
   type Difference,
   type Side,
 } from "../../storage/admin/compare.ts";
@@ -11,6 +11,9 @@ import { entriesOf } from "../../storage/admin/entries.ts";
 import { type ManifestOwner, readManifest } from "../../storage/admin/manifest.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { UsageError } from "../../errors.ts";
+import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
+import { receiptsOf } from "../../inbox/admin/receipts.ts";
+import { findStorage } from "../../inbox/admin/storages.ts";
 import { addCommand, type Outcome } from "../command.ts";
 import { drop } from "../permissions.ts";
 import { openRoot, requireSameInbox } from "../roots.ts";
@@ -20,42 +23,51 @@ import { count } from "../units.ts";
 const LISTED = 10_000;
 
 export function addStorageCompare(group: Command, outcome: Outcome): void {
-  addCommand<{ json?: boolean }>(group, outcome, {
-    usage: "compare <a> <b>",
-    summary: "say in what two storages differ",
+  addCommand<{ database?: string }>(group, outcome, {
+    usage: "compare <a> [b]",
+    summary: "say in what two storages differ, or a storage and its receipts",
     description:
       "Compares two storages by name and checksum: missing in A, missing in B, different bytes, other " +
       "names. A and B are roots, or manifests made on another machine. Reads names, not bytes, in " +
-      "constant memory, and needs no database.",
-    options: [],
+      "constant memory, and needs no database. With --database instead of B, a root is compared " +
+      "with the receipts that the inbox has of it.",
+    options: [["--database <url>", "compare with the receipts: a superuser's URL, instead of B"]],
     examples: [
       "omoide-admin storage compare /srv/omoide/hot /srv/omoide/cold",
       "omoide-admin storage compare /srv/omoide/hot cold.manifest",
+      "omoide-admin storage compare /srv/omoide/hot --database postgres://postgres@localhost/omoide",
     ],
     exits: {
       [EXIT.OK]: "both hold the same (a file under another name counts as held)",
       [EXIT.ATTENTION]: "they differ: see the output",
     },
     need: "change",
-    run: async ([givenA = "", givenB = ""], _options, { console }) => {
+    run: async ([givenA = "", givenB], { database }, { console }) => {
+      if ((givenB === undefined) === (database === undefined)) {
+        throw new UsageError("name two storages, or one and --database");
+      }
       const scratch = Scratch.open();
-      drop("look");
+      await using inbox = database === undefined ? null : await openInbox(database);
+      drop(inbox === null ? "look" : "ask");
       let entries = 0;
       const onName = () => {
         if (++entries % 4096 === 0) console.progress("comparing", entries, null, "names");
       };
       const strange = (path: string, why: string) => warn(`${path} ${why}`);
       const a = openSide(givenA, scratch, strange, onName);
-      const b = openSide(givenB, scratch, strange, onName);
-      if (a.owner.uuid === b.owner.uuid) {
+      const b = inbox === null
+        ? openSide(givenB ?? "", scratch, strange, onName)
+        : await openReceipts(inbox, a.owner);
+      if (inbox === null && a.owner.uuid === b.owner.uuid) {
         throw new UsageError(`${givenA} and ${givenB} are the same storage, ${a.owner.storage}`);
       }
       requireSameInbox(a.owner, b.owner);
       const listed: Difference[] = [];
-      const result = await compare(a.entries, b.entries, scratch, (difference) => {
-        if (listed.length < LISTED) listed.push(difference);
-        console.say(sentence(difference, a.owner.storage, b.owner.storage));
-      }, onName);
+      const result = new Comparison();
+      for await (const each of compare(a.entries, b.entries, scratch, result, onName)) {
+        if (listed.length < LISTED) listed.push(each);
+        console.say(sentence(each, a.owner.storage, b.owner.storage));
+      }
       console.result({ a: a.owner, b: b.owner, ...result, differences: listed });
       console.say(verdict(result, a.owner.storage, b.owner.storage));
       return exitCode(result);
@@ -82,6 +94,21 @@ function openSide(
     owner: identity,
     entries: entriesOf(path, identity.prefixSize, scratch, strange, onName),
   };
+}
+
+/** The inbox's word on what a storage holds, called "the receipts". */
+async function openReceipts(
+  inbox: AdminInbox,
+  { storage, uuid }: ManifestOwner,
+): Promise<{ owner: ManifestOwner; entries: Side<Compared> }> {
+  const registered = await findStorage(inbox, storage);
+  if (registered.uuid !== uuid) {
+    throw new UsageError(
+      `${storage} is registered with the identity ${registered.uuid}, this one has ${uuid}`,
+    );
+  }
+  const owner = { ...registered, storage: "the receipts", inbox: inbox.uuid };
+  return { owner, entries: receiptsOf(inbox, storage) };
 }
 
 function isFile(path: string): boolean {

@@ -18,7 +18,7 @@ interface Options {
 }
 
 /** Two reads at once keep a rotating disk's arm from travelling more than it must, and an SSD busy. */
-const PARALLEL = String(Math.min(4, navigator.hardwareConcurrency));
+export const PARALLEL = String(Math.min(4, navigator.hardwareConcurrency));
 
 export function addStorageVerify(group: Command, outcome: Outcome): void {
   addCommand<Options>(group, outcome, {

@@ -7,6 +7,8 @@ export interface Compared {
   /** null where the tree does not vouch for the bytes. */
   readonly sha256: string | null;
   readonly size: number;
+  /** The object's file name, where the side has objects. */
+  readonly object?: string | null;
 }
 
 /**
@@ -17,7 +19,13 @@ export interface Compared {
  * - `unknown`: both have the path, but a side's file is no link to an object: only reading it tells
  */
 export type Difference =
-  | { readonly kind: "missing in B" | "missing in A"; readonly path: string; readonly size: number }
+  | {
+    readonly kind: "missing in B" | "missing in A";
+    readonly path: string;
+    readonly size: number;
+    /** The object on the side that has it; null where it has none. */
+    readonly object: string | null;
+  }
   | { readonly kind: "different" | "unknown"; readonly path: string; readonly size: number }
   | {
     readonly kind: "renamed";
@@ -67,49 +75,46 @@ function puller<T>(side: Side<T>): () => T | null | Promise<T | null> {
   };
 }
 
-/** How often each kind of difference came, and how many paths were the same. */
-export interface Comparison {
-  same: number;
-  missingInA: number;
-  missingInB: number;
-  different: number;
-  renamed: number;
-  unknown: number;
+/** How often each kind of difference came, and how many paths were the same; counts while it goes. */
+export class Comparison {
+  same = 0;
+  missingInA = 0;
+  missingInB = 0;
+  different = 0;
+  renamed = 0;
+  unknown = 0;
 }
 
 /**
  * Compares two enumerations sorted by path, in constant memory. What one side alone has is sorted once
  * more, by item and checksum, to tell a file that has another name from one that is missing.
  *
- * @param tell each difference; the missing ones come last
+ * @param count where it counts
+ * @returns each difference; the missing ones come last
  */
-export async function compare(
+export async function* compare(
   sideA: Side<Compared>,
   sideB: Side<Compared>,
   scratch: Scratch,
-  tell: (difference: Difference) => void,
+  count: Comparison,
   onEntry: () => void = () => {},
-): Promise<Comparison> {
-  const count: Comparison = {
-    same: 0,
-    missingInA: 0,
-    missingInB: 0,
-    different: 0,
-    renamed: 0,
-    unknown: 0,
-  };
+): AsyncGenerator<Difference> {
   const alone = new ExternalSort(scratch);
   for await (const { a, b } of merge(sideA, sideB)) {
     onEntry();
     if (a === null || b === null) {
       const entry = a ?? b;
-      alone.add(`${bytesKey(entry)}\t${entry.path}\t${a === null ? "B" : "A"}\t${entry.size}`);
+      alone.add(
+        `${bytesKey(entry)}\t${entry.path}\t${a === null ? "B" : "A"}\t${entry.size}\t${
+          entry.object ?? ""
+        }`,
+      );
     } else if (a.sha256 === null || b.sha256 === null) {
       count.unknown++;
-      tell({ kind: "unknown", path: a.path, size: a.size });
+      yield { kind: "unknown", path: a.path, size: a.size };
     } else if (a.sha256 !== b.sha256 || a.size !== b.size) {
       count.different++;
-      tell({ kind: "different", path: a.path, size: a.size });
+      yield { kind: "different", path: a.path, size: a.size };
     } else {
       count.same++;
     }
@@ -119,18 +124,17 @@ export async function compare(
       const a = inA.shift(), b = inB.shift();
       if (a === undefined || b === undefined) break;
       count.renamed++;
-      tell({ kind: "renamed", path: a.path, pathInB: b.path, size: a.size });
+      yield { kind: "renamed", path: a.path, pathInB: b.path, size: a.size };
     }
-    for (const { path, size } of inA) {
+    for (const lone of inA) {
       count.missingInB++;
-      tell({ kind: "missing in B", path, size });
+      yield { kind: "missing in B", ...lone };
     }
-    for (const { path, size } of inB) {
+    for (const lone of inB) {
       count.missingInA++;
-      tell({ kind: "missing in A", path, size });
+      yield { kind: "missing in A", ...lone };
     }
   }
-  return count;
 }
 
 /** The same directory, item, ext and checksum: the same media under whatever name. */
@@ -139,18 +143,22 @@ function bytesKey(entry: Compared): string {
   return `${plain}\t${entry.sha256 ?? "?" + entry.path}`;
 }
 
-type Lone = { path: string; size: number };
+type Lone = { path: string; size: number; object: string | null };
 
 function* groups(sorted: Iterable<string>): Generator<{ inA: Lone[]; inB: Lone[] }> {
   let key = "", inA: Lone[] = [], inB: Lone[] = [];
   for (const line of sorted) {
-    const [plain = "", sha256 = "", path = "", side, size] = line.split("\t");
+    const [plain = "", sha256 = "", path = "", side, size, object = ""] = line.split("\t");
     const here = `${plain}\t${sha256}`;
     if (here !== key) {
       if (key !== "") yield { inA, inB };
       [key, inA, inB] = [here, [], []];
     }
-    (side === "A" ? inA : inB).push({ path, size: Number(size) });
+    (side === "A" ? inA : inB).push({
+      path,
+      size: Number(size),
+      object: object === "" ? null : object,
+    });
   }
   if (key !== "") yield { inA, inB };
 }

@@ -1,0 +1,165 @@
+import type { Command } from "commander";
+import { ConfigurationError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { openInbox } from "../../inbox/admin/inbox.ts";
+import { forgetReceipts, stillInInbox } from "../../inbox/admin/purge.ts";
+import { inBatches } from "../../storage/admin/held_files.ts";
+import { readManifest } from "../../storage/admin/manifest.ts";
+import { requireWriter } from "../../storage/admin/ownership.ts";
+import {
+  planPurge,
+  type Purgeable,
+  purgeFiles,
+  type PurgePlan,
+} from "../../storage/admin/purge.ts";
+import { Record } from "../../storage/admin/record.ts";
+import { walkObjects } from "../../storage/admin/walk.ts";
+import { addCommand, type Outcome, YES } from "../command.ts";
+import { hold } from "../hold.ts";
+import { openRoot } from "../roots.ts";
+import { count, showBytes } from "../units.ts";
+
+/** A purge of more than this share of a storage's files needs their number typed. */
+const LARGE_SHARE = 0.1;
+
+interface Options {
+  readonly manifest: string;
+  readonly database?: string;
+  readonly count?: string;
+  readonly yes?: boolean;
+}
+
+export function addStoragePurge(group: Command, outcome: Outcome): void {
+  addCommand<Options>(group, outcome, {
+    usage: "purge <root>",
+    summary: "delete the files that a manifest lists, and nothing else",
+    description:
+      "Deletes from one storage exactly what a manifest of that storage lists (`storage manifest`, then " +
+      "filtered by hand or by --owner, --since, --until). Looks at every entry first: one that is " +
+      "not what the manifest says, and nothing is done. More than a tenth of a storage needs the " +
+      "number of files typed (--count). Each deletion is in .omoide/record.jsonl. Refuses while a " +
+      "worker holds the storage. There is no undo.",
+    options: [
+      ["!--manifest <file>", "what to delete: a manifest of this very storage"],
+      ["--database <url>", "a superuser's URL: forget the receipts too; needed unless it is lost"],
+      ["--count <n>", "the number of files, for a purge of more than a tenth of the storage"],
+      YES,
+    ],
+    examples: [
+      "omoide-admin storage manifest /srv/omoide/hot --owner UUID > purge.manifest",
+      "omoide-admin storage purge /srv/omoide/hot --manifest purge.manifest --database …",
+      "omoide-admin storage purge /srv/omoide/hot --manifest purge.manifest --database … --yes",
+    ],
+    exits: {
+      [EXIT.ATTENTION]: "entries are not what the manifest says; nothing was done",
+      [EXIT.CONFIGURATION]:
+        "something is still in the inbox, or the number is not typed; nothing done",
+    },
+    need: "change",
+    run: async ([given = ""], options, { console, signal }) => {
+      const root = openRoot(given);
+      const manifest = readManifest(options.manifest);
+      if (manifest.owner.uuid !== root.identity.uuid) {
+        throw new UsageError(
+          `${options.manifest} is a manifest of ${manifest.owner.storage} (${manifest.owner.uuid}), ` +
+            `not of ${root.path} (${root.identity.storage}, ${root.identity.uuid})`,
+        );
+      }
+      const dry = options.yes !== true;
+      const owner = dry ? null : requireWriter(root.path);
+      await using inbox = options.database === undefined ? null : await openInbox(options.database);
+      using held = await hold(root, inbox);
+      const plan = planPurge(root.path, root.identity.prefixSize, manifest.entries());
+      const { files, bytes, gone, changed } = plan;
+      const total = countObjects(root.path);
+      const amount = `${count(files.length, "file")} (${showBytes(bytes)}) of ` +
+        `${total.toLocaleString("en-US")} in ${root.identity.storage}`;
+      console.say(
+        `${options.manifest}: ${amount}${
+          gone.length === 0 ? "" : `, ${gone.length} more are gone already`
+        }.`,
+      );
+      if (changed.length > 0) {
+        for (const { path, why } of changed) console.say(`changed: ${path} ${why}`);
+        console.result({ ...root.identity, done: false, ...summary(plan) });
+        console.say(
+          `NOTHING DONE: ${count(changed.length, "entry", "entries")} not as the manifest says.`,
+        );
+        return EXIT.ATTENTION;
+      }
+      requireCount(files.length, total, options.count, dry);
+      for (const batch of inBatches(files, 1000)) {
+        const waiting = inbox === null
+          ? 0
+          : await stillInInbox(inbox, batch.map(({ entry }) => entry));
+        if (waiting > 0) {
+          throw new ConfigurationError(
+            `${
+              count(waiting, "media", "media")
+            } of these are still in the inbox and would come again; ` +
+              "purge when `inbox status` says that nothing is owed. Nothing was done",
+          );
+        }
+      }
+      if (dry || owner === null) {
+        for (const { entry } of files) console.say(`would delete ${entry.path}`);
+        console.result({ ...root.identity, done: false, ...summary(plan) });
+        console.say(`${amount} would be deleted for good; --yes does it.`);
+        return EXIT.OK;
+      }
+      const forget = async (entries: readonly Purgeable["entry"][]) => {
+        if (inbox === null || held.storageId === null) return;
+        await forgetReceipts(inbox, held.storageId, entries);
+      };
+      // Of a purge that was stopped between a deletion and its receipt.
+      for (const batch of inBatches(gone, 500)) await forget(batch);
+      let done = 0;
+      using record = new Record(root.path, owner);
+      for (const batch of inBatches(files, 500)) {
+        if (signal.aborted) break;
+        record.write("purge", {
+          deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
+        });
+        purgeFiles(root.path, batch);
+        await forget(batch.map(({ entry }) => entry));
+        done += batch.length;
+        console.progress("purging", done, files.length, "names");
+      }
+      console.result({
+        ...root.identity,
+        done: done === files.length,
+        deleted: done,
+        ...summary(plan),
+      });
+      if (done < files.length) {
+        console.say(`STOPPED after ${count(done, "file")}; run it again to go on.`);
+        return EXIT.INTERRUPTED;
+      }
+      console.say(`DONE: ${amount} deleted.`);
+      return EXIT.OK;
+    },
+  });
+}
+
+function summary({ files, bytes, gone, changed }: PurgePlan) {
+  return { files: files.length, bytes, gone: gone.length, changed };
+}
+
+function countObjects(root: string): number {
+  let total = 0;
+  for (const { info } of walkObjects(root, () => {})) if (info.nlink !== 1) total++;
+  return total;
+}
+
+function requireCount(files: number, total: number, typed: string | undefined, dry: boolean): void {
+  if (typed !== undefined && typed !== String(files)) {
+    throw new UsageError(`--count ${typed} is not the number of files, ${files}; nothing was done`);
+  }
+  if (dry || typed !== undefined || files <= total * LARGE_SHARE) return;
+  throw new ConfigurationError(
+    `That is ${
+      Math.round(files / total * 100)
+    } % of the storage; give --count ${files} if it is meant. ` +
+      "Nothing was done",
+  );
+}

@@ -1,0 +1,161 @@
+import type { Command } from "commander";
+import { EXIT } from "../../exit_codes.ts";
+import { entriesOf } from "../../storage/admin/entries.ts";
+import { type Finding, isHarm } from "../../storage/admin/findings.ts";
+import { requireWriter } from "../../storage/admin/ownership.ts";
+import { Record } from "../../storage/admin/record.ts";
+import {
+  type Repair,
+  repairObject,
+  repairOrder,
+  repairUnvouched,
+} from "../../storage/admin/repair.ts";
+import { Scratch } from "../../storage/admin/scratch.ts";
+import { verify } from "../../storage/admin/verify.ts";
+import { addCommand, type Context, type Outcome } from "../command.ts";
+import { openRoot, requireDifferent, type Root } from "../roots.ts";
+import { count } from "../units.ts";
+import { readReport } from "../verify_report.ts";
+import { PARALLEL } from "./storage_verify.ts";
+
+interface Options {
+  readonly from: string;
+  readonly report?: string;
+  readonly dryRun?: boolean;
+}
+
+export function addStorageRepair(group: Command, outcome: Outcome): void {
+  addCommand<Options>(group, outcome, {
+    usage: "repair <root>",
+    summary: "replace what is rotten by good copies of another storage",
+    description:
+      "Verifies the storage, then replaces each object that is rotten or unreadable by a good " +
+      "copy, and makes public files without an object whole again. What is replaced is kept in " +
+      ".omoide/aside, and readers see the old bytes or the good ones, never less. Modes and owners " +
+      "are put right too. Names that are missing altogether are `storage sync`'s work.",
+    options: [
+      ["!--from <root>", "the storage that has the good copies"],
+      ["--report <file>", "what `storage verify --json` has found, instead of verifying again"],
+      ["--dry-run", "only say what would be repaired"],
+    ],
+    examples: [
+      "omoide-admin storage repair /srv/omoide/hot --from /srv/omoide/cold",
+      "omoide-admin storage verify /srv/omoide/hot --json > hot.report",
+      "omoide-admin storage repair /srv/omoide/hot --from /srv/omoide/cold --report hot.report",
+    ],
+    exits: { [EXIT.INCOMPLETE]: "something could not be repaired: see the output" },
+    need: "change",
+    run: async ([given = ""], options, context) => {
+      const { console } = context;
+      const bad = openRoot(given), good = openRoot(options.from);
+      requireDifferent(bad, good);
+      const owner = requireWriter(bad.path);
+      const findings = options.report === undefined
+        ? await verifyNow(bad, context)
+        : readReport(options.report, bad.identity.uuid);
+      if (findings === null) return EXIT.INTERRUPTED;
+      const mendable = findings.filter(({ kind }) => kind !== "leftover" && kind !== "stranger");
+      if (options.dryRun === true) {
+        for (const { kind, path, publicPath } of mendable) {
+          console.say(`would repair ${kind}: ${publicPath ?? path}`);
+        }
+        console.result({ dryRun: true, findings: mendable });
+        console.say(`${count(mendable.length, "name")} would be repaired.`);
+        return EXIT.OK;
+      }
+      using record = new Record(bad.path, owner);
+      const repair = { root: bad.path, good: good.path, owner, record };
+      const objects = objectsOf(good, mendable);
+      const repaired: string[] = [], failed: { path: string; why: string }[] = [];
+      for (const finding of mendable) {
+        if (context.signal.aborted) break;
+        try {
+          mend(finding, repair, objects);
+          repaired.push(finding.publicPath ?? finding.path);
+        } catch (error) {
+          const why = error instanceof Error ? error.message : String(error);
+          failed.push({ path: finding.path, why });
+        }
+      }
+      console.result({ storage: bad.identity.storage, repaired, failed });
+      for (const path of repaired) console.say(`repaired: ${path}`);
+      for (const { path, why } of failed) console.say(`failed: ${path}: ${why}`);
+      const amount = `${count(repaired.length, "name")} of ${bad.identity.storage} repaired`;
+      if (context.signal.aborted) {
+        console.say(`STOPPED: ${amount}; run it again to go on.`);
+        return EXIT.INTERRUPTED;
+      }
+      console.say(
+        failed.length === 0
+          ? `DONE: ${amount}. \`storage verify\` shows that all is well.`
+          : `INCOMPLETE: ${amount}, ${failed.length.toLocaleString("en-US")} not.`,
+      );
+      return failed.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
+    },
+  });
+}
+
+async function verifyNow({ path, identity }: Root, context: Context): Promise<Finding[] | null> {
+  const scratch = Scratch.open();
+  try {
+    const report = await verify(path, identity, {
+      parallel: Number(PARALLEL),
+      bytesPerSecond: 0,
+      fraction: 1,
+      journal: null,
+      scratch,
+      signal: context.signal,
+      progress: ({ bytes, directories }) =>
+        context.console.progress(
+          "verifying",
+          bytes,
+          directories === 0 ? null : bytes / directories * 256,
+          "bytes",
+        ),
+    });
+    return report.interrupted ? null : report.findings;
+  } finally {
+    scratch.close();
+  }
+}
+
+/** The good storage's objects of the files that have none here. */
+function objectsOf(good: Root, findings: readonly Finding[]): Map<string, string> {
+  const wanted = new Set(
+    findings.filter(({ kind }) => kind === "unvouched").map(({ path }) => path),
+  );
+  const found = new Map<string, string>();
+  if (wanted.size === 0) return found;
+  const scratch = Scratch.open();
+  try {
+    for (const { path, object } of entriesOf(good.path, good.identity.prefixSize, scratch)) {
+      if (object !== null && wanted.has(path)) found.set(path, object);
+    }
+  } finally {
+    scratch.close();
+  }
+  return found;
+}
+
+function mend(finding: Finding, repair: Repair, objects: Map<string, string>): void {
+  switch (finding.kind) {
+    case "rotten":
+    case "unreadable":
+      repairObject(finding, repair);
+      return;
+    case "unvouched": {
+      const object = objects.get(finding.path);
+      if (object === undefined) throw new Error(`${repair.good} knows nothing of it`);
+      repairUnvouched(finding.path, object, repair);
+      return;
+    }
+    case "mode":
+    case "owner":
+      repairOrder(finding.path, repair);
+      return;
+    default:
+      throw new Error(
+        isHarm(finding) ? "has to be looked at by a person" : "is left to `storage sweep`",
+      );
+  }
+}

@@ -1,0 +1,119 @@
+import type { Command } from "commander";
+import { EXIT } from "../../exit_codes.ts";
+import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
+import { claimsOn } from "../../inbox/admin/trust.ts";
+import { inBatches } from "../../storage/admin/held_files.ts";
+import { requireWriter } from "../../storage/admin/ownership.ts";
+import { Record } from "../../storage/admin/record.ts";
+import {
+  type Leftover,
+  leftoverObjects,
+  leftoverProbes,
+  removeLeftovers,
+} from "../../storage/admin/sweep.ts";
+import { addCommand, type Outcome, YES } from "../command.ts";
+import { hold } from "../hold.ts";
+import { openRoot } from "../roots.ts";
+import { count, showBytes } from "../units.ts";
+
+const A_DAY_MS = 24 * 3600 * 1000;
+
+interface Kept {
+  readonly path: string;
+  readonly why: string;
+}
+
+export function addStorageSweep(group: Command, outcome: Outcome): void {
+  addCommand<{ database?: string; yes?: boolean }>(group, outcome, {
+    usage: "sweep <root>",
+    summary: "remove what died attempts and checks have left",
+    description:
+      "Removes objects that have no public name, are older than a day, and are neither owed nor " +
+      "the only bytes of a media; and the probes of `--check`. Without --database only the probes, " +
+      "since a tree alone does not tell whether somebody still needs an object. Refuses while a " +
+      "worker holds the storage.",
+    options: [["--database <url>", "a superuser's URL: sweep objects too"], YES],
+    examples: [
+      "omoide-admin storage sweep /srv/omoide/hot --database postgres://postgres@localhost/omoide",
+      "omoide-admin storage sweep /srv/omoide/hot --database … --yes",
+    ],
+    need: "change",
+    run: async ([given = ""], { database, yes }, { console }) => {
+      const root = openRoot(given);
+      const dry = yes !== true;
+      const owner = dry ? null : requireWriter(root.path);
+      await using inbox = database === undefined ? null : await openInbox(database);
+      using held = await hold(root, inbox);
+      const before = new Date(Date.now() - A_DAY_MS);
+      const kept: Kept[] = [];
+      const objects = inbox === null || held.storageId === null
+        ? []
+        : await unneeded(inbox, held.storageId, root.path, before, kept);
+      const leftovers = [...objects, ...leftoverProbes(root.path, before)];
+      const bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
+      const amount = `${count(leftovers.length, "leftover")} (${showBytes(bytes)})`;
+      for (const { path, why } of kept) console.say(`kept: ${path} ${why}`);
+      for (const { path } of leftovers) console.say(`${dry ? "would remove" : "removing"} ${path}`);
+      if (!dry && owner !== null && leftovers.length > 0) {
+        using record = new Record(root.path, owner);
+        for (const batch of inBatches(leftovers, 500)) {
+          record.write("sweep", { removed: batch.map(({ path }) => path) });
+          removeLeftovers(root.path, batch);
+        }
+      }
+      console.result({
+        ...root.identity,
+        done: !dry,
+        leftovers: leftovers.map(({ path }) => path),
+        bytes,
+        kept,
+      });
+      console.say(
+        dry ? `${amount} would be removed; --yes does it.` : `DONE: ${amount} removed.`,
+      );
+      return EXIT.OK;
+    },
+  });
+}
+
+/** The leftovers among the objects that nobody needs; what is kept is told. */
+async function unneeded(
+  inbox: AdminInbox,
+  storageId: number,
+  root: string,
+  before: Date,
+  kept: Kept[],
+): Promise<Leftover[]> {
+  const found: Leftover[] = [];
+  for (const batch of inBatches(leftoverObjects(root, before), 1000)) {
+    const objects = batch.map(({ object }) => ({
+      mediaId: String(object?.mediaId ?? 0),
+      sha256: object?.sha256 ?? "",
+    }));
+    const claims = new Map(
+      (await claimsOn(inbox, storageId, objects)).map((claim) => [claim.mediaId, claim]),
+    );
+    for (const leftover of batch) {
+      const claim = claims.get(String(leftover.object?.mediaId ?? 0));
+      if (claim?.owed === true) {
+        kept.push({ path: leftover.path, why: "is of a media that is still owed" });
+      } else if (claim?.path !== null && claim !== undefined && !isFile(`${root}/${claim.path}`)) {
+        kept.push({
+          path: leftover.path,
+          why: `may be all there is of ${claim.path}, which is gone`,
+        });
+      } else if (claim === undefined) {
+        kept.push({ path: leftover.path, why: "is of a media that the inbox does not know" });
+      } else found.push(leftover);
+    }
+  }
+  return found;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,120 @@
+import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { isUuid } from "../../media.ts";
+import { compare, Comparison } from "../../storage/admin/compare.ts";
+import { entriesOf } from "../../storage/admin/entries.ts";
+import { openForAdmin } from "../../storage/admin/open_for_admin.ts";
+import { requireWriter } from "../../storage/admin/ownership.ts";
+import { Record } from "../../storage/admin/record.ts";
+import { Scratch } from "../../storage/admin/scratch.ts";
+import { sync, type SyncReport } from "../../storage/admin/sync.ts";
+import { addCommand, type Outcome } from "../command.ts";
+import { openRoot, requireDifferent } from "../roots.ts";
+import { count, showBytes } from "../units.ts";
+
+interface Options {
+  readonly from: string;
+  readonly to: string;
+  readonly owner?: string;
+  readonly dryRun?: boolean;
+}
+
+export function addStorageSync(group: Command, outcome: Outcome): void {
+  addCommand<Options>(group, outcome, {
+    usage: "sync",
+    summary: "copy to a storage what it lacks of another",
+    description:
+      "Copies what B lacks by the worker's own write-once protocol: every byte is checked on its " +
+      "way and fsynced, nothing that exists is touched. May run beside the workers, be stopped " +
+      "at any time and be run again. `storage rebuild` then makes the receipts.",
+    options: [
+      ["!--from <root>", "A: the storage that has the files"],
+      ["!--to <root>", "B: the storage that lacks them"],
+      ["--owner <uuid>", "only what belongs to this owner"],
+      ["--dry-run", "only say what would be copied"],
+    ],
+    examples: [
+      "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot --dry-run",
+      "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot",
+    ],
+    exits: {
+      [EXIT.TRY_AGAIN]: "B's disk is full or read-only; what was copied before stays",
+      [EXIT.DISTRUSTED]: "B's disk failed",
+      [EXIT.INCOMPLETE]: "some files could not be copied, or differ: see the output",
+    },
+    need: "change",
+    run: async (_args, options, { console, signal }) => {
+      const a = openRoot(options.from), b = openRoot(options.to);
+      requireDifferent(a, b);
+      if (a.identity.prefixSize !== b.identity.prefixSize) {
+        throw new UsageError(
+          `${a.identity.storage} and ${b.identity.storage} have different prefix sizes ` +
+            `(${a.identity.prefixSize}, ${b.identity.prefixSize}); a sync of such is not offered`,
+        );
+      }
+      const { owner } = options;
+      if (owner !== undefined && !isUuid(owner)) {
+        throw new UsageError(`--owner ${JSON.stringify(owner)} is not a lower-case UUID`);
+      }
+      const dry = options.dryRun === true;
+      const writer = dry ? null : requireWriter(b.path);
+      const scratch = Scratch.open();
+      const { prefixSize } = a.identity;
+      let names = 0, bytes = 0;
+      const onName = () => {
+        if (++names % 4096 === 0) console.progress("comparing", names, null, "names");
+      };
+      const differences = compare(
+        entriesOf(a.path, prefixSize, scratch, () => {}, onName),
+        entriesOf(b.path, prefixSize, scratch, () => {}, onName),
+        scratch,
+        new Comparison(),
+      );
+      using record = writer === null ? null : new Record(b.path, writer);
+      const to = dry ? null : await openForAdmin(b.path);
+      try {
+        const report = await sync(differences, {
+          from: a.path,
+          to,
+          prefixSize,
+          wanted: (path) => owner === undefined || path.split("/")[1] === owner,
+          signal,
+          copied: (path, size) => {
+            bytes += size;
+            if (dry) console.say(`would copy ${path} (${showBytes(size)})`);
+            else console.progress("copying", bytes, null, "bytes");
+          },
+        });
+        const { copied, copiedBytes } = report;
+        if (copied > 0) record?.write("sync", { from: a.identity.uuid, copied, copiedBytes });
+        console.result({ from: a.identity, to: b.identity, dryRun: dry, ...report });
+        return tell(report, b.identity.storage, dry, console);
+      } finally {
+        to?.close();
+        scratch.close();
+      }
+    },
+  });
+}
+
+function tell(
+  report: SyncReport,
+  to: string,
+  dry: boolean,
+  console: { say(line: string): void },
+) {
+  for (const { path, why } of report.failed) console.say(`failed: ${path} ${why}`);
+  for (const path of report.different) {
+    console.say(`different: ${path} has other bytes, or none that are vouched for; left as it is`);
+  }
+  const amount = `${count(report.copied, "file")} (${showBytes(report.copiedBytes)})`;
+  const bad = report.failed.length + report.different.length;
+  if (report.interrupted) {
+    console.say(`STOPPED after ${amount}; run it again to go on.`);
+    return EXIT.INTERRUPTED;
+  }
+  const done = dry ? `${amount} would be copied to ${to}` : `${amount} copied to ${to}`;
+  console.say(bad === 0 ? `DONE: ${done}.` : `INCOMPLETE: ${done}; ${count(bad, "file")} not.`);
+  return bad === 0 ? EXIT.OK : EXIT.INCOMPLETE;
+}

@@ -1,0 +1,131 @@
+import type { Command } from "commander";
+import { ConfigurationError, InterruptedError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
+import { type HeldReceipt, receiptsOf } from "../../inbox/admin/receipts.ts";
+import { clearDistrust, redeliver } from "../../inbox/admin/trust.ts";
+import { clearName } from "../../storage/admin/aside.ts";
+import { requireWriter } from "../../storage/admin/ownership.ts";
+import { recheck } from "../../storage/admin/recheck.ts";
+import { lastRecorded, Record } from "../../storage/admin/record.ts";
+import { addCommand, type Context, DATABASE, type Outcome } from "../command.ts";
+import { hold } from "../hold.ts";
+import { requireRegistered } from "../rebuild.ts";
+import { openRoot, type Root } from "../roots.ts";
+import { count } from "../units.ts";
+
+interface Options {
+  readonly database: string;
+  readonly root: string;
+  readonly remounted?: boolean;
+  readonly redeliver?: boolean;
+}
+
+type Bad = HeldReceipt & { readonly why: string };
+
+/** Clocks of the database and of this machine may differ. */
+const MARGIN_MS = 3600 * 1000;
+
+export function addStorageTrust(group: Command, outcome: Outcome): void {
+  addCommand<Options>(group, outcome, {
+    usage: "trust <name>",
+    summary: "believe a distrusted storage again, after reading what it stored",
+    description:
+      "After a failed fsync or an I/O error a storage is distrusted: its worker stops and its receipts " +
+      "no longer count. Mend the disk and remount it (until then the kernel answers from memory what " +
+      "may not be on the disk), then run this: it reads everything that was stored since the last " +
+      "time this succeeded, and only if all of it is right the storage is trusted again. What is not " +
+      "and still is in the inbox can be delivered anew (--redeliver); the rest is `storage repair`'s.",
+    options: [
+      DATABASE,
+      ["!--root <root>", "the storage's root"],
+      ["--remounted", "the file system was remounted, or the machine restarted, since the failure"],
+      [
+        "--redeliver",
+        "set aside what is wrong and still in the inbox, and let the worker store it anew",
+      ],
+    ],
+    examples: [
+      "umount /srv/omoide/hot && fsck /dev/sdb1 && mount /srv/omoide/hot",
+      "omoide-admin storage trust hot --root /srv/omoide/hot --remounted --database …",
+    ],
+    exits: {
+      [EXIT.ATTENTION]: "some of it is not right: see the output; the storage stays distrusted",
+    },
+    need: "change",
+    run: async ([name = ""], options, context) => {
+      const { console } = context;
+      const root = openRoot(options.root);
+      if (root.identity.storage !== name) {
+        throw new UsageError(`${root.path} is the storage ${root.identity.storage}, not ${name}`);
+      }
+      await using inbox = await openInbox(options.database);
+      const storage = await requireRegistered(inbox, root);
+      if (storage.distrustedReason === null) {
+        console.result({ name, trusted: true, read: 0, bad: [] });
+        console.say(`${name} is not distrusted; nothing to do.`);
+        return EXIT.OK;
+      }
+      if (options.remounted !== true) {
+        throw new ConfigurationError(
+          `${name} is distrusted: ${storage.distrustedReason}. Mend its disk and remount it, then say so ` +
+            "with --remounted: before that the kernel may show bytes that never reached the disk",
+        );
+      }
+      const owner = requireWriter(root.path);
+      using held = await hold(root, inbox);
+      const since = lastRecorded(root.path, "trust");
+      const { read, bad } = await readAll(inbox, root, since, context);
+      let redelivered = 0;
+      if (options.redeliver === true && held.storageId !== null) {
+        const again = bad.filter(({ released }) => !released);
+        for (const { path, sha256 } of again) clearName(root.path, path, sha256, owner);
+        redelivered = await redeliver(inbox, held.storageId, again.map(({ mediaId }) => mediaId));
+      }
+      const wrong = bad.filter(({ released }) => options.redeliver !== true || released);
+      for (const { path, why } of wrong) console.say(`wrong: ${path} ${why}`);
+      if (redelivered > 0) {
+        console.say(`${count(redelivered, "media", "media")} will be stored anew.`);
+      }
+      const trusted = wrong.length === 0;
+      if (trusted) {
+        using record = new Record(root.path, owner);
+        record.write("trust", { reason: storage.distrustedReason, read, redelivered });
+        await clearDistrust(inbox, storage);
+      }
+      console.result({ name, trusted, read, bad, redelivered });
+      const amount = `${count(read, "file")} read${
+        since === null ? "" : ` (since ${since.toISOString()})`
+      }`;
+      console.say(
+        trusted
+          ? `TRUSTED: ${name}: ${amount}, all as their receipts say. Its worker may start.`
+          : `STILL DISTRUSTED: ${
+            count(wrong.length, "file")
+          } of ${name} not as the receipts say, ` +
+            `${amount}. \`storage repair\` from another storage, or --redeliver what is in the inbox.`,
+      );
+      return trusted ? EXIT.OK : EXIT.ATTENTION;
+    },
+  });
+}
+
+async function readAll(
+  inbox: AdminInbox,
+  root: Root,
+  since: Date | null,
+  { console, signal }: Context,
+): Promise<{ read: number; bad: Bad[] }> {
+  const from = since === null ? null : new Date(since.getTime() - MARGIN_MS);
+  const bad: Bad[] = [];
+  let read = 0, bytes = 0;
+  for await (const receipt of receiptsOf(inbox, root.identity.storage, from)) {
+    if (signal.aborted) throw new InterruptedError("stopped; the storage stays distrusted");
+    const why = recheck(root.path, receipt);
+    if (why !== null) bad.push({ ...receipt, why });
+    read++;
+    bytes += receipt.size;
+    console.progress(`reading ${root.identity.storage}`, bytes, null, "bytes");
+  }
+  return { read, bad };
+}

@@ -1,0 +1,76 @@
+import type { AdminInbox } from "../inbox/admin/inbox.ts";
+import { type HeldFile, rebuildReceipts } from "../inbox/admin/receipts.ts";
+import { findStorage, type RegisteredStorage } from "../inbox/admin/storages.ts";
+import { ConfigurationError, InterruptedError } from "../errors.ts";
+import { entriesOf } from "../storage/admin/entries.ts";
+import { inBatches, nameEntry } from "../storage/admin/held_files.ts";
+import { Scratch } from "../storage/admin/scratch.ts";
+import type { Context } from "./command.ts";
+import type { Root } from "./roots.ts";
+
+/** What became of a tree's files. */
+export interface RebuildReport {
+  files: number;
+  receipts: number;
+  media: number;
+  /** Of media still in the inbox: left to the worker, who looks at the bytes. */
+  left: number;
+  /** Public files that are links to no object. */
+  unvouched: string[];
+}
+
+/** Makes the receipts of everything a tree holds. Reads names, not bytes. */
+export async function rebuild(
+  inbox: AdminInbox,
+  root: Root,
+  { console, signal }: Context,
+): Promise<RebuildReport> {
+  const storage = await requireRegistered(inbox, root);
+  const report: RebuildReport = { files: 0, receipts: 0, media: 0, left: 0, unvouched: [] };
+  const scratch = Scratch.open();
+  function* held(): Generator<HeldFile> {
+    const { prefixSize } = root.identity;
+    for (const entry of entriesOf(root.path, prefixSize, scratch)) {
+      const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);
+      if (sha256 === null || mediaId === null || name === null) report.unvouched.push(entry.path);
+      else yield { ...name, sha256, mediaId };
+    }
+  }
+  try {
+    for (const files of inBatches(held(), 1000)) {
+      if (signal.aborted) throw new InterruptedError(`stopped after ${report.files}; run it again`);
+      const made = await rebuildReceipts(inbox, storage.id, files);
+      report.files += files.length;
+      report.receipts += made.receipts;
+      report.media += made.media;
+      report.left += made.left;
+      console.progress("making receipts", report.files, null, "names");
+    }
+    return report;
+  } finally {
+    scratch.close();
+  }
+}
+
+/** The registration of a root's storage. @throws {ConfigurationError} it is another, or retired */
+export async function requireRegistered(
+  inbox: AdminInbox,
+  { path, identity }: Root,
+): Promise<RegisteredStorage> {
+  if (identity.inbox !== inbox.uuid) {
+    throw new ConfigurationError(
+      `${path} belongs to the inbox ${identity.inbox}, this one is ${inbox.uuid}; where that one is ` +
+        `lost, make a new database that inbox: \`inbox init --uuid ${identity.inbox}\``,
+    );
+  }
+  const storage = await findStorage(inbox, identity.storage);
+  if (storage.uuid !== identity.uuid) {
+    throw new ConfigurationError(
+      `${identity.storage} is registered with the identity ${storage.uuid}, ${path} has ${identity.uuid}`,
+    );
+  }
+  if (storage.retiredAt !== null) {
+    throw new ConfigurationError(`${identity.storage} is retired; its receipts are history`);
+  }
+  return storage;
+}

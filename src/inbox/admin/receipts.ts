@@ -1,0 +1,200 @@
+import type { Connection } from "../connect.ts";
+import { type AdminInbox, ask, transaction } from "./inbox.ts";
+
+/** A file of a tree as a receipt would describe it. */
+export interface HeldFile {
+  /** From its object's name; null where it has none yet. */
+  readonly mediaId: bigint | null;
+  readonly ownerUuid: string;
+  readonly itemUuid: string;
+  readonly mediaType: string;
+  readonly ext: string;
+  readonly publicName: string;
+  /** Relative to the root. */
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** Seconds since the epoch, UTC. */
+  readonly writtenAt: number;
+}
+
+/** What became of some files' receipts. */
+export interface Rebuilt {
+  /** Receipts that were missing and are there now. */
+  readonly receipts: number;
+  /** Media that the database did not know. */
+  readonly media: number;
+  /** Files of media that are still in the inbox: the worker looks at their bytes and acknowledges them. */
+  readonly left: number;
+}
+
+/**
+ * The files as rows, each with the media it is: the one of its object's id where that has the same name
+ * and bytes, else the earliest that has, else none yet (ids come again when an older database is
+ * restored, so an id alone says nothing).
+ */
+const FILES = `
+  CREATE TEMP TABLE IF NOT EXISTS admin_file (
+    n int, id bigint, owner uuid, item uuid, type text, ext text, name text, path text, size bigint,
+    sha256 bytea, at timestamptz, media_id bigint
+  ) ON COMMIT DELETE ROWS`;
+const FILL = `
+  INSERT INTO admin_file (n, id, owner, item, type, ext, name, path, size, sha256, at)
+  SELECT f.n, f.id, f.owner, f.item, f.type, f.ext, f.name, f.path, f.size, decode(f.hex, 'hex'),
+    to_timestamp(f.at)
+  FROM unnest($1::int[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::bigint[], $10::text[], $11::float8[])
+    AS f(n, id, owner, item, type, ext, name, path, size, hex, at)`;
+const FIND = `
+  UPDATE admin_file f SET media_id = coalesce(
+    (SELECT m.id FROM omoide.media m WHERE m.id = f.id AND m.owner_uuid = f.owner
+      AND m.item_uuid = f.item AND m.media_type = f.type AND m.ext = f.ext AND m.sha256 = f.sha256),
+    (SELECT min(m.id) FROM omoide.media m WHERE m.owner_uuid = f.owner AND m.item_uuid = f.item
+      AND m.media_type = f.type AND m.ext = f.ext AND m.sha256 = f.sha256))
+  WHERE f.media_id IS NULL`;
+/** Those whose id is free keep it; the others get the next ones. Whose the plain name is, is as sealed. */
+const INSERT = (ids: "own" | "new") => `
+  INSERT INTO omoide.media (${ids === "own" ? "id, " : ""}owner_uuid, item_uuid, media_type, ext,
+    size, sha256, public_name, holds_name, opened_at, sealed_at, released_at)
+  OVERRIDING ${ids === "own" ? "SYSTEM" : "USER"} VALUE
+  SELECT ${ids === "own" ? "f.id, " : ""}f.owner, f.item, f.type, f.ext, f.size, f.sha256, f.name,
+    f.name = f.item || '.' || f.ext AND NOT EXISTS (
+      SELECT FROM omoide.media h WHERE h.owner_uuid = f.owner AND h.item_uuid = f.item
+        AND h.media_type = f.type AND h.ext = f.ext AND h.holds_name),
+    f.at, f.at, now()
+  FROM admin_file f
+  WHERE f.media_id IS NULL AND ${
+  ids === "own"
+    ? "f.n IN (SELECT min(g.n) FROM admin_file g WHERE g.id IS NOT NULL GROUP BY g.id) AND " +
+      "NOT EXISTS (SELECT FROM omoide.media m WHERE m.id = f.id)"
+    : "true"
+}
+  ORDER BY f.n`;
+const RECEIPTS = `
+  WITH known AS (
+    SELECT f.media_id, f.at, f.path,
+      concat_ws('/', m.media_type, m.owner_uuid, left(m.item_uuid::text, s.prefix_size), m.public_name)
+        AS usual
+    FROM admin_file f JOIN omoide.media m ON m.id = f.media_id
+    JOIN omoide.storage s ON s.id = $1
+    WHERE m.released_at IS NOT NULL
+  ), paid AS (
+    DELETE FROM omoide.delivery d USING known k WHERE d.storage_id = $1 AND d.media_id = k.media_id
+  ), made AS (
+    INSERT INTO omoide.stored (storage_id, media_id, outcome, path, stored_at)
+    SELECT $1, k.media_id, CASE WHEN k.path = k.usual THEN 'stored' ELSE 'renamed' END,
+      nullif(k.path, k.usual), k.at
+    FROM known k ON CONFLICT DO NOTHING
+    RETURNING media_id
+  )
+  SELECT (SELECT count(*) FROM made)::int AS receipts,
+    (SELECT count(*) FROM admin_file f JOIN omoide.media m ON m.id = f.media_id
+      WHERE m.released_at IS NULL)::int AS "left"`;
+/** The next upload must not get an id that an object of a tree has already. */
+const SEQUENCE = `
+  SELECT setval(q.name, greatest($1::bigint, (SELECT last_value FROM omoide.media_id_seq)))
+  FROM pg_get_serial_sequence('omoide.media', 'id') AS q(name)`;
+
+/** Makes the receipts of files that a storage holds, and the media that are missing. One transaction. */
+export async function rebuildReceipts(
+  { connection }: AdminInbox,
+  storageId: number,
+  files: readonly HeldFile[],
+): Promise<Rebuilt> {
+  await ask(connection, FILES);
+  return await transaction(connection, async () => {
+    const media = await insertMissing(connection, files);
+    const [made] = await ask<{ receipts: number; left: number }>(connection, RECEIPTS, [storageId]);
+    return { receipts: made?.receipts ?? 0, left: made?.left ?? 0, media };
+  });
+}
+
+/**
+ * The media's ids of files that are to become objects, in their order; makes those that are missing.
+ * They have left the inbox by definition: their bytes never were in it, or long ago.
+ */
+export async function mediaIdsOf(
+  { connection }: AdminInbox,
+  files: readonly HeldFile[],
+): Promise<bigint[]> {
+  await ask(connection, FILES);
+  return await transaction(connection, async () => {
+    await insertMissing(connection, files);
+    const rows = await ask<{ media_id: string }>(
+      connection,
+      "SELECT media_id FROM admin_file ORDER BY n",
+    );
+    return rows.map((row) => BigInt(row.media_id));
+  });
+}
+
+async function insertMissing(connection: Connection, files: readonly HeldFile[]): Promise<number> {
+  await ask(connection, FILL, [
+    files.map((_, i) => i),
+    files.map((file) => file.mediaId?.toString() ?? null),
+    files.map((file) => file.ownerUuid),
+    files.map((file) => file.itemUuid),
+    files.map((file) => file.mediaType),
+    files.map((file) => file.ext),
+    files.map((file) => file.publicName),
+    files.map((file) => file.path),
+    files.map((file) => file.size),
+    files.map((file) => file.sha256),
+    files.map((file) => file.writtenAt),
+  ]);
+  await ask(connection, FIND);
+  let made = 0;
+  for (const ids of ["own", "new"] as const) {
+    made += (await connection.query(INSERT(ids))).rowCount ?? 0;
+    await ask(connection, FIND);
+  }
+  const highest = files.reduce(
+    (max, { mediaId }) => mediaId !== null && mediaId > max ? mediaId : max,
+    1n,
+  );
+  await ask(connection, SEQUENCE, [highest.toString()]);
+  return made;
+}
+
+/** One receipt, as `storage compare` and `storage trust` need it. */
+export interface HeldReceipt {
+  readonly mediaId: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly size: number;
+  /** Whether its blob has left the inbox. */
+  readonly released: boolean;
+}
+
+/**
+ * A storage's receipts in the byte order of their paths, through a cursor: constant memory here, and a
+ * sort on the server. Each path once, since two uploads of the same bytes share it.
+ *
+ * @param since only receipts made at or after this time
+ */
+export async function* receiptsOf(
+  { connection }: AdminInbox,
+  storage: string,
+  since: Date | null = null,
+): AsyncGenerator<HeldReceipt> {
+  await ask(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  try {
+    await ask(
+      connection,
+      `DECLARE receipts NO SCROLL CURSOR FOR
+      SELECT DISTINCT ON (r.path COLLATE "C") r.media_id AS "mediaId", r.path,
+        encode(r.sha256, 'hex') AS sha256, r.size::float8, m.released_at IS NOT NULL AS released
+      FROM omoide.receipt r JOIN omoide.media m ON m.id = r.media_id
+      WHERE r.storage = $1 AND ($2::timestamptz IS NULL OR r.stored_at >= $2)
+      ORDER BY r.path COLLATE "C", r.media_id`,
+      [storage, since],
+    );
+    for (;;) {
+      const rows = await ask<HeldReceipt>(connection, "FETCH 5000 FROM receipts");
+      yield* rows;
+      if (rows.length === 0) return;
+    }
+  } finally {
+    await connection.query("ROLLBACK").catch(() => {});
+  }
+}

@@ -1,0 +1,129 @@
+import { type AdminInbox, ask, transaction } from "./inbox.ts";
+import type { RegisteredStorage } from "./storages.ts";
+
+/** Believes a storage again. Its worker may take it, and its receipts count. */
+export async function clearDistrust(
+  { connection }: AdminInbox,
+  storage: RegisteredStorage,
+): Promise<void> {
+  await transaction(connection, async () => {
+    await ask(
+      connection,
+      "UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL WHERE id = $1",
+      [storage.id],
+    );
+    await ask(
+      connection,
+      "UPDATE omoide.worker SET state = 'stopped', reason = NULL " +
+        "WHERE storage_id = $1 AND state = 'distrusted'",
+      [storage.id],
+    );
+  });
+}
+
+/**
+ * Takes back receipts of media that are still in the inbox, and owes them to the storage again.
+ *
+ * @returns how many; those that have left the inbox are not touched
+ */
+export async function redeliver(
+  { connection }: AdminInbox,
+  storageId: number,
+  mediaIds: readonly string[],
+): Promise<number> {
+  const rows = await ask<{ media_id: string }>(
+    connection,
+    `WITH held AS (
+      SELECT m.id FROM omoide.media m
+      WHERE m.id = ANY ($2::bigint[]) AND m.released_at IS NULL FOR UPDATE
+    ), void AS (
+      DELETE FROM omoide.stored r USING held h WHERE r.storage_id = $1 AND r.media_id = h.id
+    )
+    INSERT INTO omoide.delivery (storage_id, media_id) SELECT $1, h.id FROM held h
+    ON CONFLICT (storage_id, media_id) DO UPDATE
+      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL
+    RETURNING media_id`,
+    [storageId, mediaIds],
+  );
+  return rows.length;
+}
+
+/**
+ * Takes a storage's lock of the database for as long as the connection lives, so that no worker can begin.
+ *
+ * @returns false where a worker has it
+ */
+export async function holdInInbox({ connection }: AdminInbox, storageId: number): Promise<boolean> {
+  // The lock of omoide.take_storage (schema/0004_storages.sql).
+  const [row] = await ask<{ taken: boolean }>(
+    connection,
+    "SELECT pg_try_advisory_lock(1869442921, $1) AS taken",
+    [storageId],
+  );
+  return row?.taken === true;
+}
+
+/** What replacing a storage's lost root does to its receipts. */
+export interface Voided {
+  readonly receipts: number;
+  /** Media that are still in the inbox and now owed to it anew. */
+  readonly owed: number;
+}
+
+/** Gives a storage a new root's identity: what it held is gone, so its receipts are void. */
+export async function replaceIdentity(
+  { connection }: AdminInbox,
+  storageId: number,
+  identity: string,
+): Promise<Voided> {
+  await ask(
+    connection,
+    "UPDATE omoide.storage SET identity = $2, distrusted_at = NULL, distrusted_reason = NULL " +
+      "WHERE id = $1",
+    [storageId, identity],
+  );
+  const gone = await connection.query("DELETE FROM omoide.stored WHERE storage_id = $1", [
+    storageId,
+  ]);
+  const owed = await connection.query(
+    `INSERT INTO omoide.delivery (storage_id, media_id)
+    SELECT $1, m.id FROM omoide.media m WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
+    ON CONFLICT (storage_id, media_id) DO UPDATE
+      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL`,
+    [storageId],
+  );
+  await ask(
+    connection,
+    "UPDATE omoide.worker SET state = 'stopped', reason = NULL WHERE storage_id = $1",
+    [storageId],
+  );
+  return { receipts: gone.rowCount ?? 0, owed: owed.rowCount ?? 0 };
+}
+
+/** Which of these objects' media a storage is owed, or holds a receipt for, and where the file should be. */
+export interface Claim {
+  readonly mediaId: string;
+  readonly owed: boolean;
+  /** The receipt's path; null where there is none. */
+  readonly path: string | null;
+}
+
+/** Media of other bytes than the object's are not told: ids come again when a database is restored. */
+export async function claimsOn(
+  { connection }: AdminInbox,
+  storageId: number,
+  objects: readonly { readonly mediaId: string; readonly sha256: string }[],
+): Promise<Claim[]> {
+  return await ask<Claim>(
+    connection,
+    `SELECT m.id AS "mediaId",
+      EXISTS (SELECT FROM omoide.delivery d WHERE d.storage_id = $1 AND d.media_id = m.id) AS owed,
+      CASE WHEN r.media_id IS NULL THEN NULL ELSE coalesce(r.path, concat_ws('/', m.media_type,
+        m.owner_uuid, left(m.item_uuid::text, s.prefix_size), m.public_name)) END AS path
+    FROM unnest($2::bigint[], $3::text[]) AS o(id, hex)
+    JOIN omoide.media m ON m.id = o.id AND m.sha256 = decode(o.hex, 'hex')
+    JOIN omoide.storage s ON s.id = $1
+    LEFT JOIN omoide.stored r ON r.storage_id = $1 AND r.media_id = m.id`,
+    [storageId, objects.map((object) => object.mediaId), objects.map((object) => object.sha256)],
+  );
+}

@@ -1,0 +1,112 @@
+import { InterruptedError } from "../../errors.ts";
+import { OBJECT_MODE, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
+import { type Owner, settle, syncDirectory } from "./ownership.ts";
+import { entriesOf } from "./entries.ts";
+import { HashPool } from "./hash_pool.ts";
+import { inBatches, type NamedEntry, nameEntry } from "./held_files.ts";
+import { linkObject } from "./repair.ts";
+import type { Scratch } from "./scratch.ts";
+import { walkPublic } from "./walk.ts";
+
+/** A plain file, hashed: what it takes to become an object. */
+export type Adoptable = NamedEntry & { readonly sha256: string };
+
+export interface AdoptOptions {
+  readonly owner: Owner;
+  readonly prefixSize: number;
+  readonly parallel: number;
+  readonly scratch: Scratch;
+  readonly signal: AbortSignal;
+  /** The media that files are, in their order; made where they are new. */
+  readonly mediaIds: (files: readonly Adoptable[]) => Promise<bigint[]>;
+  readonly progress: (bytes: number) => void;
+}
+
+export interface AdoptReport {
+  adopted: number;
+  adoptedBytes: number;
+  /** Files that were objects before. */
+  already: number;
+  /** What has no place in a storage, and why. */
+  readonly unfit: { readonly path: string; readonly why: string }[];
+}
+
+/**
+ * Makes the plain files of an existing tree objects, without copying a byte: each is hashed and gets a
+ * second name among the objects. Modes and owners become the worker's. A file that has its object is
+ * not read again, so it can be stopped anywhere and run again.
+ */
+export async function adopt(root: string, options: AdoptOptions): Promise<AdoptReport> {
+  const report: AdoptReport = { adopted: 0, adoptedBytes: 0, already: 0, unfit: [] };
+  const { owner, prefixSize, scratch, signal } = options;
+  const strange = (path: string, why: string) => report.unfit.push({ path, why });
+  for (
+    const _ of walkPublic(root, prefixSize, () => {}, (path, info) => {
+      if (
+        info.uid !== owner.uid || info.gid !== owner.gid || modeOf(info) !== PUBLIC_DIRECTORY_MODE
+      ) {
+        settle(`${root}/${path}`, owner, PUBLIC_DIRECTORY_MODE);
+      }
+    })
+  );
+
+  function* plain(): Generator<NamedEntry> {
+    for (const entry of entriesOf(root, prefixSize, scratch, strange)) {
+      const named = nameEntry(entry, prefixSize);
+      if (entry.sha256 !== null) report.already++;
+      else if (named !== null) yield named;
+    }
+  }
+  using pool = new HashPool(root, options.parallel, 0, signal);
+  const timer = setInterval(() => options.progress(pool.bytes), 200);
+  try {
+    for (const batch of inBatches(plain(), 1000)) {
+      const files: Adoptable[] = [];
+      for await (const { thing, hashed } of pool.hashAll(batch)) {
+        const why = unfit(thing, hashed);
+        if (why !== null) report.unfit.push({ path: thing.path, why });
+        else if ("sha256" in hashed) files.push({ ...thing, sha256: hashed.sha256 });
+      }
+      await link(root, files, options, report);
+      if (signal.aborted) throw new InterruptedError("stopped before the end; run it again");
+    }
+    return report;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function unfit(file: NamedEntry, hashed: { sha256: string; size: number } | { error: string }) {
+  if ("error" in hashed) return `cannot be read: ${hashed.error}`;
+  if (hashed.size !== file.size) return "changed while it was read";
+  const named = /~([0-9a-f]{64})\./.exec(file.path)?.[1];
+  return named === undefined || named === hashed.sha256
+    ? null
+    : "carries another checksum in its name";
+}
+
+async function link(
+  root: string,
+  files: readonly Adoptable[],
+  options: AdoptOptions,
+  report: AdoptReport,
+): Promise<void> {
+  if (files.length === 0) return;
+  const ids = await options.mediaIds(files);
+  const directories = new Set<string>();
+  for (const [i, file] of files.entries()) {
+    const id = ids[i];
+    if (id === undefined) throw new Error("the inbox told too few ids");
+    // Before the link: what has an object has the worker's mode, and its bytes are on the disk.
+    settle(`${root}/${file.path}`, options.owner, OBJECT_MODE);
+    linkObject(root, { sha256: file.sha256, id }, file.path);
+    directories.add(file.path.slice(0, file.path.lastIndexOf("/")));
+    report.adopted++;
+    report.adoptedBytes += file.size;
+  }
+  for (const directory of directories) syncDirectory(`${root}/${directory}`);
+}
+
+function modeOf(info: Deno.FileInfo): number {
+  return (info.mode ?? 0) & 0o7777;
+}

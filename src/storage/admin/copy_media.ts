@@ -1,0 +1,37 @@
+import { basename } from "node:path";
+import type { Media } from "../../media.ts";
+import { parseObjectName, parsePublicPath } from "../layout.ts";
+import type { StoreBatch } from "../storage.ts";
+import { readPieces, readSmall } from "./read_object.ts";
+
+/** The media that an object under a public path is; null where the two do not fit each other. */
+export function mediaOf(
+  path: string,
+  object: string,
+  size: number,
+  prefixSize: number,
+): Media | null {
+  const name = parsePublicPath(path, prefixSize), known = parseObjectName(object);
+  if (name === null || known === null) return null;
+  if (name.sha256 !== null && name.sha256 !== known.sha256) return null;
+  return { ...name, ...known, id: known.mediaId, publicName: basename(path), size };
+}
+
+/** Up to this size a media is checked in memory before a byte of it is written. */
+const IN_MEMORY = 1024 * 1024;
+
+/** Stores a file's bytes as a media: they must be the media's, or nothing is published. */
+export async function copyMedia(batch: StoreBatch, media: Media, from: string): Promise<void> {
+  if (media.size <= IN_MEMORY) {
+    await batch.storeBytes(media, readSmall(from, media.size));
+    return;
+  }
+  const writer = await batch.createObject(media);
+  try {
+    for (const piece of readPieces(from)) await writer.write(piece);
+    await writer.close();
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}

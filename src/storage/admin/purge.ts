@@ -1,0 +1,85 @@
+import { lstatSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { objectDirectory } from "../layout.ts";
+import type { Entry } from "./entries.ts";
+import { type NamedEntry, nameEntry } from "./held_files.ts";
+import { syncDirectory } from "./ownership.ts";
+
+/** A file that a manifest lists, as it was found in the storage. */
+export interface Purgeable {
+  readonly entry: NamedEntry & { readonly sha256: string };
+  /** Relative to the root. */
+  readonly object: string;
+  readonly inode: number;
+}
+
+/** What a manifest's entries are in the storage now. */
+export interface PurgePlan {
+  readonly files: Purgeable[];
+  readonly bytes: number;
+  /** Entries whose names are gone already: an earlier purge of the same manifest. */
+  readonly gone: Purgeable["entry"][];
+  /** Entries that are not what the manifest says; with any of these nothing may be done. */
+  readonly changed: Changed[];
+}
+
+interface Changed {
+  readonly path: string;
+  readonly why: string;
+}
+
+/** Looks at each entry of a manifest; changes nothing. */
+export function planPurge(root: string, prefixSize: number, entries: Iterable<Entry>): PurgePlan {
+  const files: Purgeable[] = [], gone: PurgePlan["gone"] = [], changed: Changed[] = [];
+  let bytes = 0;
+  for (const given of entries) {
+    const { path, sha256 } = given, named = nameEntry(given, prefixSize);
+    if (named === null || sha256 === null) {
+      changed.push({ path, why: "is not the path of a media" });
+      continue;
+    }
+    const entry = { ...named, sha256 };
+    const found = look(root, entry);
+    if (found === null) gone.push(entry);
+    else if (typeof found === "string") changed.push({ path, why: found });
+    else {
+      files.push(found);
+      bytes += entry.size;
+    }
+  }
+  return { files, bytes, gone, changed };
+}
+
+function look(root: string, entry: Purgeable["entry"]): Purgeable | string | null {
+  const { path, size, sha256 } = entry;
+  const object = `${objectDirectory(sha256)}/${entry.object}`;
+  const file = lstat(`${root}/${path}`), bytes = lstat(`${root}/${object}`);
+  if (file === null && bytes === null) return null;
+  if (bytes === null) return "is there, but its object is not";
+  // The public name went first, so that no reader meets a name whose object is gone.
+  if (file !== null && (!file.isFile() || file.ino !== bytes.ino)) return "is another file by now";
+  if (bytes.size !== size) return `has ${bytes.size} bytes, not ${size}`;
+  if (bytes.nlink !== (file === null ? 1 : 2)) return `has ${bytes.nlink} names`;
+  return { entry, object, inode: bytes.ino };
+}
+
+function lstat(path: string) {
+  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+}
+
+/** Removes both names of each file, if it is still the one that was looked at; makes that durable. */
+export function purgeFiles(root: string, files: readonly Purgeable[]): void {
+  const directories = new Set<string>();
+  for (const { entry, object, inode } of files) {
+    for (const name of [entry.path, object]) {
+      const found = lstat(`${root}/${name}`);
+      if (found === null) continue;
+      if (!found.isFile() || found.ino !== inode) {
+        throw new Error(`${name} changed underneath; what was purged before it stays purged`);
+      }
+      unlinkSync(`${root}/${name}`);
+      directories.add(dirname(`${root}/${name}`));
+    }
+  }
+  for (const directory of directories) syncDirectory(directory);
+}
