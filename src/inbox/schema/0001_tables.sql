@@ -147,7 +147,9 @@ CREATE TABLE omoide.worker (
   stored_media bigint,
   stored_bytes bigint,
   last_error text,
-  standby_seen_at timestamptz
+  standby_seen_at timestamptz,
+  -- When sweep() last looked for deliveries that are missing.
+  looked_at timestamptz
 ) WITH (fillfactor = 50);
 
 -- Autovacuum. Everything that passes through these tables is deleted soon, so what bounds their files is

@@ -26,39 +26,59 @@ CREATE TABLE omoide.ledger (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX ledger_account ON omoide.ledger (day, account);
 
--- Adds to one account. Internal.
-CREATE FUNCTION omoide.tally(p_day date, p_account uuid, p_bytes bigint, p_media bigint)
+-- Adds to the inbox's account. Internal.
+CREATE FUNCTION omoide.tally_inbox(p_bytes bigint, p_media bigint)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  c_inbox constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 BEGIN
   -- In a snapshot that does not move, a slot that somebody else has changed since is an error.
   IF current_setting('transaction_isolation') = 'read committed' THEN
     UPDATE omoide.ledger l SET bytes = l.bytes + p_bytes, media = l.media + p_media
     WHERE l.slot = (
-      SELECT f.slot FROM omoide.ledger f WHERE f.day = p_day AND f.account = p_account
+      SELECT f.slot FROM omoide.ledger f WHERE f.day = '-infinity' AND f.account = c_inbox
       LIMIT 1 FOR UPDATE SKIP LOCKED
     );
     IF FOUND THEN RETURN; END IF;
   END IF;
   INSERT INTO omoide.ledger (day, account, bytes, media)
-  VALUES (p_day, p_account, p_bytes, p_media);
+  VALUES ('-infinity', c_inbox, p_bytes, p_media);
 END $$;
 
 -- Charges one media that is about to be sealed, and refuses it over any limit. Internal.
 -- A media is charged 4 KiB at least: what it takes on the disks, also where it is empty.
-CREATE FUNCTION omoide.charge(p_owner uuid, p_size bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION omoide.charge(p_owner uuid, p_size bigint, p_limit omoide.settings)
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   c_all constant uuid := '00000000-0000-0000-0000-000000000000';
   c_inbox constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
   v_day constant date := (now() AT TIME ZONE 'UTC')::date;
   v_cost constant bigint := greatest(p_size, 4096);
-  v_limit omoide.settings;
   v_used record;
 BEGIN
-  SELECT * INTO STRICT v_limit FROM omoide.settings;
-  PERFORM omoide.tally(v_day, p_owner, v_cost, 1);
-  PERFORM omoide.tally(v_day, c_all, v_cost, 1);
-  PERFORM omoide.tally('-infinity', c_inbox, p_size, 1);
+  -- All three accounts in one statement: half the time of three. VALUES of scalars and not arrays, which
+  -- would be planned anew at each call (0.4 ms).
+  IF current_setting('transaction_isolation') = 'read committed' THEN
+    WITH due (day, account, bytes) AS (
+      VALUES (v_day, p_owner, v_cost), (v_day, c_all, v_cost), ('-infinity', c_inbox, p_size)
+    ), added AS (
+      UPDATE omoide.ledger l SET bytes = l.bytes + due.bytes, media = l.media + 1
+      FROM due CROSS JOIN LATERAL (
+        SELECT f.slot FROM omoide.ledger f
+        WHERE f.day = due.day AND f.account = due.account
+        LIMIT 1 FOR UPDATE SKIP LOCKED
+      ) free
+      WHERE l.slot = free.slot
+      RETURNING l.account
+    )
+    INSERT INTO omoide.ledger (day, account, bytes, media)
+    SELECT due.day, due.account, due.bytes, 1 FROM due
+    WHERE due.account NOT IN (SELECT added.account FROM added);
+  ELSE
+    INSERT INTO omoide.ledger (day, account, bytes, media)
+    VALUES (v_day, p_owner, v_cost, 1), (v_day, c_all, v_cost, 1),
+      ('-infinity', c_inbox, p_size, 1);
+  END IF;
   SELECT
     sum(l.bytes) FILTER (WHERE l.account = p_owner) AS owner_bytes,
     sum(l.media) FILTER (WHERE l.account = p_owner) AS owner_media,
@@ -69,50 +89,50 @@ BEGIN
   FROM omoide.ledger l
   WHERE (l.day = v_day AND l.account IN (p_owner, c_all))
     OR (l.day = '-infinity' AND l.account = c_inbox);
-  IF v_used.owner_bytes > v_limit.owner_bytes_per_day
-    OR v_used.owner_media > v_limit.owner_media_per_day
+  IF v_used.owner_bytes > p_limit.owner_bytes_per_day
+    OR v_used.owner_media > p_limit.owner_media_per_day
   THEN
     RAISE EXCEPTION USING ERRCODE = 'OM003',
       MESSAGE = format('owner %s is over its limit of %s bytes and %s media per day (UTC)',
-        p_owner, v_limit.owner_bytes_per_day, v_limit.owner_media_per_day),
+        p_owner, p_limit.owner_bytes_per_day, p_limit.owner_media_per_day),
       HINT = 'Nothing was stored. The limit begins anew at midnight UTC.';
   END IF;
-  IF v_used.all_bytes > v_limit.all_bytes_per_day OR v_used.all_media > v_limit.all_media_per_day
+  IF v_used.all_bytes > p_limit.all_bytes_per_day OR v_used.all_media > p_limit.all_media_per_day
   THEN
     RAISE EXCEPTION USING ERRCODE = 'OM004',
       MESSAGE = format('all owners together are over the limit of %s bytes and %s media per day (UTC)',
-        v_limit.all_bytes_per_day, v_limit.all_media_per_day),
+        p_limit.all_bytes_per_day, p_limit.all_media_per_day),
       HINT = 'Nothing was stored. The limit begins anew at midnight UTC.';
   END IF;
-  IF v_used.inbox_bytes > v_limit.max_inbox_bytes THEN
+  IF v_used.inbox_bytes > p_limit.max_inbox_bytes THEN
     RAISE EXCEPTION USING ERRCODE = 'OM001',
       MESSAGE = format('the inbox is full: %s of %s bytes wait for the storages',
-        v_used.inbox_bytes - p_size, v_limit.max_inbox_bytes),
+        v_used.inbox_bytes - p_size, p_limit.max_inbox_bytes),
       HINT = 'Nothing was stored. Try again when the workers have drained it.';
   END IF;
+  RETURN true;
 END $$;
 
 -- Refuses more bytes than one media may have, and any while the chunks' files are too large. Internal.
 -- The files' size is asked of the file system, 10 to 20 µs: it is the one number that counts what is
 -- uncommitted and what is dead.
-CREATE FUNCTION omoide.check_room(p_size bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION omoide.check_room(p_size bigint, p_limit omoide.settings)
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-  v_limit omoide.settings;
   v_files bigint;
 BEGIN
-  SELECT * INTO STRICT v_limit FROM omoide.settings;
-  IF p_size > v_limit.max_media_bytes THEN
+  IF p_size > p_limit.max_media_bytes THEN
     RAISE EXCEPTION USING ERRCODE = 'OM002',
       MESSAGE = format('a media of %s bytes or more is too large: the limit is %s bytes',
-        p_size, v_limit.max_media_bytes),
+        p_size, p_limit.max_media_bytes),
       HINT = 'Nothing was stored.';
   END IF;
   v_files := pg_table_size('omoide.media_chunk'::regclass);
-  IF v_files + p_size > v_limit.max_inbox_disk_bytes THEN
+  IF v_files + p_size > p_limit.max_inbox_disk_bytes THEN
     RAISE EXCEPTION USING ERRCODE = 'OM001',
       MESSAGE = format('the inbox is full: its files have %s of %s bytes',
-        v_files, v_limit.max_inbox_disk_bytes),
+        v_files, p_limit.max_inbox_disk_bytes),
       HINT = 'Nothing was stored. Try again when the workers have drained it and autovacuum has come round.';
   END IF;
+  RETURN true;
 END $$;

@@ -115,9 +115,9 @@ BEGIN
   SELECT w.state INTO v_state FROM omoide.worker w WHERE w.storage_id = v_storage.id;
   INSERT INTO omoide.worker AS w (storage_id, life, state) VALUES (v_storage.id, 1, 'starting')
   ON CONFLICT (storage_id) DO UPDATE
-  SET life = w.life + 1, state = 'starting', reason = NULL, seen_at = now();
+  SET life = w.life + 1, state = 'starting', reason = NULL, seen_at = now(), looked_at = NULL;
   RETURN QUERY SELECT v_storage.id, v_storage.prefix_size, s.inbox,
-    coalesce(v_state NOT IN ('stopped', 'standby'), false)
+    coalesce(v_state = 'storing', false)
   FROM omoide.settings s;
 END $$;
 

@@ -1,16 +1,16 @@
 -- What a worker does with what is owed to its storage. Each touches only the storage's own deliveries and
 -- receipts, so workers never wait for each other.
 --
--- The planner is told not to scan: its statistics of a queue are of another moment, and a plan made for
--- an empty one costs seconds at a backlog of 100,000.
+-- How these find their rows is fixed, because the planner's statistics of a queue are of another moment: a
+-- look into an index per row (LATERAL with LIMIT, which is never turned into a join), no scans. As plain
+-- joins, acknowledging 1,024 took 290 ms by comparing each row with each.
 
 CREATE FUNCTION omoide.pending(p_after bigint, p_limit int)
 RETURNS TABLE (
   media_id bigint, owner_uuid uuid, item_uuid uuid, media_type text, ext text, public_name text,
   size bigint, sha256 bytea, attempts int
 ) LANGUAGE plpgsql STABLE ROWS 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
@@ -26,7 +26,10 @@ BEGIN
       AND (q.next_attempt_at <= now() OR q.next_attempt_at > now() + interval '61 minutes')
     ORDER BY q.media_id LIMIT p_limit
   ) d
-  JOIN omoide.media m ON m.id = d.media_id
+  CROSS JOIN LATERAL (
+    -- A storage that was registered while a media was being released: owed, and gone. See sweep().
+    SELECT * FROM omoide.media i WHERE i.id = d.media_id AND i.released_at IS NULL LIMIT 1
+  ) m
   ORDER BY d.media_id;
 END $$;
 
@@ -34,7 +37,7 @@ END $$;
 -- doesn't use them up.
 CREATE FUNCTION omoide.begin(p_ids bigint[])
 RETURNS SETOF bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off AS $$
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
   v_life bigint;
@@ -91,7 +94,7 @@ CREATE FUNCTION omoide.acknowledge(
 )
 RETURNS TABLE (media_id bigint, verdict text)
 LANGUAGE plpgsql ROWS 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   v_storage constant omoide.storage := omoide.own_storage();
@@ -104,24 +107,34 @@ BEGIN
   ), judged AS MATERIALIZED (
     SELECT g.id, g.outcome, g.path,
       CASE
-        WHEN m.sealed_at IS NULL THEN 'unknown'
+        WHEN m.id IS NULL THEN 'unknown'
         WHEN (m.sha256, m.size) IS DISTINCT FROM (g.sha256, g.size) THEN 'mismatch'
-        WHEN r.media_id IS NOT NULL THEN 'repeated'
-        WHEN d.media_id IS NOT NULL THEN 'acknowledged'
+        WHEN r.has THEN 'repeated'
+        WHEN d.has THEN 'acknowledged'
         ELSE 'unknown'
       END AS verdict
     FROM given g
-    LEFT JOIN omoide.media m ON m.id = g.id
-    LEFT JOIN omoide.stored r ON r.storage_id = v_storage.id AND r.media_id = g.id
-    LEFT JOIN omoide.delivery d ON d.storage_id = v_storage.id AND d.media_id = g.id
+    LEFT JOIN LATERAL (
+      SELECT i.id, i.sha256, i.size FROM omoide.media i
+      WHERE i.id = g.id AND i.sealed_at IS NOT NULL LIMIT 1
+    ) m ON true
+    LEFT JOIN LATERAL (
+      SELECT true AS has FROM omoide.stored i
+      WHERE i.storage_id = v_storage.id AND i.media_id = g.id LIMIT 1
+    ) r ON true
+    LEFT JOIN LATERAL (
+      SELECT true AS has FROM omoide.delivery i
+      WHERE i.storage_id = v_storage.id AND i.media_id = g.id LIMIT 1
+    ) d ON true
   ), receipts AS (
     INSERT INTO omoide.stored (storage_id, media_id, outcome, path)
     SELECT v_storage.id, j.id, j.outcome, j.path FROM judged j WHERE j.verdict = 'acknowledged'
     ON CONFLICT DO NOTHING
   ), done AS (
-    DELETE FROM omoide.delivery d USING judged j
-    WHERE d.storage_id = v_storage.id AND d.media_id = j.id
-      AND j.verdict IN ('acknowledged', 'repeated')
+    DELETE FROM omoide.delivery d
+    WHERE d.storage_id = v_storage.id AND d.media_id = ANY (
+      ARRAY(SELECT j.id FROM judged j WHERE j.verdict IN ('acknowledged', 'repeated'))
+    )
   )
   SELECT j.id, j.verdict FROM judged j;
 END $$;
@@ -132,10 +145,11 @@ END $$;
 CREATE VIEW omoide.my_chunk WITH (security_barrier) AS
 SELECT c.media_id, c.seq, c.bytes
 FROM omoide.media_chunk c
-WHERE EXISTS (
-  SELECT FROM omoide.delivery d
+WHERE (
+  SELECT true FROM omoide.delivery d
   WHERE d.storage_id = (
       SELECT s.id FROM omoide.storage s WHERE s.role = session_user AND s.retired_at IS NULL
     )
     AND d.media_id = c.media_id AND d.parked_at IS NULL
+  LIMIT 1
 );

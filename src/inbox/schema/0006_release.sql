@@ -2,25 +2,26 @@
 -- them than min_copies, nothing of it is still owed to one of them, and none of them is distrusted (a
 -- distrusted disk's receipts may be lies; loss is the greater evil).
 
--- Internal. Says it once, for release() and sweep().
+-- What could be released now, for sweep() and for status. What is still owed to anybody falls out first, in
+-- one pass over two indexes (40 ms at a backlog of 100,000); OFFSET 0 keeps that first.
 CREATE VIEW omoide.releasable AS
-SELECT m.id AS media_id
-FROM omoide.media m
-WHERE m.sealed_at IS NOT NULL AND m.released_at IS NULL
-  AND (SELECT count(*) FROM omoide.storage s WHERE s.retired_at IS NULL)
-    >= (SELECT t.min_copies FROM omoide.settings t)
-  AND NOT EXISTS (
-    SELECT FROM omoide.storage s
-    WHERE s.retired_at IS NULL AND (
-      s.distrusted_at IS NOT NULL
-      OR NOT EXISTS (
-        SELECT FROM omoide.stored r WHERE r.storage_id = s.id AND r.media_id = m.id
-      )
-      OR EXISTS (
-        SELECT FROM omoide.delivery d WHERE d.storage_id = s.id AND d.media_id = m.id
-      )
+SELECT c.id AS media_id
+FROM (
+  SELECT m.id FROM omoide.media m
+  WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
+    AND (
+      SELECT count(*) >= (SELECT t.min_copies FROM omoide.settings t)
+        AND bool_and(s.distrusted_at IS NULL)
+      FROM omoide.storage s WHERE s.retired_at IS NULL
     )
-  );
+    AND NOT EXISTS (SELECT FROM omoide.delivery d WHERE d.media_id = m.id)
+  OFFSET 0
+) c
+WHERE (
+  SELECT count(*) FROM omoide.stored r
+  WHERE r.media_id = c.id
+    AND r.storage_id = ANY (ARRAY(SELECT s.id FROM omoide.storage s WHERE s.retired_at IS NULL))
+) = (SELECT count(*) FROM omoide.storage s WHERE s.retired_at IS NULL);
 
 -- A later statement than acknowledge(), with a snapshot of its own: of two storages that acknowledge last
 -- at the same moment, the one that commits second sees both receipts here. Where both see both, SKIP
@@ -29,28 +30,39 @@ WHERE m.sealed_at IS NOT NULL AND m.released_at IS NULL
 -- A serialization failure has changed nothing: the caller tries again, or leaves it to sweep().
 CREATE FUNCTION omoide.release(p_ids bigint[])
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off AS $$
 DECLARE
+  v_required smallint[];
+  v_trusted boolean;
+  v_copies int;
   v_ids bigint[];
   v_bytes bigint;
 BEGIN
   PERFORM omoide.own_storage();
+  SELECT array_agg(s.id), bool_and(s.distrusted_at IS NULL) INTO v_required, v_trusted
+  FROM omoide.storage s WHERE s.retired_at IS NULL;
+  SELECT t.min_copies INTO STRICT v_copies FROM omoide.settings t;
+  IF NOT v_trusted OR cardinality(v_required) < v_copies THEN RETURN 0; END IF;
   WITH ripe AS MATERIALIZED (
     SELECT m.id FROM omoide.media m
-    WHERE m.id = ANY (p_ids)
-      -- Said here too: after waiting for nothing but a commit, only the row itself is read again.
+    WHERE m.id = ANY (p_ids) AND m.sealed_at IS NOT NULL
+      -- Read again on the row itself when another release of it has committed meanwhile.
       AND m.released_at IS NULL
-      AND EXISTS (SELECT FROM omoide.releasable r WHERE r.media_id = m.id)
+      AND (
+        SELECT count(*) FROM omoide.stored r
+        WHERE r.media_id = m.id AND r.storage_id = ANY (v_required)
+      ) = cardinality(v_required)
+      AND (SELECT count(*) FROM omoide.delivery d WHERE d.media_id = m.id) = 0
     FOR UPDATE SKIP LOCKED
   ), gone AS (
-    UPDATE omoide.media m SET released_at = now() FROM ripe
-    WHERE m.id = ripe.id RETURNING m.id, m.size
+    UPDATE omoide.media m SET released_at = now()
+    WHERE m.id = ANY (ARRAY(SELECT ripe.id FROM ripe))
+    RETURNING m.id, m.size
   )
   SELECT array_agg(g.id), sum(g.size) INTO v_ids, v_bytes FROM gone g;
   IF v_ids IS NULL THEN RETURN 0; END IF;
   DELETE FROM omoide.media_chunk c WHERE c.media_id = ANY (v_ids);
-  PERFORM omoide.tally('-infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', -v_bytes,
-    -cardinality(v_ids));
+  PERFORM omoide.tally_inbox(-v_bytes, -cardinality(v_ids));
   RETURN cardinality(v_ids);
 END $$;
 
@@ -72,7 +84,7 @@ END $$;
 CREATE FUNCTION omoide.fold_ledger()
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  -- As in tally().
+  -- As in charge().
   IF current_setting('transaction_isolation') <> 'read committed' THEN RETURN; END IF;
   DELETE FROM omoide.ledger l WHERE l.slot IN (
     SELECT f.slot FROM omoide.ledger f
@@ -93,36 +105,72 @@ BEGIN
   SELECT g.day, g.account, sum(g.bytes), sum(g.media) FROM gone g GROUP BY g.day, g.account;
 END $$;
 
--- The inbox's housekeeping, by any worker, at each poll: what release() missed, deliveries that are
--- missing to this storage (it was registered while a seal was uncommitted), the ledger, old transactions.
+-- Puts right which deliveries there are, where two transactions did not see each other; returns how many
+-- were added. Internal. Over the whole inbox, so by hash: as a nested loop, which stale statistics
+-- suggest, it ran for ten minutes at a backlog of 100,000.
+CREATE FUNCTION omoide.mend_deliveries(p_storage smallint)
+RETURNS bigint LANGUAGE plpgsql SET enable_nestloop = off AS $$
+DECLARE
+  v_added bigint;
+BEGIN
+  -- The storage was registered while a seal was uncommitted.
+  INSERT INTO omoide.delivery (storage_id, media_id)
+  SELECT p_storage, m.id FROM omoide.media m
+  WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
+    AND NOT EXISTS (
+      SELECT FROM omoide.delivery d WHERE d.storage_id = p_storage AND d.media_id = m.id
+    )
+    AND NOT EXISTS (
+      SELECT FROM omoide.stored r WHERE r.storage_id = p_storage AND r.media_id = m.id
+    )
+  ON CONFLICT DO NOTHING;
+  GET DIAGNOSTICS v_added = ROW_COUNT;
+  -- It was registered while a release was uncommitted: owed, but the bytes are gone.
+  DELETE FROM omoide.delivery d USING omoide.media m
+  WHERE d.storage_id = p_storage AND m.id = d.media_id AND m.released_at IS NOT NULL;
+  -- One was retired while a seal was uncommitted. No worker of it is left to ask.
+  DELETE FROM omoide.delivery d WHERE d.ctid = ANY (ARRAY(
+    SELECT q.ctid FROM omoide.delivery q
+    WHERE q.storage_id = ANY (ARRAY(
+      SELECT s.id FROM omoide.storage s WHERE s.retired_at IS NOT NULL
+    ))
+    LIMIT 10000 FOR UPDATE SKIP LOCKED
+  ));
+  RETURN v_added;
+END $$;
+
+-- Ids of what release() has missed, no more than take well under a second to release. Internal.
+CREATE FUNCTION omoide.missed_releases()
+RETURNS bigint[] LANGUAGE plpgsql STABLE SET enable_nestloop = off AS $$
+BEGIN
+  RETURN ARRAY(SELECT r.media_id FROM omoide.releasable r LIMIT 4096);
+END $$;
+
+-- The inbox's housekeeping, by any worker, at each poll: what release() missed, deliveries that should be
+-- there or should not, the ledger, old transactions.
 -- next_attempt_in: until something that failed here is due again; null where nothing is.
 CREATE FUNCTION omoide.sweep()
 RETURNS TABLE (released bigint, added bigint, evicted int, next_attempt_in interval)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  v_id constant smallint := (omoide.own_storage()).id;
+  v_storage constant omoide.storage := omoide.own_storage();
+  v_id constant smallint := v_storage.id;
 BEGIN
   evicted := omoide.evict();
-  INSERT INTO omoide.delivery (storage_id, media_id)
-  SELECT v_id, m.id FROM omoide.media m
-  WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
-    AND NOT EXISTS (
-      SELECT FROM omoide.delivery d WHERE d.storage_id = v_id AND d.media_id = m.id
-    )
-    AND NOT EXISTS (
-      SELECT FROM omoide.stored r WHERE r.storage_id = v_id AND r.media_id = m.id
-    )
-  ON CONFLICT DO NOTHING;
-  GET DIAGNOSTICS added = ROW_COUNT;
-  -- A seal that was uncommitted while a storage was retired still owed to it.
-  DELETE FROM omoide.delivery d WHERE (d.storage_id, d.media_id) IN (
-    SELECT q.storage_id, q.media_id FROM omoide.delivery q
-    WHERE q.storage_id IN (SELECT s.id FROM omoide.storage s WHERE s.retired_at IS NOT NULL)
-    FOR UPDATE SKIP LOCKED
+  -- Looking at every media costs 100 ms at a backlog of 100,000, so it is done at the worker's start, for
+  -- an hour after the storage was registered, and then every five minutes.
+  UPDATE omoide.worker w SET looked_at = now()
+  WHERE w.storage_id = v_id AND (
+    w.looked_at IS NULL OR w.looked_at NOT BETWEEN now() - interval '5 minutes' AND now()
+    OR v_storage.required_since > now() - interval '1 hour'
   );
-  -- No more at once than what takes well under a second.
-  released := omoide.release(array(SELECT r.media_id FROM omoide.releasable r LIMIT 4096));
+  IF FOUND OR NOT EXISTS (SELECT FROM omoide.worker w WHERE w.storage_id = v_id) THEN
+    added := omoide.mend_deliveries(v_id);
+  ELSE
+    added := 0;
+  END IF;
+  released := omoide.release(omoide.missed_releases());
   PERFORM omoide.fold_ledger();
   -- Not in the past, and null where there is none (greatest() alone would make that 0).
   SELECT CASE WHEN min(d.next_attempt_at) < now() THEN interval '0'
