@@ -34,7 +34,7 @@ export async function carry(
         const rest = intake.take(piece);
         if (rest !== undefined) await rest;
       }
-      if (intake.over) break;
+      if (intake.over || ("toSeq" in window && intake.lacks(window.toSeq))) break;
     }
   } catch (error) {
     intake.breakOff(error);

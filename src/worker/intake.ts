@@ -38,6 +38,14 @@ export class Intake {
     return this.#over !== null;
   }
 
+  /**
+   * Whether a media can't become whole any more, its chunks up to `seq` having been asked for. Its size may
+   * be as wrong as its chunks: asking for the rest of 2^63 bytes would hold up all others for ever.
+   */
+  lacks(seq: number): boolean {
+    return this.#skipping || this.#nextSeq <= seq;
+  }
+
   /** What remains to be done with a piece, where that takes time. */
   take(piece: ChunkPiece): Promise<void> | void {
     if (this.#over !== null) return;

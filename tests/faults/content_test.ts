@@ -6,9 +6,11 @@ import { run } from "./lab/command.ts";
 import { directoryOf, sha256Of, type Submitted } from "./lab/expected.ts";
 import { options } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
-import { Template } from "./lab/template.ts";
+import { sharedTemplate } from "./lab/template.ts";
 import { publicNames } from "./lab/tree.ts";
 import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
 
 const LINUX = requireTools([]);
 const CHUNK = 262_144;
@@ -46,20 +48,23 @@ Deno.test({
   name: "media that are damaged in the inbox are parked with a reason, and the others are stored",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     await liftChecks(world);
-    for (const size of [2 * CHUNK + 1000, 6 * CHUNK]) {
+    const bad = new Map<string, Submitted>();
+    for (const size of [2 * CHUNK + 1000, 6 * CHUNK, 140 * CHUNK]) {
       for (const [what, damage] of Object.entries(DAMAGES)) {
-        await world.submitMany(random, 2);
-        const bad = await world.submit(random.bytes(size), someName(random));
-        await world.query(damage(bad.id));
-        await world.submitMany(random, 2);
-        const ended = await world.drainOnce("hot");
-        strictEqual(ended.code, 6, `${what}: ${ended.output}`);
-        await requireParked(world, bad, what);
+        // The largest come in several windows: one of them will do.
+        if (size > 100 * CHUNK && !/byte|last|too many/.test(what)) continue;
+        await world.submitMany(random, 1);
+        const media = await world.submit(random.bytes(size), someName(random));
+        await world.query(damage(media.id));
+        bad.set(`${what}, of ${size} bytes`, media);
       }
     }
+    await world.submitMany(random, 1);
+    const { code, output } = await world.drainOnce("hot");
+    strictEqual(code, 6, output);
+    for (const [what, media] of bad) await requireParked(world, media, what);
     await requireOnlyParkedLeft(world);
   },
 });
@@ -85,20 +90,25 @@ Deno.test({
   name: "names that try to leave the root are parked, and the others are stored",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     await liftChecks(world);
+    const bad = new Map<string, Submitted>();
     for (const [what, change] of Object.entries(NAMES)) {
-      await world.submitMany(random, 2);
-      const bad = await world.submit(random.bytes(1000), someName(random));
-      await world.query(`UPDATE omoide.media SET ${change} WHERE id = ${bad.id}`);
-      const ended = await world.drainOnce("hot");
-      strictEqual(ended.code, 6, `${what}: ${ended.output}`);
-      await requireParked(world, bad, what);
+      await world.submitMany(random, 1);
+      const media = await world.submit(random.bytes(1000), someName(random));
+      await world.query(`UPDATE omoide.media SET ${change} WHERE id = ${media.id}`);
+      bad.set(what, media);
     }
+    await world.submitMany(random, 1);
+    const { code, output } = await world.drainOnce("hot");
+    strictEqual(code, 6, output);
+    for (const [what, media] of bad) await requireParked(world, media, what);
     await requireOnlyParkedLeft(world);
   },
 });
+
+const BIND = "import os, socket, sys; os.chdir(sys.argv[1]); " +
+  "socket.socket(socket.AF_UNIX).bind(sys.argv[2])";
 
 /** Who stands where a media's public name, or one of its directories, should be. */
 const SQUATTERS: Record<string, (path: string) => Promise<unknown>> = {
@@ -107,11 +117,14 @@ const SQUATTERS: Record<string, (path: string) => Promise<unknown>> = {
   "a FIFO": (path) => run("mkfifo", path),
   "a symbolic link to a file outside": (path) => Deno.symlink("/etc/hostname", path),
   "a dangling symbolic link out of the root": (path) => Deno.symlink("/tmp/omoide-escaped", path),
+  // The whole path would be longer than a socket's address may be.
   "a socket": (path) =>
     run(
       "python3",
       "-c",
-      `import socket; socket.socket(socket.AF_UNIX).bind(${JSON.stringify(path)})`,
+      BIND,
+      path.slice(0, path.lastIndexOf("/")),
+      path.slice(path.lastIndexOf("/") + 1),
     ),
 };
 
@@ -120,8 +133,7 @@ Deno.test({
   name: "whatever has a media's public name stays, and the media is stored beside it",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     const root = world.root("hot");
     const planted: string[] = [];
     const media: Submitted[] = [];
@@ -160,8 +172,7 @@ Deno.test({
   name: "a file with a media's bytes under its name is taken for it, and stays as it is",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     const bytes = random.bytes(700_000);
     const media = await world.submit(bytes, someName(random));
     const directory = join(world.root("hot"), directoryOf(media));
@@ -182,8 +193,7 @@ for (const level of ["content", "content/OWNER", "content/OWNER/PREFIX"]) {
     name: `a symbolic link planted as ${level} is not followed, and harms no other media`,
     fn: async () => {
       const random = new Random(options.seed);
-      await using template = await Template.make();
-      await using world = await template.world();
+      await using world = await template().world();
       const outside = await Deno.makeTempDir({ prefix: "omoide-faults-" });
       const bad = await world.submit(random.bytes(1000), someName(random));
       const good = await world.submit(random.bytes(1000), {
@@ -198,14 +208,16 @@ for (const level of ["content", "content/OWNER", "content/OWNER/PREFIX"]) {
       if (level === "content") await Deno.remove(path);
       await Deno.symlink(outside, path);
       const { code, output } = await world.drainOnce("hot");
-      ok(code === 6 || code === 4, output);
       deepStrictEqual([...Deno.readDirSync(outside)], []);
-      const [left] = await world.query<{ last_error: string }>(
-        "SELECT media_id, attempts, last_error FROM omoide.owed WHERE storage = 'hot' AND media_id = $1",
-        [bad.id],
-      );
-      match(left?.last_error ?? "", /symbolic link/);
+      match(output, /symbolic link/);
+      // The skeleton's own directories concern every media: then the worker stores nothing.
+      strictEqual(code, level === "content" ? 4 : 6);
       if (code === 6) {
+        const [left] = await world.query<{ last_error: string }>(
+          "SELECT last_error FROM omoide.owed WHERE storage = 'hot' AND media_id = $1",
+          [bad.id],
+        );
+        match(left?.last_error ?? "", /symbolic link/);
         const receipts = await world.query("SELECT FROM omoide.receipt WHERE media_id = $1", [
           good.id,
         ]);
@@ -221,8 +233,7 @@ Deno.test({
   name: "leftovers under a media's object name are neither used nor touched",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     const root = world.root("hot");
     const before = new Map<string, Deno.FileInfo>();
     const plants = [

@@ -7,9 +7,11 @@ import { NameWatcher } from "./lab/name_watcher.ts";
 import { options, times } from "./lab/options.ts";
 import { FaultyProxy } from "./lab/proxy.ts";
 import { Random } from "./lab/random.ts";
-import { Template } from "./lab/template.ts";
+import { sharedTemplate } from "./lab/template.ts";
 import type { WorkerProcess } from "./lab/worker_process.ts";
 import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
 
 const LINUX = requireTools([]);
 
@@ -19,8 +21,7 @@ for (const how of ["restart", "crash"] as const) {
     name: `a ${how} of PostgreSQL in the middle of a run loses nothing`,
     fn: async () => {
       const random = new Random(options.seed);
-      await using template = await Template.make();
-      await using world = await template.world();
+      await using world = await template().world();
       const before = await world.trees();
       const watchers = world.storages.map(({ root }) => new NameWatcher(root, world.expected));
       await using hot = world.start("hot");
@@ -28,9 +29,9 @@ for (const how of ["restart", "crash"] as const) {
       await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
       for (let round = 0; round < times(4, 50); round++) {
         await world.submitMany(random, 60);
-        if (how === "restart") await template.server.pause();
-        else await template.server.kill();
-        await template.server.startAgain();
+        if (how === "restart") await template().server.pause();
+        else await template().server.kill();
+        await template().server.startAgain();
       }
       await world.drained();
       for (const watcher of watchers) strictEqual((await watcher.stop()).wrong.join("\n"), "");
@@ -46,9 +47,8 @@ Deno.test({
   name: "connections cut at random moments, by the server or on their way, lose nothing",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using world = await template().world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
     await using hot = world.start("hot", { port: proxy.port });
     await using cold = world.start("cold", { port: proxy.port });
     await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
@@ -76,9 +76,8 @@ Deno.test({
   name: "an acknowledgement whose answer is lost is made again, and counted once",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using world = await template().world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
     await using hot = world.start("hot", { port: proxy.port });
     await hot.says(/serving/);
     await using _cold = world.start("cold");
@@ -99,9 +98,8 @@ Deno.test({
   name: "a connection that falls silent is found out within 30 s, and nothing is lost",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using world = await template().world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
     await using hot = world.start("hot", { port: proxy.port });
     await hot.says(/serving/);
     await world.submitMany(random, 5);
@@ -125,9 +123,8 @@ Deno.test({
   ...LINUX,
   name: "a worker uses next to no processor while its database is away, silent or refuses it",
   fn: async () => {
-    await using template = await Template.make();
-    await using world = await template.world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template.server.port });
+    await using world = await template().world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
     await using hot = world.start("hot", { port: proxy.port });
     await hot.says(/serving/);
     const idle = await processorShare(hot, 3);
@@ -148,16 +145,15 @@ Deno.test({
   name: "a server that has become a standby is waited for until it is promoted",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     await using hot = world.start("hot");
     await hot.says(/serving/);
     await world.submitMany(random, 20);
-    await template.server.pause();
-    await Deno.writeTextFile(join(template.server.dataDirectory, "standby.signal"), "");
+    await template().server.pause();
+    await Deno.writeTextFile(join(template().server.dataDirectory, "standby.signal"), "");
     const from = hot.output.length;
     // Resolves once it is promoted: until then it accepts read-only connections.
-    const promoted = template.server.startAgain();
+    const promoted = template().server.startAgain();
     await hot.says(/is a standby/, { from });
     ok(!hot.over);
     await world.query("SELECT pg_promote()");
@@ -173,8 +169,7 @@ Deno.test({
   name: "a pooler in transaction mode is found out and refused with a clear message",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     await world.submitMany(random, 3);
     await using pooler = await Pooler.before(world);
     const { code, output } = await world.drainOnce("hot", { port: pooler.port });
@@ -191,8 +186,7 @@ for (const shift of ["+1h", "-1h", "+10y", "-10y"]) {
     name: `a worker whose clock is ${shift} off stores and acknowledges as ever`,
     fn: async () => {
       const random = new Random(options.seed);
-      await using template = await Template.make();
-      await using world = await template.world();
+      await using world = await template().world();
       await world.submitMany(random, 20);
       const env = {
         LD_PRELOAD: "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",

@@ -5,16 +5,17 @@ import { pause } from "./lab/command.ts";
 import { NameWatcher } from "./lab/name_watcher.ts";
 import { options, times } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
-import { Template } from "./lab/template.ts";
+import { sharedTemplate } from "./lab/template.ts";
 import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
 
 Deno.test({
   ...requireTools([]),
   name: "workers killed at random moments lose nothing, show nothing wrong, and park nothing",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     const before = await world.trees();
     const watchers = world.storages.map(({ root }) => new NameWatcher(root, world.expected));
     const rounds = times(15, 250);

@@ -14,9 +14,11 @@ import { PowerCuts, type Survival } from "./lab/power_cuts.ts";
 import { Random } from "./lab/random.ts";
 import { RecordedDisk } from "./lab/recorded_disk.ts";
 import { type FileSystem, Shelf } from "./lab/shelf.ts";
-import { Template } from "./lab/template.ts";
+import { sharedTemplate } from "./lab/template.ts";
 import { readTree } from "./lab/tree.ts";
 import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
 
 const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", "python3", "fusermount3"], {
   root: true,
@@ -74,11 +76,10 @@ async function cutThePower(
 ): Promise<Found> {
   const random = new Random(options.seed);
   await using shelf = await Shelf.open();
-  await using template = await Template.make();
   const image = await shelf.format("disk.img", system, "320M");
   await using disk = await RecordedDisk.over(shelf, image);
   const moments: Moment[] = [];
-  await using world = await storeOn(disk, shelf, template, random, plan, moments);
+  await using world = await storeOn(disk, shelf, random, plan, moments);
   using cuts = await PowerCuts.of(shelf, disk);
   const found: Found = { cuts: 0, pending: 0, receipts: 0, broken: [] };
   for (const { moment, receipts } of chooseMoments(moments, plan.cuts, random)) {
@@ -108,13 +109,12 @@ interface Moment {
 async function storeOn(
   disk: RecordedDisk,
   shelf: Shelf,
-  template: Template,
   random: Random,
   plan: { kills: number; without?: string },
   moments: Moment[],
 ): Promise<World> {
   await using mount = await Mount.at(disk.device, join(shelf.directory, "disk"));
-  const world = await template.world({ hot: join(mount.path, "root") });
+  const world = await template().world({ hot: join(mount.path, "root") });
   using synced = Deno.openSync(mount.path);
   synced.syncSync();
   await world.submitMany(random, 120);
@@ -172,11 +172,12 @@ function chooseMoments(moments: readonly Moment[], count: number, random: Random
   const fresh = moments.filter(({ receipts }, index) =>
     receipts.length > (moments[index - 1]?.receipts.length ?? 0)
   );
+  const [first, last] = [moments[0]?.moment ?? 0, moments.at(-1)?.moment ?? 0];
   const between = Array.from({ length: count }, () => {
-    const one = random.pick(moments);
-    // Between two looks: what was receipted at the first holds until the second.
-    const next = moments[moments.indexOf(one) + 1] ?? one;
-    return { ...one, moment: random.between(one.moment, next.moment) };
+    // In the middle of whatever is being written: what was receipted at the last look before holds.
+    const moment = random.between(first, last);
+    const receipts = moments.findLast((look) => look.moment <= moment)?.receipts ?? [];
+    return { moment, receipts };
   });
   const chosen = [...random.shuffled(fresh).slice(0, Math.ceil(count / 2)), ...between]
     .slice(0, count - 1);

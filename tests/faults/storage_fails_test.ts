@@ -9,9 +9,11 @@ import { options } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
 import { RecordedDisk } from "./lab/recorded_disk.ts";
 import { Shelf } from "./lab/shelf.ts";
-import { admin, Template } from "./lab/template.ts";
+import { admin, sharedTemplate } from "./lab/template.ts";
 import { readTree } from "./lab/tree.ts";
 import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
 
 const STRACE = requireTools(["strace"]);
 const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", "python3", "fusermount3"], {
@@ -42,8 +44,7 @@ for (const [what, { calls, at }] of Object.entries(FAILURES)) {
     name: `an I/O error at ${what} makes a storage distrusted, and nothing more is acknowledged`,
     fn: async () => {
       const random = new Random(options.seed);
-      await using template = await Template.make();
-      await using world = await template.world();
+      await using world = await template().world();
       const media = await submitEachInItsOwnPlace(world, random, 6);
       const third = media[2];
       ok(third !== undefined);
@@ -65,7 +66,7 @@ for (const [what, { calls, at }] of Object.entries(FAILURES)) {
       );
       strictEqual(receipts.length, 0);
       await requireDistrusted(world);
-      await trustAndDrain(template, world);
+      await trustAndDrain(world);
     },
   });
 }
@@ -77,11 +78,10 @@ for (const behaviour of ["eio-write", "eio-flush"] as const) {
     fn: async () => {
       const random = new Random(options.seed);
       await using shelf = await Shelf.open();
-      await using template = await Template.make();
       const image = await shelf.format("disk.img", "ext4", "320M");
       await using disk = await RecordedDisk.over(shelf, image);
       await using mount = await Mount.at(disk.device, join(shelf.directory, "disk"));
-      await using world = await template.world({ hot: join(mount.path, "root") });
+      await using world = await template().world({ hot: join(mount.path, "root") });
       await using hot = world.start("hot");
       await hot.says(/serving/);
       await world.submitMany(random, 20);
@@ -97,7 +97,7 @@ for (const behaviour of ["eio-write", "eio-flush"] as const) {
       await run("fsck.ext4", "-p", image).catch(() => {});
       await using again = await Mount.at(disk.device, mount.path);
       ok(again.path === mount.path);
-      await trustAndDrain(template, world);
+      await trustAndDrain(world);
     },
   });
 }
@@ -107,8 +107,7 @@ Deno.test({
   name: "an existing file that cannot be read harms its own media alone",
   fn: async () => {
     const random = new Random(options.seed);
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     const media = await submitEachInItsOwnPlace(world, random, 5);
     const third = media[2];
     ok(third !== undefined);
@@ -138,12 +137,11 @@ Deno.test({
   fn: async () => {
     const random = new Random(options.seed);
     await using shelf = await Shelf.open();
-    await using template = await Template.make();
     const image = await shelf.format("disk.img", "ext4", "320M");
     const place = join(shelf.directory, "disk");
     {
       await using mount = await Mount.at(image, place);
-      await using world = await template.world({ hot: join(mount.path, "root") });
+      await using world = await template().world({ hot: join(mount.path, "root") });
       await world.submitMany(random, 10);
       await using hot = world.start("hot");
       await hot.says(/stored/);
@@ -180,8 +178,7 @@ for (
     name: `a worker whose storage.json ${what} stores nothing more and ends`,
     fn: async () => {
       const random = new Random(options.seed);
-      await using template = await Template.make();
-      await using world = await template.world();
+      await using world = await template().world();
       const path = join(world.root("hot"), ".omoide/storage.json");
       await world.submitMany(random, 5);
       await using hot = world.start("hot");
@@ -236,8 +233,8 @@ async function requireDistrusted(world: World): Promise<void> {
 }
 
 /** What an administrator does once the disk is mended. */
-async function trustAndDrain(template: Template, world: World): Promise<void> {
-  const url = template.server.url(world.database);
+async function trustAndDrain(world: World): Promise<void> {
+  const url = template().server.url(world.database);
   await admin("storage", "trust", "hot", "--database", url, "--yes").catch(async (error) => {
     // Until the command exists, what it does.
     if (!String(error).includes("unknown command")) throw error;

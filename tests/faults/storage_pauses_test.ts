@@ -8,9 +8,11 @@ import { Mount } from "./lab/mount.ts";
 import { options } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
 import { type FileSystem, Shelf } from "./lab/shelf.ts";
-import { Template } from "./lab/template.ts";
+import { sharedTemplate } from "./lab/template.ts";
 import { readTree } from "./lab/tree.ts";
 import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
 
 const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup"], { root: true });
 const MiB = 1024 * 1024;
@@ -91,8 +93,7 @@ async function pauseAndGoOn(trouble: Trouble): Promise<void> {
   await using shelf = await Shelf.open();
   const image = await shelf.format("disk.img", trouble.system, trouble.size, trouble.format ?? []);
   await using disk = await Mount.at(image, join(shelf.directory, "disk"));
-  await using template = await Template.make();
-  await using world = await template.world({ hot: join(disk.path, "root") });
+  await using world = await template().world({ hot: join(disk.path, "root") });
   await using hot = world.start("hot", { args: ["--reserve", trouble.reserve] });
   await using cold = world.start("cold");
   await Promise.all([hot.says(/serving/), cold.says(/serving/)]);

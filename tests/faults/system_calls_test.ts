@@ -6,8 +6,10 @@ import type { Submitted } from "./lab/expected.ts";
 import { options, times } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
 import { descriptorPath, parseStrace, quoted, succeeded, type SystemCall } from "./lab/strace.ts";
-import { Template } from "./lab/template.ts";
+import { sharedTemplate } from "./lab/template.ts";
 import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
 
 const STRACE = requireTools(["strace"]);
 
@@ -62,8 +64,7 @@ interface TracedRun extends AsyncDisposable {
 async function tracedRun(): Promise<TracedRun> {
   const random = new Random(options.seed);
   const stack = new AsyncDisposableStack();
-  const template = stack.use(await Template.make());
-  const world = stack.use(await template.world());
+  const world = stack.use(await template().world());
   const submitted = await world.submitMany(random, times(60, 600));
   submitted.push(...await world.submitMany(random, times(3, 20), () => 3_000_000));
   const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });

@@ -86,6 +86,22 @@ export class Template implements AsyncDisposable {
   }
 }
 
+/**
+ * One template for all tests of a file: call it at the file's top, and what it returns in the tests.
+ * Making one takes 2 to 5 s, a world of it 0.2 s.
+ */
+export function sharedTemplate(): () => Template {
+  let template: Template | undefined;
+  Deno.test.beforeAll(async () => {
+    template = await Template.make();
+  });
+  Deno.test.afterAll(async () => await template?.[Symbol.asyncDispose]());
+  return () => {
+    if (template === undefined) throw new Error("A template is there only while tests run");
+    return template;
+  };
+}
+
 /** What `storage init` does: registers a storage and makes its root. */
 export async function addStorage(client: pg.Client, name: string, root: string): Promise<void> {
   const uuid = crypto.randomUUID();

@@ -7,8 +7,12 @@ export interface WorkerPlan {
   readonly root: string;
   readonly database: { readonly port: number; readonly name: string };
   readonly passwordFile: string;
+  /** Logs in as this role instead of the storage's own. */
+  readonly role?: string;
   /** Further options of the worker, such as `--once`. */
   readonly args?: readonly string[];
+  /** A program with its arguments that runs it, such as setpriv. */
+  readonly under?: readonly string[];
   /** Run it under strace. */
   readonly trace?: TraceOptions;
   readonly env?: Readonly<Record<string, string>>;
@@ -36,7 +40,7 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   static start(plan: WorkerPlan): WorkerProcess {
-    const plain = [Deno.execPath(), ...workerCommand(argumentsOf(plan))];
+    const plain = [...plan.under ?? [], Deno.execPath(), ...workerCommand(argumentsOf(plan))];
     const command = plan.trace === undefined ? plain : straced(plain, plan.trace);
     const [program = "", ...args] = command;
     const child = new Deno.Command(program, {
@@ -146,10 +150,11 @@ export class WorkerProcess implements AsyncDisposable {
 }
 
 function argumentsOf(plan: WorkerPlan): string[] {
-  const { storage, root, database, passwordFile } = plan;
+  const { storage, root, database, passwordFile, role } = plan;
+  const user = role === undefined ? "" : `${role}@`;
   return [
     ...["--storage", storage, "--root", root, "--password-file", passwordFile],
-    ...["--database", `postgres://127.0.0.1:${database.port}/${database.name}`],
+    ...["--database", `postgres://${user}127.0.0.1:${database.port}/${database.name}`],
     ...(plan.args ?? []),
   ];
 }
