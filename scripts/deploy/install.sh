@@ -77,6 +77,7 @@ if [ "$uninstall" = yes ]; then
   if ! ls -d "$units"/omoide-worker@*.service.d >/dev/null 2>&1; then
     step "remove the units, since no other worker is left"
     rm -f "$units/omoide-worker@.service" "$units/omoide-check@.service"
+    rmdir /usr/local/lib/omoide /etc/omoide 2>/dev/null || true
   fi
   systemctl daemon-reload
   systemctl reset-failed "$worker" "$check" 2>/dev/null || true
@@ -84,13 +85,13 @@ if [ "$uninstall" = yes ]; then
   exit 0
 fi
 
-# Where the unit hides or empties a directory, no storage can be; the rest would break the drop-in.
-case $root in
-  '') refuse "--root is missing, or is the whole file system" ;;
-  /home/* | /root/* | /run/* | /tmp/* | /var/tmp/* | /dev/* | /proc/* | /sys/* | /home | /root)
-    refuse "--root $root: the unit hides that place from the worker; choose one such as /srv/omoide/$name" ;;
-  *[,\"\\%]* | *[[:space:]]*) refuse "--root $root has a comma, quote, backslash, percent sign or space" ;;
-  */../* | */./* | *//* | */.. | */.) refuse "--root $root has an empty part, . or .." ;;
+# Where the unit mounts something of its own, no storage can be; the rest would break the drop-in.
+case $root/ in
+  /) refuse "--root is missing, or is the whole file system" ;;
+  /home/* | /root/* | /run/* | /tmp/* | /var/tmp/* | /dev/* | /proc/* | /sys/* | /usr/* | /lib/* | /etc/*)
+    refuse "--root $root: the unit needs that place; choose one such as /srv/omoide/$name" ;;
+  *[,:\"\\%]* | *[[:space:]]*) refuse "--root $root has a comma, colon, quote, backslash, percent sign or space" ;;
+  */../* | */./* | *//*) refuse "--root $root has an empty part, . or .." ;;
   /*) ;;
   *) refuse "--root $root is not absolute" ;;
 esac
@@ -143,7 +144,8 @@ owner=$(stat -c %U "$root")
 put() { install -m "$1" "$2" "$3.new" && mv -f "$3.new" "$3"; }
 step "install $program"
 put 0755 "$binary" "$program"
-[ -d /etc/omoide ] || install -d -m 0755 /etc/omoide
+# The second is empty and stays so: the unit's root directory is mounted over it.
+install -d -m 0755 /etc/omoide /usr/local/lib/omoide
 if [ -n "$password" ]; then
   step "install $credential, which only root can read"
   put 0600 "$password" "$credential"
@@ -162,9 +164,8 @@ RequiresMountsFor=$root
 [Service]
 User=$user
 Group=$group
-ReadWritePaths=$root
-# NoExecPaths=/ does not reach what ReadWritePaths= mounts anew.
-NoExecPaths=$root
+BindPaths=$root
+NoExecPaths=+$root
 IPAddressAllow=$ip
 END
 done

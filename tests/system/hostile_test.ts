@@ -7,16 +7,20 @@ const HOSTILE = new URL("support/hostile.pl", import.meta.url).pathname;
 const ROOT = "/srv/omoide/hot";
 const UNIT = "omoide-worker@hot.service";
 const BARE = "bare.service";
-const PROGRAM = "/usr/local/bin/omoide-worker-hot /usr/local/share/hostile.pl";
+const PROGRAM = `/usr/local/bin/omoide-worker-hot ${ROOT}/hostile.pl`;
 
-/** What stands in the storage before the intruder comes: old files, as a worker left them. */
+/**
+ * What stands in the storage before the intruder comes: old files, as a worker left them. And what only
+ * the sandbox can forbid, since the machine does not.
+ */
 const VICTIMS = `
   cd ${ROOT}/content && mkdir directory
   for each in delete rename replace one two truncate overwrite chmod acl chown time; do
     echo "the bytes of $each" >$each && chmod 0440 $each
   done
   chown -R omoide-hot:omoide-hot ${ROOT}
-  touch ${ROOT}/../writable && chmod 0666 ${ROOT}/../writable`;
+  touch ${ROOT}/../writable && chmod 0666 ${ROOT}/../writable
+  chmod 1777 /run`;
 
 /** Names, inodes, modes, owners, sizes, times and bytes; not what the intruder may make: new files. */
 const LOOK = `cd ${ROOT}/content && getfacl -c acl && find . -mindepth 1 ! -name 'own-*' \
@@ -55,7 +59,7 @@ async function installIntruder(machine: Machine, port: number): Promise<void> {
   await machine.install(WORKER_UNIT, "/opt/deploy/systemd/omoide-worker@.service", 0o644);
   await machine.install(CHECK_UNIT, "/opt/deploy/systemd/omoide-check@.service", 0o644);
   await machine.install(INSTALL_SCRIPT, "/opt/deploy/install.sh");
-  await machine.install(HOSTILE, "/usr/local/share/hostile.pl", 0o644);
+  await machine.install(HOSTILE, `${ROOT}/hostile.pl`, 0o644);
   await machine.write("/opt/password", "secret", 0o600);
   await machine.run("mkdir", "-p", `${ROOT}/content`);
   const { code, stderr } = await machine.try(
@@ -84,7 +88,7 @@ async function installIntruder(machine: Machine, port: number): Promise<void> {
 }
 
 async function attempts(machine: Machine, unit: string): Promise<Map<string, string>> {
-  await machine.run("systemctl", "start", unit);
+  await machine.start(unit);
   await machine.logged(unit, ({ MESSAGE }) => MESSAGE === "that was all");
   const lines = (await machine.journal(unit)).map(({ MESSAGE }) => MESSAGE);
   return new Map(

@@ -76,4 +76,4 @@ rmdir /run/old
 # Without shared propagation LoadCredential= is silently empty.
 mount --make-rshared /
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/systemd/systemd \
-  --system --unit=sysinit.target --show-status=false --log-target=null
+  --system --unit=sysinit.target --show-status=false --log-target=journal

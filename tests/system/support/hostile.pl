@@ -111,8 +111,9 @@ attempt 'set up an io_uring',
   sub { try_call('io_uring_setup', 8, "\0" x 120) };
 
 attempt "write to $_", sub { opened("$_/hostile-$$", O_CREAT | O_EXCL | O_WRONLY) }
-  for qw(/tmp /var/tmp /dev/shm);
+  for qw(/tmp /var/tmp /dev/shm /run /run/lock /dev/mqueue);
 attempt 'write to a file that everybody may write', sub { opened("$root/../writable", O_WRONLY) };
+attempt 'read a file that everybody may read', sub { opened('/etc/passwd', O_RDONLY) };
 
 # Where packets are dropped, connecting hangs instead of failing.
 sub in_time {
@@ -148,9 +149,9 @@ sub exits_zero {
   return $? == 0;
 }
 sub succeeds { my @call = @_; return exits_zero(sub { POSIX::_exit(try_call(@call) ? 0 : 1) }) }
-sub copy_of_true {
+sub copy_of_this_program {
   my $to = shift;
-  open my $from, '<', '/bin/true' or die;
+  open my $from, '<', '/proc/self/exe' or die;
   local $/;
   print {$to} <$from>;
   $to->flush;
@@ -158,9 +159,9 @@ sub copy_of_true {
 attempt 'execute from the storage', sub {
   my $path = "$root/content/program-$$";
   sysopen(my $file, $path, O_CREAT | O_EXCL | O_WRONLY, 0550) or return;
-  copy_of_true($file);
+  copy_of_this_program($file);
   close $file;
-  exits_zero(sub { exec $path });
+  exits_zero(sub { exec $path, '-e', 'exit 0' });
 };
 attempt 'make a set-uid program',
   sub { sysopen my $file, "$root/content/program-suid-$$", O_CREAT | O_EXCL | O_WRONLY, 04755 };
@@ -169,10 +170,10 @@ attempt 'execute from memory', sub {
   my $number = syscall $number{memfd_create}, $name, 0;
   return if $number < 0;
   open my $memory, '>&=', $number or return;
-  copy_of_true($memory);
+  copy_of_this_program($memory);
   open my $readable, '<', "/proc/self/fd/$number" or return;
   close $memory;    # no system executes what is open for writing
-  exits_zero(sub { exec '/proc/self/fd/' . fileno $readable });
+  exits_zero(sub { exec '/proc/self/fd/' . fileno($readable), '-e', 'exit 0' });
 };
 attempt 'execute a program of this machine', sub { exits_zero(sub { exec '/bin/true' }) };
 attempt 'make a namespace of its own', sub { succeeds('unshare', 0x10000000) };

@@ -88,6 +88,14 @@ export class Machine implements AsyncDisposable {
     throw new Error(`${program} ${args.join(" ")} exits ${code}: ${stdout}${stderr}`);
   }
 
+  /** Starts a unit and waits until it is up. @throws with the unit's journal */
+  async start(unit: string): Promise<void> {
+    const { code } = await this.try("systemctl", "start", unit);
+    if (code === 0) return;
+    const lines = (await this.journal(unit)).map(({ MESSAGE }) => MESSAGE);
+    throw new Error([`${unit} does not start:`, ...lines].join("\n"));
+  }
+
   /** Writes a file inside, and the directories above it. */
   async write(path: string, text: string, mode = 0o644): Promise<void> {
     const staged = await Deno.makeTempFile({ dir: this.shared });
