@@ -129,7 +129,7 @@ export class Pass {
     if (this.#alone > 0) this.#alone -= 1;
     await this.#acknowledger.settled();
     if (!await begin(this.#context.session, media.id)) {
-      this.#context.log.warn("media {id} is parked, or owed no longer", { id: media.id });
+      this.#context.log.warn("media {id} is parked, or owed no longer", { id: String(media.id) });
       return;
     }
     const error = await this.#tryAlone(media);
@@ -191,7 +191,7 @@ export class Pass {
     this.#context.log.error(
       "media {id} ({mediaType} of item {item}, owner {owner}) {fate}: {message}; see `inbox parked`",
       {
-        id: media.id,
+        id: String(media.id),
         mediaType: media.mediaType,
         item: media.itemUuid,
         owner: media.ownerUuid,

@@ -147,7 +147,7 @@ export class Service {
       bytes += media.size;
       if (outcome === "renamed") {
         log.warn("media {id} has another file under its name; it is at {path}", {
-          id: media.id,
+          id: String(media.id),
           path,
         });
       }
@@ -156,7 +156,7 @@ export class Service {
       log.warn(
         "the inbox refused the receipt of media {id}: {verdict}; nothing is lost, and it is not counted",
         {
-          id: mediaId,
+          id: String(mediaId),
           verdict,
         },
       );
