@@ -85,7 +85,7 @@ export class Batch implements StoreBatch {
     try {
       store.requireSound();
       store.requireUnpaused();
-      const object = store.takeUnlinked(media);
+      const object = store.hasUnlinked ? await store.takeUnlinked(media) : null;
       if (object !== null) return { media, object, found: null };
       reckon();
       makePublicDirectories(store, media, this.#verified);

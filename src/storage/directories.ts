@@ -1,4 +1,3 @@
-import { ConfigurationError } from "../errors.ts";
 import type { FileCalls } from "./file_calls.ts";
 
 /** A directory is not what it must be: a link, another kind of file, on another device, or replaced. */
@@ -41,12 +40,12 @@ export class Directories {
   /**
    * Looks whether a directory is there, as a real one on the right device.
    *
-   * @returns false where there is nothing of that name
+   * @returns null where there is nothing of that name
    * @throws {DirectoryError} where it is anything else
    */
-  verify(path: string): boolean {
+  verify(path: string): Deno.FileInfo | null {
     const found = this.calls.lstat(this.absolute(path));
-    if (found === null) return false;
+    if (found === null) return null;
     if (!found.isDirectory) {
       const what = found.isSymlink ? "a symbolic link" : "no directory";
       throw new DirectoryError(`${this.absolute(path)} is ${what}; move it away`);
@@ -55,26 +54,13 @@ export class Directories {
       throw new DirectoryError(`${this.absolute(path)} is on another file system; unmount that`);
     }
     this.#remember(path, found.dev, found.ino ?? 0);
-    return true;
+    return found;
   }
 
-  /**
-   * Makes a directory that `verify` did not find.
-   *
-   * @throws {DirectoryError} something else has its name
-   * @throws {ConfigurationError} the umask took what readers need: it would take it from every one
-   */
+  /** Makes a directory that `verify` did not find. */
   make(path: string, parent: string, mode: number): void {
     this.calls.mkdir(this.absolute(path), mode);
     this.entryMade(parent);
-    if (!this.verify(path)) throw new DirectoryError(`${this.absolute(path)} vanished`);
-    const made = (this.calls.lstat(this.absolute(path))?.mode ?? 0) & mode;
-    if (made !== mode) {
-      throw new ConfigurationError(
-        `${this.absolute(path)} was made with mode ${made.toString(8)}, not ${mode.toString(8)}; ` +
-          "start the worker with a umask of 0027 and mend that directory's mode",
-      );
-    }
   }
 
   /** To be called after each entry that was made in a directory. */
@@ -96,13 +82,15 @@ export class Directories {
    * @throws {DirectoryError} it is not the one in which the entries were made
    */
   open(path: string): DirectoryHandle {
-    if (!this.#known.has(path) && !this.verify(path)) throw this.#replaced(path);
+    if (!this.#known.has(path) && this.verify(path) === null) throw this.#replaced(path);
     const known = this.#known.get(path) as Known;
     const file = this.calls.openRead(this.absolute(path));
-    const { dev, ino } = this.calls.fstat(file);
-    if (dev !== known.dev || ino !== known.ino) {
+    try {
+      const { dev, ino } = this.calls.fstat(file);
+      if (dev !== known.dev || ino !== known.ino) throw this.#replaced(path);
+    } catch (error) {
       this.calls.close(file);
-      throw this.#replaced(path);
+      throw error;
     }
     const through = known.entries;
     return { file, synced: () => known.synced = Math.max(known.synced, through) };
@@ -117,10 +105,15 @@ export class Directories {
     if (known !== undefined && known.dev === dev && known.ino === ino) return;
     this.#known.delete(path);
     this.#known.set(path, { dev, ino, entries: 0, synced: -1 });
-    if (this.#known.size <= MOST_KNOWN) return;
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      break;
+    if (this.#known.size > MOST_KNOWN) this.#forgetOldest();
+  }
+
+  /** Never one whose entries are not synced yet: its inode is what the fsync will be compared with. */
+  #forgetOldest(): void {
+    for (const [path, known] of this.#known) {
+      if (known.synced < known.entries) continue;
+      this.#known.delete(path);
+      return;
     }
   }
 

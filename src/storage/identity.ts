@@ -1,5 +1,6 @@
 import { ConfigurationError, StorageLostError } from "../errors.ts";
 import { isStorageName, isUuid } from "../media.ts";
+import { isOfFile } from "./failures.ts";
 import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY } from "./layout.ts";
 import type { StorageIdentity } from "./storage.ts";
@@ -110,8 +111,8 @@ function missing(root: string, calls: FileCalls): StorageLostError {
   );
 }
 
-function unreadable(path: string, error: unknown): Error {
-  if (error instanceof StorageLostError || error instanceof ConfigurationError) return error;
+function unreadable(path: string, error: unknown): unknown {
+  if (!isOfFile(error) && !(error instanceof Deno.errors.NotCapable)) return error;
   const why = error instanceof Error ? error.message : String(error);
   if (["EACCES", "EPERM"].includes(osCode(error) ?? "")) {
     return new ConfigurationError(

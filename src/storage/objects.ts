@@ -39,7 +39,7 @@ export async function createObject(
       requireRightFile(store, path, store.calls.fstat(file));
     } catch (error) {
       store.calls.close(file);
-      throw store.note(error);
+      throw store.noteChange(error, `look at ${path}`, media.id);
     }
     return { file, path };
   }

@@ -47,7 +47,7 @@ export async function openStorage(
     // What was locked is what has the name by now, and who it says it is has not changed before the lock.
     store.requireIdentity();
     const verified = new Set<string>();
-    for (const { path } of SKELETON) requireSkeleton(store, path, verified);
+    for (const { path } of [{ path: "" }, ...SKELETON]) requireSkeleton(store, path, verified);
     return store;
   } catch (error) {
     calls.close(lock);

@@ -104,10 +104,11 @@ function firstOf(failed: Map<string, unknown>, media: Media, store: Store): Erro
   const path = directoriesOf(media, store).find((path) => failed.has(path));
   if (path === undefined) return null;
   const error = failed.get(path);
-  if (error instanceof DirectoryError) {
-    if (isSkeleton(path)) throw store.note(new StorageLostError(error.message, { cause: error }));
-    return new MediaFailureError(media.id, error.message);
+  const isGone = error instanceof DirectoryError || error instanceof Deno.errors.NotFound;
+  if (isGone && isSkeleton(path)) {
+    throw store.note(new StorageLostError(error.message, { cause: error }));
   }
+  if (isGone) return new MediaFailureError(media.id, error.message);
   const failure = store.note(changeFailure(error, `open ${path} for its fsync`, media.id));
   if (failure instanceof MediaFailureError) return failure;
   throw failure;

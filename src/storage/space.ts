@@ -1,6 +1,6 @@
-import type { StoragePausedError } from "../errors.ts";
-import { pause } from "./failures.ts";
-import type { FileCalls } from "./file_calls.ts";
+import { StorageLostError, type StoragePausedError } from "../errors.ts";
+import { isOfFile, pause } from "./failures.ts";
+import type { FileCalls, FileSystemSpace } from "./file_calls.ts";
 import type { FreeSpace } from "./storage.ts";
 
 /** What a storage never uses: so many bytes, or a share of its bytes and of its inodes. */
@@ -41,9 +41,13 @@ export class Space {
     this.look();
   }
 
-  /** Asks the file system anew. */
+  /**
+   * Asks the file system anew.
+   *
+   * @throws {StorageLostError} it does not answer
+   */
   look(): FreeSpace {
-    const found = this.calls.statfs(this.root);
+    const found = this.#statfs();
     const totalBytes = found.blocks * found.blockSize;
     const bytes = found.blocksAvailable * found.blockSize;
     const inodes = found.inodesFree;
@@ -92,6 +96,19 @@ export class Space {
 
   release(promised: Promised): void {
     this.#promises.delete(promised);
+  }
+
+  #statfs(): FileSystemSpace {
+    try {
+      return this.calls.statfs(this.root);
+    } catch (error) {
+      if (!isOfFile(error)) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new StorageLostError(
+        `Cannot ask how much space is free at ${this.root}: ${why}; see dmesg, and mount its disk again`,
+        { cause: error },
+      );
+    }
   }
 
   #onDisk(size: number): number {

@@ -6,7 +6,8 @@ import {
 } from "../errors.ts";
 import { Batch } from "./batch.ts";
 import type { Directories } from "./directories.ts";
-import { changeFailure, pause } from "./failures.ts";
+import { examine } from "./existing.ts";
+import { changeFailure, isOfFile, pause } from "./failures.ts";
 import { type FileCalls, osCode } from "./file_calls.ts";
 import { readIdentity, sameIdentity } from "./identity.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY, PROBE_DIRECTORY } from "./layout.ts";
@@ -72,20 +73,20 @@ export class Store implements WriteOnceStorage {
   // deno-lint-ignore require-await -- an error is a rejection, whenever it is met
   async beginBatch(): Promise<StoreBatch> {
     this.requireIdentity();
-    this.space.look();
+    this.#look();
     return new Batch(this);
   }
 
   // deno-lint-ignore require-await -- as above
   async freeSpace(): Promise<FreeSpace> {
     this.requireSound();
-    return this.space.look();
+    return this.#look();
   }
 
   // deno-lint-ignore require-await -- as above
   async wouldAccept(size: number): Promise<boolean> {
     this.requireIdentity();
-    this.space.look();
+    this.#look();
     if (!this.space.fits(size) || this.#isReadOnly() || !this.#leftoverGrows()) return false;
     if (this.#leftover !== null) this.calls.close(this.#leftover);
     this.#leftover = null;
@@ -132,10 +133,10 @@ export class Store implements WriteOnceStorage {
         throw new StorageLostError(`${path} was changed while the worker was running; restore it`);
       }
     } catch (error) {
-      const lost = error instanceof ConfigurationError
-        ? new StorageLostError(error.message, { cause: error })
-        : error;
-      throw this.note(lost);
+      const isEnd = error instanceof ConfigurationError || isOfFile(error);
+      throw this.note(
+        isEnd ? new StorageLostError((error as Error).message, { cause: error }) : error,
+      );
     }
   }
 
@@ -153,6 +154,14 @@ export class Store implements WriteOnceStorage {
   /** As `note`, for an error that came of changing the file system. */
   noteChange(error: unknown, deed: string, mediaId: bigint): unknown {
     return this.note(changeFailure(error, deed, mediaId));
+  }
+
+  #look(): FreeSpace {
+    try {
+      return this.space.look();
+    } catch (error) {
+      throw this.note(error);
+    }
   }
 
   /**
@@ -177,19 +186,22 @@ export class Store implements WriteOnceStorage {
     if (oldest !== undefined) this.#unlinked.delete(oldest);
   }
 
-  /** The object of this media that only lacks its public name, or null. It is handed out once. */
-  takeUnlinked(media: Media): string | null {
+  /** Nearly always false, and then there is nothing to wait for. */
+  get hasUnlinked(): boolean {
+    return this.#unlinked.size > 0;
+  }
+
+  /**
+   * The object of this media that only lacks its public name, or null. Read once more: hours may have
+   * passed, and nothing has held it since.
+   */
+  async takeUnlinked(media: Media): Promise<string | null> {
     const object = this.#unlinked.get(media.id);
     if (object === undefined) return null;
     this.#unlinked.delete(media.id);
     if (object.sha256 !== media.sha256) return null;
-    try {
-      const found = this.calls.lstat(`${this.root}/${object.path}`);
-      const untouched = found?.isFile && found.nlink === 1 && found.size === media.size;
-      return untouched ? object.path : null;
-    } catch {
-      return null;
-    }
+    const there = await examine(`${this.root}/${object.path}`, media, this.calls);
+    return there === "same bytes" ? object.path : null;
   }
 
   #leftoverGrows(): boolean {

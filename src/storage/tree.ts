@@ -1,7 +1,7 @@
-import { MediaFailureError, StorageLostError } from "../errors.ts";
+import { ConfigurationError, MediaFailureError, StorageLostError } from "../errors.ts";
 import type { Media } from "../media.ts";
 import { DirectoryError } from "./directories.ts";
-import { lookFailure } from "./failures.ts";
+import { isOfFile, lookFailure } from "./failures.ts";
 import { ownerDirectory, PUBLIC_DIRECTORY_MODE, publicDirectory } from "./layout.ts";
 import type { Store } from "./store.ts";
 
@@ -28,19 +28,32 @@ function makeDirectory(
   verified: Set<string>,
 ): void {
   if (verified.has(path)) return;
-  if (!verifyFor(store, path, mediaId)) {
+  if (verifyFor(store, path, mediaId) === null) {
     try {
       store.directories.make(path, parent, PUBLIC_DIRECTORY_MODE);
     } catch (error) {
-      if (error instanceof DirectoryError) throw new MediaFailureError(mediaId, error.message);
       throw store.noteChange(error, `make the directory ${path}`, mediaId);
     }
+    requireMode(store, path, verifyFor(store, path, mediaId)?.mode ?? 0);
   }
   verified.add(path);
 }
 
-/** Whether a directory below the skeleton is there; what is wrong with it is only this media's trouble. */
-function verifyFor(store: Store, path: string, mediaId: bigint): boolean {
+/** The umask would take from every other directory and file what it took from this one. */
+function requireMode(store: Store, path: string, mode: number): void {
+  if ((mode & PUBLIC_DIRECTORY_MODE) === PUBLIC_DIRECTORY_MODE) return;
+  throw store.note(
+    new ConfigurationError(
+      `${store.root}/${path} was made with mode ${(mode & 0o777).toString(8)}, readers need ` +
+        `${
+          PUBLIC_DIRECTORY_MODE.toString(8)
+        }: start the worker with a umask of 0027, and mend that mode`,
+    ),
+  );
+}
+
+/** As `verify`, of a directory below the skeleton: what is wrong with it is only this media's trouble. */
+function verifyFor(store: Store, path: string, mediaId: bigint): Deno.FileInfo | null {
   try {
     return store.directories.verify(path);
   } catch (error) {
@@ -54,14 +67,15 @@ export function requireSkeleton(store: Store, path: string, verified: Set<string
   if (verified.has(path)) return;
   const slash = path.lastIndexOf("/");
   if (slash > 0) requireSkeleton(store, path.slice(0, slash), verified);
-  let there: boolean;
+  let found: Deno.FileInfo | null;
   try {
-    there = store.directories.verify(path);
+    found = store.directories.verify(path);
   } catch (error) {
+    if (!(error instanceof DirectoryError) && !isOfFile(error)) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw store.note(new StorageLostError(`The storage is not whole: ${why}`, { cause: error }));
   }
-  if (!there) {
+  if (found === null) {
     throw store.note(
       new StorageLostError(
         `The storage is not whole: ${store.root}/${path} is missing; mount its disk, or run ` +
@@ -80,7 +94,7 @@ export function requirePublicDirectories(store: Store, media: Media, verified: S
   requireSkeleton(store, media.mediaType, verified);
   for (const path of [owner, prefix]) {
     if (verified.has(path)) continue;
-    if (!verifyFor(store, path, media.id)) {
+    if (verifyFor(store, path, media.id) === null) {
       throw new MediaFailureError(media.id, `${path} vanished while this media was being stored`);
     }
     verified.add(path);

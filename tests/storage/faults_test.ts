@@ -1,0 +1,327 @@
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import {
+  ConfigurationError,
+  MediaFailureError,
+  StorageDistrustedError,
+  StorageLostError,
+  StoragePausedError,
+} from "../../src/errors.ts";
+import type { Media } from "../../src/media.ts";
+import { isSkeleton, publicPath } from "../../src/storage/layout.ts";
+import type { Published } from "../../src/storage/storage.ts";
+import { type Call, type CallName, Fault, wrapCalls } from "./support/calls.ts";
+import {
+  mediaOf,
+  objectsIn,
+  someBytes,
+  store,
+  storeOne,
+  TestStorage,
+  WAYS,
+} from "./support/roots.ts";
+
+const CODES = ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "EMFILE", "ENXIO", "EFBIG"];
+
+/** What can't fail, or is over before a worker has anything to store. */
+const NEVER: readonly CallName[] = ["close", "tryLock", "realPath"];
+
+type Verdict = "paused" | "distrusted" | "lost" | "this media only" | "the process is at its end";
+
+/** The contract: what a fault at a call means. */
+function verdictOn({ name, path }: Call, code: string): Verdict {
+  if (name === "sync" || name === "syncData") return "distrusted";
+  if (code === "EMFILE") return "the process is at its end";
+  if (path === ".omoide/storage.json" || name === "statfs") return "lost";
+  const isChange = ["openNew", "write", "link", "mkdir", "openRead", "fstat"].includes(name);
+  if (!isChange) return isSkeleton(path) ? "lost" : "this media only";
+  const isDirectory = name === "openRead";
+  if (code === "ENOENT" && (name === "openNew" || isDirectory && isSkeleton(path))) return "lost";
+  if (code === "EIO") return "distrusted";
+  if (code === "ENXIO") return "lost";
+  if (["ENOSPC", "EDQUOT", "EROFS"].includes(code)) return "paused";
+  return "this media only";
+}
+
+async function verdictOf(attempt: Promise<Published>): Promise<Verdict | "stored"> {
+  const toVerdict = (error: unknown): Verdict => {
+    if (error instanceof StoragePausedError) return "paused";
+    if (error instanceof StorageDistrustedError) return "distrusted";
+    if (error instanceof StorageLostError) return "lost";
+    if (error instanceof MediaFailureError) return "this media only";
+    if (error instanceof Error && "code" in error) return "the process is at its end";
+    throw error;
+  };
+  try {
+    const { stored, notStored, paused } = await attempt;
+    strictEqual(stored.length + notStored.length + (paused === null ? 0 : 1), 1);
+    if (paused !== null) return toVerdict(paused);
+    return notStored[0] === undefined ? "stored" : toVerdict(notStored[0].error);
+  } catch (error) {
+    return toVerdict(error);
+  }
+}
+
+/** The bytes under a public name, null where there are none. */
+function shown(test: TestStorage, media: Media): Uint8Array | null {
+  try {
+    return Deno.readFileSync(test.at(publicPath(media, 2)));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+for (const code of CODES) {
+  Deno.test(`${code} at each call of storing a media means what it should, and harms nothing`, async () => {
+    using test = new TestStorage();
+    const bytes = someBytes(100_000);
+    for (const way of code === "EIO" ? WAYS : WAYS.slice(0, 1)) {
+      let struck: Call | null = null;
+      for (let at = 0; at === 0 || struck !== null; at++) {
+        struck = null;
+        let index = 0;
+        const fault = new Fault();
+        const storage = await test.open({ calls: fault.calls });
+        fault.set((call) => {
+          if (NEVER.includes(call.name)) return null;
+          // A handle's file is always there.
+          if (call.name === "fstat" && code === "ENOENT") return null;
+          if (index++ !== at) return null;
+          struck = { ...call, path: call.path.replace(test.root, "").slice(1) };
+          return code;
+        });
+        const media = mediaOf(bytes);
+        const verdict = await verdictOf(store(storage, media, bytes, way));
+        fault.clear();
+        storage.close();
+        const where = `call ${at}, ${JSON.stringify(struck)}, ${way}`;
+        strictEqual(verdict, struck === null ? "stored" : verdictOn(struck, code), where);
+        // The name shows all or nothing, and the next process stores it.
+        const seen = shown(test, media);
+        ok(seen === null || seen.every((byte, i) => byte === bytes[i]), where);
+        const next = await test.open();
+        const { outcome } = await storeOne(next, media, bytes);
+        strictEqual(outcome, seen === null ? "stored" : "present", where);
+        next.close();
+      }
+    }
+  });
+}
+
+Deno.test("after a failed fsync nothing more is stored, whatever batch it is in", async () => {
+  for (const name of ["syncData", "sync"] as const) {
+    using test = new TestStorage();
+    const fault = new Fault();
+    const storage = await test.open({ calls: fault.calls });
+    const bytes = someBytes(1000);
+    const [one, two, three] = [
+      await storage.beginBatch(),
+      await storage.beginBatch(),
+      await storage.beginBatch(),
+    ];
+    await two.storeBytes(mediaOf(bytes), bytes);
+    let failed = false;
+    fault.set((call) => {
+      if (call.name !== name || failed) return null;
+      failed = true;
+      return "EIO";
+    });
+    await one.storeBytes(mediaOf(bytes), bytes);
+    await rejects(one.publish(), StorageDistrustedError);
+    ok(failed);
+    // The disk seems well again: it is not believed.
+    await rejects(two.publish(), StorageDistrustedError);
+    await rejects(storage.beginBatch(), StorageDistrustedError);
+    await rejects(storage.wouldAccept(1), StorageDistrustedError);
+    await rejects(storage.freeSpace(), StorageDistrustedError);
+    await rejects(three.storeBytes(mediaOf(bytes), bytes), StorageDistrustedError);
+    await rejects(three.createObject(mediaOf(bytes)), StorageDistrustedError);
+  }
+});
+
+Deno.test("a failed fsync while a large media comes in stops it at the next piece", async () => {
+  using test = new TestStorage();
+  const fault = new Fault();
+  const storage = await test.open({ calls: fault.calls });
+  const bytes = someBytes(1000);
+  const large = await (await storage.beginBatch()).createObject(mediaOf(bytes));
+  await large.write(bytes.subarray(0, 500));
+  fault.set(({ name }) => name === "syncData" ? "EIO" : null);
+  await rejects(store(storage, mediaOf(bytes), bytes), StorageDistrustedError);
+  await rejects(large.write(bytes.subarray(500)), StorageDistrustedError);
+  await rejects(large.close(), TypeError);
+});
+
+Deno.test("a failed write is never retried on its file", async () => {
+  for (const way of WAYS) {
+    using test = new TestStorage();
+    const fault = new Fault();
+    const storage = await test.open({ calls: fault.calls });
+    const bytes = someBytes(1000);
+    const media = mediaOf(bytes);
+    fault.set(({ name }) => name === "write" ? "EFBIG" : null);
+    await rejects(store(storage, media, bytes, way), MediaFailureError);
+    fault.clear();
+    strictEqual((await storeOne(storage, media, bytes, way)).outcome, "stored");
+    const sizes = objectsIn(test.root).map((name) =>
+      Deno.lstatSync(test.at(`.omoide/objects/${name.slice(0, 2)}/${name}`)).size
+    );
+    deepStrictEqual(sizes, [0, 1000]);
+  }
+});
+
+Deno.test("writes that take less than they were given are gone on with", async () => {
+  using test = new TestStorage();
+  const calls = wrapCalls(() => {});
+  const storage = await test.open({
+    calls: { ...calls, write: (file, bytes) => calls.write(file, bytes.subarray(0, 7)) },
+  });
+  for (const way of WAYS) {
+    const bytes = someBytes(1000);
+    const media = mediaOf(bytes);
+    strictEqual((await storeOne(storage, media, bytes, way)).outcome, "stored");
+    deepStrictEqual(shown(test, media), bytes);
+  }
+});
+
+Deno.test("a write that takes nothing and gives no error does not hang", async () => {
+  using test = new TestStorage();
+  const calls = wrapCalls(() => {});
+  const storage = await test.open({ calls: { ...calls, write: () => 0 } });
+  const bytes = someBytes(10);
+  await rejects(store(storage, mediaOf(bytes), bytes), /took nothing/);
+});
+
+Deno.test("modes that readers cannot use stop the worker, with the umask in the message", async () => {
+  const bytes = someBytes(10);
+  for (const umask of [0o077, 0o277]) {
+    using test = new TestStorage();
+    const storage = await test.open();
+    const media = mediaOf(bytes);
+    const before = Deno.umask(umask);
+    try {
+      await rejects(store(storage, media, bytes), (error) => {
+        ok(error instanceof ConfigurationError, String(error));
+        ok(error.message.includes("umask of 0027"));
+        return true;
+      });
+    } finally {
+      Deno.umask(before);
+    }
+    await rejects(storage.beginBatch(), ConfigurationError);
+    strictEqual(shown(test, media), null);
+  }
+});
+
+Deno.test("a file system that makes objects writable is refused before they are published", async () => {
+  using test = new TestStorage();
+  const calls = wrapCalls(() => {});
+  const storage = await test.open({
+    calls: {
+      ...calls,
+      fstat: (file) => {
+        const found = calls.fstat(file);
+        return found.isFile ? { ...found, mode: 0o100755 } : found;
+      },
+    },
+  });
+  const bytes = someBytes(10);
+  const media = mediaOf(bytes);
+  await rejects(store(storage, media, bytes), /mode 755, not 440/);
+  strictEqual(shown(test, media), null);
+});
+
+Deno.test("a file that comes to be on another device than storage.json is not published", async () => {
+  using test = new TestStorage();
+  const calls = wrapCalls(() => {});
+  let other = false;
+  const storage = await test.open({
+    calls: {
+      ...calls,
+      fstat: (file) => {
+        const found = calls.fstat(file);
+        return other ? { ...found, dev: found.dev + 1 } : found;
+      },
+    },
+  });
+  const bytes = someBytes(10);
+  const media = mediaOf(bytes);
+  const batch = await storage.beginBatch();
+  other = true;
+  await rejects(batch.storeBytes(media, bytes), StorageLostError);
+  other = false;
+  await rejects(batch.publish(), StorageLostError);
+  strictEqual(shown(test, media), null);
+});
+
+Deno.test("an owner's directory on another device harms that owner only", async () => {
+  using test = new TestStorage();
+  const calls = wrapCalls(() => {});
+  const ownerUuid = crypto.randomUUID();
+  const storage = await test.open({
+    calls: {
+      ...calls,
+      lstat: (path) => {
+        const found = calls.lstat(path);
+        return found !== null && path.endsWith(ownerUuid)
+          ? { ...found, dev: found.dev + 1 }
+          : found;
+      },
+    },
+  });
+  const bytes = someBytes(10);
+  await rejects(storeOne(storage, mediaOf(bytes, { ownerUuid }), bytes), MediaFailureError);
+  deepStrictEqual(objectsIn(test.root), []);
+  strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+});
+
+Deno.test("identity gone, changed or replaced by a copy ends the storage at the next batch", async () => {
+  const path = ".omoide/storage.json";
+  const ends: Record<string, (test: TestStorage) => void> = {
+    gone: (test) => Deno.removeSync(test.at(path)),
+    "another's": (test) => {
+      const text = Deno.readTextFileSync(test.at(path));
+      Deno.chmodSync(test.at(path), 0o640);
+      Deno.writeTextFileSync(test.at(path), text.replace(test.identity.uuid, crypto.randomUUID()));
+    },
+    "replaced by a copy": (test) => {
+      Deno.copyFileSync(test.at(path), test.at(`${path}.copy`));
+      Deno.renameSync(test.at(`${path}.copy`), test.at(path));
+    },
+    garbage: (test) => {
+      Deno.chmodSync(test.at(path), 0o640);
+      Deno.writeTextFileSync(test.at(path), "{");
+    },
+  };
+  const bytes = someBytes(10);
+  for (const [name, end] of Object.entries(ends)) {
+    using test = new TestStorage();
+    const storage = await test.open();
+    const media = mediaOf(bytes);
+    const batch = await storage.beginBatch();
+    await batch.storeBytes(media, bytes);
+    end(test);
+    await rejects(batch.publish(), StorageLostError, name);
+    strictEqual(shown(test, media), null, name);
+    await rejects(storage.beginBatch(), StorageLostError, name);
+    await rejects(storage.wouldAccept(1), StorageLostError, name);
+  }
+});
+
+Deno.test("a missing directory of the skeleton is noticed at the start, and later by who needs it", async () => {
+  const bytes = someBytes(10);
+  const media = mediaOf(bytes);
+  for (const path of ["content", "preview", `.omoide/objects/${media.sha256.slice(0, 2)}`]) {
+    using test = new TestStorage();
+    const storage = await test.open();
+    Deno.removeSync(test.at(path));
+    await rejects(test.open(), { name: "StorageHeldError" });
+    if (path === "preview") {
+      strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+    } else {
+      await rejects(store(storage, media, bytes), StorageLostError);
+    }
+    storage.close();
+    await rejects(test.open(), /is missing; mount its disk, or run `storage init` again/);
+  }
+});

@@ -1,0 +1,142 @@
+import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert/strict";
+import { type PauseReason, StoragePausedError } from "../../src/errors.ts";
+import { fileCalls, type FileSystemSpace } from "../../src/storage/file_calls.ts";
+import { type Reserve, Space } from "../../src/storage/space.ts";
+import { mediaOf, objectsIn, someBytes, store, storeOne, TestStorage } from "./support/roots.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** A file system whose free space is what a test says. */
+class Disk {
+  looks = 0;
+  space: FileSystemSpace = {
+    type: 0xef53,
+    blockSize: 4 * KiB,
+    blocks: 1024,
+    blocksAvailable: 1024,
+    inodes: 1000,
+    inodesFree: 1000,
+  };
+  readonly calls = {
+    ...fileCalls,
+    statfs: () => {
+      this.looks += 1;
+      return this.space;
+    },
+  };
+
+  free(change: Partial<FileSystemSpace>): void {
+    this.space = { ...this.space, ...change };
+  }
+
+  under(reserve: Reserve): Space {
+    return new Space("/root", reserve, this.calls);
+  }
+}
+
+function requirePause(reason: PauseReason) {
+  return (error: unknown) => {
+    ok(error instanceof StoragePausedError);
+    strictEqual(error.reason, reason);
+    return true;
+  };
+}
+
+Deno.test("media are taken until the next would reach into the reserve", () => {
+  const disk = new Disk();
+  // 4 MiB, of which 1 MiB is kept: 3 MiB less a few blocks' worth of directories.
+  const space = disk.under({ bytes: MiB });
+  for (let i = 0; i < 2; i++) space.take(MiB);
+  // The file system has it by now.
+  disk.free({ blocksAvailable: 512 });
+  throws(() => space.take(MiB), requirePause("reserve"));
+  space.take(MiB - 12 * KiB);
+  disk.free({ blocksAvailable: 256 });
+  throws(() => space.take(0), requirePause("reserve"));
+});
+
+Deno.test("a share of the reserve is of bytes and of inodes", () => {
+  const disk = new Disk();
+  const space = disk.under({ fraction: 0.05 });
+  space.take(3 * MiB);
+  disk.free({ inodesFree: 53 });
+  disk.under({ fraction: 0.05 }).take(0);
+  disk.free({ inodesFree: 52 });
+  throws(() => disk.under({ fraction: 0.05 }).take(0), requirePause("reserve"));
+  disk.under({ bytes: 0 }).take(0);
+  disk.free({ inodesFree: 1000, blocksAvailable: 55 });
+  disk.under({ fraction: 0.05 }).take(0);
+  disk.free({ blocksAvailable: 54 });
+  throws(() => disk.under({ fraction: 0.05 }).take(0), requirePause("reserve"));
+});
+
+Deno.test("what would not fit without any reserve is told as no space, or no inodes", () => {
+  const disk = new Disk();
+  throws(() => disk.under({ fraction: 0.05 }).take(5 * MiB), requirePause("no space"));
+  disk.free({ inodesFree: 2 });
+  throws(() => disk.under({ bytes: 0 }).take(1), requirePause("no inodes"));
+});
+
+Deno.test("a file system without a number of inodes never runs out of them", () => {
+  const disk = new Disk();
+  disk.free({ inodes: 0, inodesFree: 0 });
+  disk.under({ fraction: 0.05 }).take(1);
+});
+
+Deno.test("the file system is asked only when what is known no longer suffices", () => {
+  const disk = new Disk();
+  const space = disk.under({ bytes: 0 });
+  strictEqual(disk.looks, 1);
+  for (let i = 0; i < 64; i++) space.take(40 * KiB);
+  strictEqual(disk.looks, 1);
+  for (let i = 0; i < 64; i++) space.take(40 * KiB);
+  strictEqual(disk.looks, 2);
+});
+
+Deno.test("bytes that are still to come of a large media are reckoned with", () => {
+  const disk = new Disk();
+  const space = disk.under({ bytes: 0 });
+  space.take(3 * MiB);
+  const promised = space.promise(3 * MiB);
+  ok(!space.fits(MiB));
+  // A third is written, and the file system knows it.
+  promised.remaining -= MiB;
+  disk.free({ blocksAvailable: 768 });
+  space.look();
+  ok(!space.fits(MiB));
+  ok(space.fits(900 * KiB));
+  space.release(promised);
+  space.look();
+  ok(space.fits(2 * MiB));
+});
+
+Deno.test("free space is told as the file system tells it, the reserve not taken off", () => {
+  const disk = new Disk();
+  deepStrictEqual(disk.under({ fraction: 0.5 }).look(), {
+    bytes: 4 * MiB,
+    totalBytes: 4 * MiB,
+    inodes: 1000,
+    totalInodes: 1000,
+  });
+});
+
+Deno.test("a storage under its reserve pauses before it leaves anything, and goes on by itself", async () => {
+  using test = new TestStorage();
+  const disk = new Disk();
+  const storage = await test.open({ calls: disk.calls, reserve: { bytes: MiB } });
+  const bytes = someBytes(2 * MiB);
+  const media = mediaOf(bytes);
+  disk.free({ blocksAvailable: 700 });
+  await rejects(store(storage, media, bytes), requirePause("reserve"));
+  await rejects(store(storage, media, bytes, "in pieces"), requirePause("reserve"));
+  deepStrictEqual(objectsIn(test.root), []);
+  deepStrictEqual([...Deno.readDirSync(test.at("content"))], []);
+  strictEqual(await storage.wouldAccept(2 * MiB), false);
+  // For a smaller one there is room.
+  strictEqual(await storage.wouldAccept(MiB), true);
+  await rejects(store(storage, media, bytes), requirePause("reserve"));
+  disk.free({ blocksAvailable: 1024 });
+  strictEqual(await storage.wouldAccept(2 * MiB), true);
+  strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+});
