@@ -43,23 +43,27 @@ export async function* merge<A extends { path: string }, B extends { path: strin
   sideB: Side<B>,
 ): AsyncGenerator<Pair<A, B>> {
   const nextA = puller(sideA), nextB = puller(sideB);
-  let a = await nextA(), b = await nextB();
+  // Only what is a promise is awaited: trees are read synchronously.
+  let a = nextA(), b = nextB();
   for (;;) {
+    if (a instanceof Promise) a = await a;
+    if (b instanceof Promise) b = await b;
     if (a === null && b === null) return;
     if (b === null || a !== null && a.path < b.path) {
       if (a !== null) yield { a, b: null };
-      a = await nextA();
+      a = nextA();
     } else if (a === null || b.path < a.path) {
       yield { a: null, b };
-      b = await nextB();
+      b = nextB();
     } else {
       yield { a, b };
-      [a, b] = [await nextA(), await nextB()];
+      a = nextA();
+      b = nextB();
     }
   }
 }
 
-/** Takes one after the other; awaiting only what is asynchronous makes a merge of trees 1.6× faster. */
+/** Takes one after the other: a promise of it only where the side is asynchronous. */
 function puller<T>(side: Side<T>): () => T | null | Promise<T | null> {
   if (Symbol.iterator in side) {
     const iterator = side[Symbol.iterator]();

@@ -24,7 +24,7 @@ export interface VerifyOptions {
   readonly bytesPerSecond: number;
   /** The share of the objects to read, each drawn by chance: above 0, at most 1. */
   readonly fraction: number;
-  readonly journal: Journal | null;
+  readonly journal: Pick<Journal, "done" | "add"> | null;
   readonly scratch: Scratch;
   /** Stops at the next file. */
   readonly signal: AbortSignal;
