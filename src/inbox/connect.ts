@@ -83,6 +83,12 @@ function connectError(error: unknown, address: DatabaseAddress): Error {
       cause: error,
     });
   }
+  if (/SASL|password must be a string/i.test(message)) {
+    return new ConfigurationError(
+      `Cannot log in to ${where}: the server asks for a password (${message}); give --password-file FILE`,
+      { cause: error },
+    );
+  }
   if (/certificate|self.signed|does not support SSL/i.test(message)) {
     return new ConfigurationError(
       `Cannot trust the server at ${where}: ${message}; see sslmode in --database, and --ca-file`,

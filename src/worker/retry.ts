@@ -1,6 +1,5 @@
-/** First and longest pause, in milliseconds. A restart of PostgreSQL is over in 1 to 5 s. */
+/** A restart of PostgreSQL is over in 1 to 5 s. */
 const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 30_000;
 
 /** What the retried work may tell and ask. */
 export interface Attempt {
@@ -20,6 +19,8 @@ export async function retrying<T>(
   work: (attempt: Attempt) => Promise<T>,
   options: {
     readonly isTransient: (error: unknown) => boolean;
+    /** The longest pause after such an error, in milliseconds. */
+    readonly longestPauseMs: (error: unknown) => number;
     readonly stop: AbortSignal;
     readonly onPause: (error: unknown, pauseMs: number) => void;
   },
@@ -30,7 +31,7 @@ export async function retrying<T>(
       return await work({ succeeded: () => failures = 0 });
     } catch (error) {
       if (options.stop.aborted || !options.isTransient(error)) throw error;
-      const ceiling = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+      const ceiling = Math.min(options.longestPauseMs(error), FIRST_PAUSE_MS * 2 ** failures);
       const pauseMs = Math.round(ceiling * (0.5 + Math.random() / 2));
       failures += 1;
       options.onPause(error, pauseMs);

@@ -2,13 +2,13 @@ import { ConfigurationError, StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
-import { showBytes } from "../units.ts";
 import type { Settled } from "./acknowledger.ts";
 import type { Heart } from "./heart.ts";
 import type { Logger } from "./log.ts";
 import type { WorkerOptions } from "./options.ts";
 import { Pass } from "./pass.ts";
 import { pause } from "./retry.ts";
+import { StoredLog } from "./stored_log.ts";
 import type { Wake } from "./wake.ts";
 
 /** While a storage is paused it is asked again after 1, 2, 4, … seconds, 20 at the most. */
@@ -37,6 +37,7 @@ export class Service {
   /** The storage was paused: one media shows whether it takes them again. */
   #probing = false;
   #sweepAt = 0;
+  readonly #storedLog = new StoredLog();
   readonly #session: InboxSession;
   readonly #context: ServiceContext;
 
@@ -68,17 +69,22 @@ export class Service {
    * @returns how many media could not be stored
    */
   async run(): Promise<number> {
-    const { heart, wake, stop, options } = this.#context;
+    const { heart, log, wake, stop, options } = this.#context;
     const session = this.#session;
     await session.listen(() => wake.call());
     await heart.become(session, "idle");
     void heart.keepBeating(session);
-    while (!stop.aborted && !session.ended.aborted) {
-      if (performance.now() >= this.#sweepAt) await this.#sweep();
-      if (await this.#walk() > 0) continue;
-      if (options.mode === "drain") return this.#failed + await this.#awaitingRetry();
-      await heart.become(session, "idle");
-      await wake.wait(this.#sweepAt - performance.now(), session.ended, stop);
+    try {
+      while (!stop.aborted && !session.ended.aborted) {
+        if (performance.now() >= this.#sweepAt) await this.#sweep();
+        if (await this.#walk() > 0) continue;
+        if (options.mode === "drain") return this.#failed + await this.#awaitingRetry();
+        await heart.become(session, "idle");
+        const waitMs = Math.min(this.#sweepAt - performance.now(), this.#storedLog.dueInMs);
+        await wake.wait(waitMs, session.ended, stop);
+      }
+    } finally {
+      this.#storedLog.tell(log);
     }
     if (session.ended.aborted) throw session.ended.reason;
     return 0;
@@ -128,14 +134,8 @@ export class Service {
       this.#alone = pass.seen === 0 ? 0 : pass.alone;
       this.#failed += pass.failed;
       if (pass.failed > 0) this.#sweepAt = 0;
-      if (media > 0) {
-        const seconds = (performance.now() - began) / 1000;
-        log.info("stored {media} media, {bytes} in {seconds} s", {
-          media,
-          bytes: showBytes(bytes),
-          seconds: seconds.toFixed(2),
-        });
-      }
+      this.#storedLog.add(media, bytes, (performance.now() - began) / 1000);
+      this.#storedLog.tellIfDue(log);
     }
     return pass.seen;
   }

@@ -1,7 +1,6 @@
 import {
   DatabaseUnavailableError,
   StorageDistrustedError,
-  StorageHeldError,
   StorageLostError,
   StoragePausedError,
 } from "../errors.ts";
@@ -15,6 +14,7 @@ import type { WriteOnceStorage } from "../storage/storage.ts";
 import { Heart } from "./heart.ts";
 import type { Logger } from "./log.ts";
 import type { WorkerOptions } from "./options.ts";
+import { Patience } from "./patience.ts";
 import { type Attempt, retrying } from "./retry.ts";
 import { Service, type ServiceContext } from "./service.ts";
 import { listenForSignals } from "./signals.ts";
@@ -35,32 +35,28 @@ export async function runWorker(
 ): Promise<ExitCode> {
   const wake = new Wake();
   const stop = listenForSignals(wake);
-  const patient = options.mode === "serve";
-  const isTransient = (error: unknown) =>
-    patient && (error instanceof DatabaseUnavailableError || error instanceof StorageHeldError);
-  const onPause = (error: unknown, pauseMs: number) =>
-    log.warn("{message}; trying again in {seconds} s", {
-      message: (error as Error).message,
-      seconds: (pauseMs / 1000).toFixed(1),
-    });
+  const patience = new Patience(log, options.mode === "serve");
+  if (Deno.uid() === 0) {
+    log.warn("running as root, who can change what is stored; run it as a user of its own");
+  }
   try {
     const storage = await retrying(
       () => openStorage(options.root, { storage: options.storage }, options),
-      { isTransient, stop, onPause },
+      { ...patience, stop },
     );
     try {
       const sessions = new Sessions(storage, credentials, { options, log, wake, stop });
       return await retrying((attempt) => sessions.serveOne(attempt), {
-        isTransient: (error) => isTransient(error) || sessions.owesVerdict(error),
+        ...patience,
+        isTransient: (error) => patience.isTransient(error) || sessions.owesVerdict(error),
         stop,
-        onPause,
       });
     } finally {
       storage.close();
     }
   } catch (error) {
     // Asked to stop while it waited: that is no failure.
-    if (stop.aborted && isTransient(error)) return EXIT.OK;
+    if (stop.aborted && patience.isTransient(error)) return EXIT.OK;
     throw error;
   }
 }
