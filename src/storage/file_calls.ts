@@ -88,8 +88,33 @@ export const fileCalls: FileCalls = {
   },
 };
 
+/**
+ * Linux's numbers of what Deno gives no name to: `error.code` is undefined, only the message ends in
+ * "(os error 122)". Tried with each code that `failures.ts` knows.
+ */
+const NAMELESS: Record<number, string> = {
+  6: "ENXIO",
+  19: "ENODEV",
+  23: "ENFILE",
+  27: "EFBIG",
+  61: "ENODATA",
+  74: "EBADMSG",
+  84: "EILSEQ",
+  108: "ESHUTDOWN",
+  116: "ESTALE",
+  117: "EUCLEAN",
+  121: "EREMOTEIO",
+  122: "EDQUOT",
+  123: "ENOMEDIUM",
+};
+
 /** `ENOSPC`, `EIO`, … of an error that the operating system gave; undefined for any other. */
 export function osCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
+  if (!(error instanceof Error)) return undefined;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  // This project's own errors repeat such a message, and mean more than it says.
+  if (error.name !== "Error") return undefined;
+  const number = /\(os error (\d+)\)/.exec(error.message)?.[1];
+  if (number === undefined) return undefined;
+  return (Deno.build.os === "linux" ? NAMELESS[Number(number)] : undefined) ?? `E${number}`;
 }

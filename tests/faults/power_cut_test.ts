@@ -115,8 +115,6 @@ async function storeOn(
 ): Promise<World> {
   await using mount = await Mount.at(disk.device, join(shelf.directory, "disk"));
   const world = await template().world({ hot: join(mount.path, "root") });
-  using synced = Deno.openSync(mount.path);
-  synced.syncSync();
   await world.submitMany(random, 120);
   const sampler = new Sampler(world, disk, moments);
   for (let kills = 0; kills < plan.kills; kills++) {

@@ -21,8 +21,14 @@ const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", "python3", "fuse
 });
 
 /** Where the third media meets an I/O error. */
-const FAILURES: Record<string, { calls: string; at: (media: Submitted) => string }> = {
+const FAILURES: Record<
+  string,
+  { calls: string; at: (media: Submitted) => string; error?: string }
+> = {
   "the write of an object": { calls: "write", at: objectPath },
+  "the write of an object (EUCLEAN)": { calls: "write", at: objectPath, error: "EUCLEAN" },
+  "the link of a public name (EUCLEAN)": { calls: "link,linkat", at: objectPath, error: "EUCLEAN" },
+  "the fdatasync of an object (ENOSPC)": { calls: "fdatasync", at: objectPath, error: "ENOSPC" },
   "the fdatasync of an object": { calls: "fdatasync", at: objectPath },
   "the link of a public name": { calls: "link,linkat", at: objectPath },
   "the fsync of an object's directory": {
@@ -38,7 +44,7 @@ const FAILURES: Record<string, { calls: string; at: (media: Submitted) => string
   "the making of a public directory": { calls: "mkdir,mkdirat", at: directoryOf },
 };
 
-for (const [what, { calls, at }] of Object.entries(FAILURES)) {
+for (const [what, { calls, at, error = "EIO" }] of Object.entries(FAILURES)) {
   Deno.test({
     ...STRACE,
     name: `an I/O error at ${what} makes a storage distrusted, and nothing more is acknowledged`,
@@ -53,7 +59,7 @@ for (const [what, { calls, at }] of Object.entries(FAILURES)) {
         trace: {
           log,
           calls: calls.split(","),
-          inject: [`${calls}:error=EIO`],
+          inject: [`${calls}:error=${error}`],
           paths: [join(world.root("hot"), at(third))],
         },
         args: ["--batch-files", "1", "--writers", "1"],
@@ -98,6 +104,33 @@ for (const behaviour of ["eio-write", "eio-flush"] as const) {
       await using again = await Mount.at(disk.device, mount.path);
       ok(again.path === mount.path);
       await trustAndDrain(world);
+    },
+  });
+}
+
+for (const error of ["ENXIO", "ENODEV", "ESTALE"]) {
+  Deno.test({
+    ...STRACE,
+    name:
+      `a disk that has gone (${error}) ends the worker, and its storage is not distrusted for it`,
+    fn: async () => {
+      const random = new Random(options.seed);
+      await using world = await template().world();
+      const [, second] = await submitEachInItsOwnPlace(world, random, 4);
+      ok(second !== undefined);
+      const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+      const ended = await world.drainOnce("hot", {
+        trace: {
+          log,
+          calls: ["write"],
+          inject: [`write:error=${error}`],
+          paths: [join(world.root("hot"), objectPath(second))],
+        },
+        args: ["--batch-files", "1"],
+      });
+      strictEqual(ended.code, 4, ended.output);
+      await world.drainAll();
+      await world.requireInvariants();
     },
   });
 }
@@ -234,14 +267,8 @@ async function requireDistrusted(world: World): Promise<void> {
 
 /** What an administrator does once the disk is mended. */
 async function trustAndDrain(world: World): Promise<void> {
-  const url = template().server.url(world.database);
-  await admin("storage", "trust", "hot", "--database", url, "--yes").catch(async (error) => {
-    // Until the command exists, what it does.
-    if (!String(error).includes("unknown command")) throw error;
-    await world.query(
-      "UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL WHERE name = 'hot'",
-    );
-  });
+  const where = ["--root", world.root("hot"), "--database", world.server.url(world.database)];
+  await admin("storage", "trust", "hot", "--remounted", "--redeliver", ...where);
   await world.drainAll();
   await world.requireInvariants();
 }

@@ -3,9 +3,10 @@ import { match, ok, strictEqual } from "node:assert/strict";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { until } from "./lab/command.ts";
+import { pause, until } from "./lab/command.ts";
+import { directoryOf, type Submitted } from "./lab/expected.ts";
 import { Mount } from "./lab/mount.ts";
-import { options } from "./lab/options.ts";
+import { options, times } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
 import { type FileSystem, Shelf } from "./lab/shelf.ts";
 import { sharedTemplate } from "./lab/template.ts";
@@ -39,7 +40,7 @@ const TROUBLES: readonly Trouble[] = [
     size: "320M",
     reserve: "0",
     media: 300_000,
-    reason: /space/i,
+    reason: /no room|no space/i,
     leftovers: 1,
     begin: (disk) => fill(disk, 5 * MiB),
     mend: (disk) => Deno.remove(join(disk.path, "filler")),
@@ -88,6 +89,49 @@ for (const trouble of TROUBLES) {
   });
 }
 
+/** What the kernel answers twice, in the middle of a batch, as where another program takes the last block. */
+for (
+  const [call, error, at] of [
+    ["write", "ENOSPC", objectPath],
+    ["write", "EDQUOT", objectPath],
+    ["openat", "ENOSPC", objectPath],
+    ["openat", "EROFS", objectPath],
+    ["mkdir", "ENOSPC", directoryOf],
+    ["link", "ENOSPC", objectPath],
+    ["link", "EROFS", objectPath],
+  ] as const
+) {
+  Deno.test({
+    ...requireTools(["strace"]),
+    name: `${error} at a ${call} pauses the storage, leaves one file at most, and passes by itself`,
+    fn: async () => {
+      const random = new Random(options.seed);
+      await using world = await template().world();
+      const media = await world.submitMany(random, 30);
+      const tenth = media[9];
+      ok(tenth !== undefined);
+      const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+      const calls = [call, ...(call === "openat" || call === "write" ? [] : [`${call}at`])];
+      await using hot = world.start("hot", {
+        trace: {
+          log,
+          calls,
+          inject: [`${calls.join(",")}:error=${error}:when=1..2`],
+          paths: [join(world.root("hot"), at(tenth))],
+        },
+      });
+      await hot.says(/paused/);
+      await requireUncounted(world);
+      await world.drainOnce("cold");
+      await world.drained(40_000);
+      match(await Deno.readTextFile(log), /INJECTED/);
+      ok((await unlinkedObjects(world.root("hot"))).length <= 1);
+      await world.requireInvariants();
+      strictEqual((await hot.stop()).code, 0);
+    },
+  });
+}
+
 async function pauseAndGoOn(trouble: Trouble): Promise<void> {
   const random = new Random(options.seed);
   await using shelf = await Shelf.open();
@@ -106,9 +150,9 @@ async function pauseAndGoOn(trouble: Trouble): Promise<void> {
   match(await world.becomes("hot", "paused") ?? "", trouble.reason);
   await until("cold has everything", async () => await world.receipts("cold") === submitted);
   await requireUncounted(world);
-  // Long enough for several looks of the paused worker; each might leave something behind.
   const pauses = async () => await unlinkedObjects(world.root("hot"));
-  await until("the worker has looked again", async () => await seenAfter(world, 12_000), 30_000);
+  // Time for several looks of the paused worker; each might leave something behind.
+  await pause(times(4_000, 40_000));
   ok((await pauses()).length <= trouble.leftovers, `leftovers: ${await pauses()}`);
   ok(await world.receipts("hot") < submitted);
 
@@ -118,6 +162,10 @@ async function pauseAndGoOn(trouble: Trouble): Promise<void> {
   ok((await pauses()).length <= trouble.leftovers, `leftovers: ${await pauses()}`);
   await world.requireInvariants({ before: new Map([["hot", before]]) });
   strictEqual((await hot.stop()).code, 0);
+}
+
+function objectPath(media: Submitted): string {
+  return `.omoide/objects/${media.sha256.slice(0, 2)}/${media.sha256}-${media.id}`;
 }
 
 /** Leaves so many bytes free. */
@@ -147,16 +195,6 @@ async function requireUncounted(world: World): Promise<void> {
     "SELECT media_id, attempts, last_error FROM omoide.owed WHERE attempts > 0 OR parked_at IS NOT NULL",
   );
   strictEqual(JSON.stringify(counted), "[]");
-}
-
-/** Whether the paused worker has been seen this long after the pause began. */
-async function seenAfter(world: World, milliseconds: number): Promise<boolean> {
-  const [row] = await world.query<{ long: boolean }>(
-    `SELECT w.seen_at > (SELECT max(stored_at) FROM omoide.receipt WHERE storage = 'hot')
-       + make_interval(secs => $1) AS long FROM omoide.worker_status w WHERE storage = 'hot'`,
-    [milliseconds / 1000],
-  );
-  return row?.long ?? false;
 }
 
 /** Objects that no public name belongs to. */
