@@ -80,6 +80,8 @@ const DESCRIPTIVE = new Set([
   "vfs_case_sensitivity",
   "app_name",
 ]);
+/** Lists in which nothing means nothing; elsewhere, as in permissions, an empty one means all. */
+const LISTS = new Set(["env_vars_from_env_file", "preload_modules", "require_modules"]);
 /** What every binary has: a larger stack, and nothing that concerns permissions. */
 const USUAL_V8_FLAGS = [
   "UNUSED_BUT_NECESSARY_ARG0",
@@ -99,12 +101,12 @@ function isNeutral(name: string, value: unknown): boolean {
   if (DESCRIPTIVE.has(name)) return true;
   if (name === "v8_flags") return isSubset(value, USUAL_V8_FLAGS);
   if (name === "otel_config") return JSON.stringify(value) === JSON.stringify(NO_TELEMETRY);
-  if (name === "unstable_config") return Object.values(value ?? {}).every(isOff);
-  return isOff(value);
+  if (name === "unstable_config") return Object.values(value ?? {}).every((it) => isOff(it, true));
+  return isOff(value, LISTS.has(name));
 }
 
-function isOff(value: unknown): boolean {
-  return value === null || value === false || isEmpty(value);
+function isOff(value: unknown, orEmpty: boolean): boolean {
+  return value === null || value === false || (orEmpty && isEmpty(value));
 }
 
 function isEmpty(value: unknown): boolean {
