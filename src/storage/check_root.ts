@@ -69,7 +69,7 @@ export async function checkRoot(
   if (!isWhole) return findings;
   await prove("names", "see the root's owner, its mode, and what is mounted below it", () => {
     for (const type of MEDIA_TYPES) provePublicNames(root, type, calls);
-    return `hard links can be made from ${OBJECTS_DIRECTORY} into ${MEDIA_TYPES.join(", ")}`;
+    return `nothing hinders links from ${OBJECTS_DIRECTORY} into ${MEDIA_TYPES.join(", ")}`;
   });
   await provePair(root, calls, prove);
   await prove("free space", "make room on its disk, or give a smaller --reserve", () => {

@@ -184,11 +184,22 @@ function settle(path: string, wanted: { mode: number; owner: Owner } | null): vo
     if (wanted !== null) {
       // The umask may have taken bits; chown may take more, so the mode comes last.
       own(fd, wanted.owner);
-      if ((fstatSync(fd).mode & 0o777) !== wanted.mode) fchmodSync(fd, wanted.mode);
+      if ((fstatSync(fd).mode & 0o777) !== wanted.mode) setMode(fd, path, wanted.mode);
     }
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function setMode(fd: number, path: string, mode: number): void {
+  try {
+    fchmodSync(fd, mode);
+  } catch (error) {
+    throw new ConfigurationError(
+      `Cannot give ${path} its mode: the file system keeps no mode bits; use ext4 or XFS`,
+      { cause: error },
+    );
   }
 }
 
@@ -208,7 +219,7 @@ function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): v
   try {
     writeSync(fd, new TextEncoder().encode(formatIdentity(identity)));
     own(fd, owner);
-    fchmodSync(fd, OBJECT_MODE);
+    setMode(fd, draft, OBJECT_MODE);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
@@ -218,7 +229,13 @@ function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): v
     Deno.linkSync(draft, `${root}/${IDENTITY_PATH}`);
   } catch (error) {
     // Somebody made the same root a storage in this moment: the same one, or it is refused.
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if (!(error instanceof Deno.errors.AlreadyExists)) {
+      throw new ConfigurationError(
+        `Cannot make a hard link at ${root}: ${error instanceof Error ? error.message : error}; ` +
+          "use a file system that has them: ext4 or XFS",
+        { cause: error },
+      );
+    }
     requireIdentity(root, identity);
   }
   settle(`${root}/${PRIVATE_DIRECTORY}`, null);

@@ -37,8 +37,12 @@ export interface StoreParts {
   readonly lock: Deno.FsFile;
 }
 
-/** What a pause appends at a time to the file that it left, to see whether the disk takes it. */
-const PROBE = new Uint8Array(4096);
+/**
+ * How much is appended to the file that a pause left, to see whether the disk takes a media again: as
+ * much as the media has, up to this. A block would not do: on a full ext4 one comes free now and then,
+ * and each time the next media left another file.
+ */
+const MOST_APPENDED = 1024 * 1024;
 
 /** An open, locked storage. `openStorage` makes it. */
 export class Store implements WriteOnceStorage {
@@ -87,7 +91,7 @@ export class Store implements WriteOnceStorage {
   async wouldAccept(size: number): Promise<boolean> {
     this.requireIdentity();
     this.#look();
-    if (!this.space.fits(size) || this.#isReadOnly() || !this.#leftoverGrows()) return false;
+    if (!this.space.fits(size) || this.#isReadOnly() || !this.#leftoverGrows(size)) return false;
     if (this.#leftover !== null) this.calls.close(this.#leftover);
     this.#leftover = null;
     this.#pause = null;
@@ -204,10 +208,17 @@ export class Store implements WriteOnceStorage {
     return there === "same bytes" ? object.path : null;
   }
 
-  #leftoverGrows(): boolean {
+  /** Whether the file that the pause left, if it left one, can be appended to by so many bytes. */
+  #leftoverGrows(size: number): boolean {
     if (this.#leftover === null) return true;
+    const zeros = new Uint8Array(Math.min(Math.max(size, 1), MOST_APPENDED));
     try {
-      return this.calls.write(this.#leftover, PROBE) > 0;
+      for (let at = 0; at < zeros.length;) {
+        const count = this.calls.write(this.#leftover, zeros.subarray(at));
+        if (count <= 0) return false;
+        at += count;
+      }
+      return true;
     } catch (error) {
       const failure = changeFailure(error, "append to the leftover of a pause", 0n);
       if (failure instanceof StoragePausedError) return false;

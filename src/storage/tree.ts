@@ -32,6 +32,8 @@ function makeDirectory(
     try {
       store.directories.make(path, parent, PUBLIC_DIRECTORY_MODE);
     } catch (error) {
+      // Its parent was there a moment ago: perhaps the disk has gone.
+      if (error instanceof Deno.errors.NotFound) store.requireIdentity();
       throw store.noteChange(error, `make the directory ${path}`, mediaId);
     }
     requireMode(store, path, verifyFor(store, path, mediaId)?.mode ?? 0);

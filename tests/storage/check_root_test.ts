@@ -1,0 +1,151 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { checkRoot, type Finding } from "../../src/storage/check_root.ts";
+import { fileSystemKind } from "../../src/storage/file_systems.ts";
+import { fileCalls } from "../../src/storage/file_calls.ts";
+import { Fault } from "./support/calls.ts";
+import { describeTree, Scratch, TestStorage } from "./support/roots.ts";
+
+const NAMES = [
+  "identity",
+  "user",
+  "file system",
+  "skeleton",
+  "names",
+  "exclusive create",
+  "mode bits",
+  "device",
+  "fdatasync",
+  "hard link",
+  "directory fsync",
+  "free space",
+  "lock",
+];
+
+function failed(findings: readonly Finding[]): string[] {
+  for (const { ok: held, mend, name } of findings) strictEqual(mend === null, held, name);
+  return findings.filter((finding) => !finding.ok).map(({ name }) => name);
+}
+
+function detail(findings: readonly Finding[], name: string): string {
+  return findings.find((finding) => finding.name === name)?.detail ?? "";
+}
+
+Deno.test("a sound root passes every proof, and keeps one probe pair", async () => {
+  using test = new TestStorage();
+  const before = describeTree(test.root);
+  const findings = await checkRoot(test.root, { storage: "hot" });
+  deepStrictEqual(findings.map(({ name }) => name), NAMES);
+  deepStrictEqual(failed(findings), []);
+  const more = describeTree(test.root).filter((line) => !before.includes(line));
+  strictEqual(more.length, 2);
+  ok(more.every((line) => line.startsWith(".omoide/probe/")));
+});
+
+Deno.test("a root can be checked while a worker holds it, which keeps it", async () => {
+  using test = new TestStorage();
+  await test.open();
+  const findings = await checkRoot(test.root, { storage: "hot" });
+  deepStrictEqual(failed(findings), []);
+  strictEqual(detail(findings, "lock"), "a worker holds the storage");
+});
+
+Deno.test("a root that is none, or another's, is told at once and left alone", async () => {
+  using test = new TestStorage();
+  using scratch = new Scratch();
+  Deno.symlinkSync(test.root, `${scratch.path}/link`);
+  const before = describeTree(test.root);
+  for (
+    const [root, storage] of [
+      [`${test.root}/none`, "hot"],
+      [test.root, "cold"],
+      ["relative", "hot"],
+      [`${scratch.path}/link`, "hot"],
+      ["/a,b", "hot"],
+    ] as const
+  ) deepStrictEqual(failed(await checkRoot(root, { storage })), ["identity"], root);
+  deepStrictEqual(describeTree(test.root), before);
+});
+
+Deno.test("a skeleton that is not whole is told, with what is missing", async () => {
+  using test = new TestStorage();
+  Deno.removeSync(test.at("preview"));
+  const findings = await checkRoot(test.root, { storage: "hot" });
+  deepStrictEqual(failed(findings), ["skeleton"]);
+  ok(detail(findings, "skeleton").startsWith("preview missing"));
+});
+
+Deno.test("each thing that a file system lacks is told by its own proof", async () => {
+  const lacks: Record<string, string[]> = {
+    openNew: ["exclusive create"],
+    syncData: ["fdatasync"],
+    sync: ["directory fsync"],
+    link: ["names", "hard link"],
+    tryLock: ["lock"],
+  };
+  for (const [name, expected] of Object.entries(lacks)) {
+    using test = new TestStorage();
+    const fault = new Fault();
+    fault.set((call) => call.name === name ? "ENOTSUP" : null);
+    deepStrictEqual(failed(await checkRoot(test.root, { storage: "hot" }, fault)), expected, name);
+  }
+});
+
+Deno.test("a read-only or foreign place for public names is told, though nothing is made there", async () => {
+  for (const code of ["EROFS", "EXDEV", "EACCES"]) {
+    using test = new TestStorage();
+    const fault = new Fault();
+    fault.set(({ name, path }) =>
+      name === "link" && path === test.at("thumbnail/never") ? code : null
+    );
+    deepStrictEqual(failed(await checkRoot(test.root, { storage: "hot" }, fault)), ["names"]);
+  }
+});
+
+Deno.test("a file system that overwrites what exists is refused", async () => {
+  using test = new TestStorage();
+  const findings = await checkRoot(test.root, { storage: "hot" }, {
+    calls: {
+      ...fileCalls,
+      openNew: (path, mode) =>
+        Deno.openSync(path, { write: true, create: true, truncate: true, mode }),
+    },
+  });
+  deepStrictEqual(failed(findings), ["exclusive create"]);
+});
+
+Deno.test("a umask that takes what readers need is told", async () => {
+  using test = new TestStorage();
+  const before = Deno.umask(0o077);
+  try {
+    deepStrictEqual(failed(await checkRoot(test.root, { storage: "hot" })), ["mode bits"]);
+  } finally {
+    Deno.umask(before);
+  }
+});
+
+Deno.test("a disk that is fuller than its reserve allows is told with figures", async () => {
+  using test = new TestStorage();
+  const findings = await checkRoot(test.root, { storage: "hot" }, { reserve: { bytes: 2 ** 60 } });
+  deepStrictEqual(failed(findings), ["free space"]);
+  ok(/are free, 1073741824 GiB .* reserve/.test(detail(findings, "free space")));
+});
+
+Deno.test("another user than the owner is told so", async () => {
+  using test = new TestStorage();
+  const { uid } = Deno;
+  Deno.uid = () => 12345;
+  try {
+    deepStrictEqual(failed(await checkRoot(test.root, { storage: "hot" })), ["user"]);
+  } finally {
+    Deno.uid = uid;
+  }
+});
+
+Deno.test("file systems are told by their magic numbers, signed or not", () => {
+  strictEqual(fileSystemKind(0xef53).name, "ext4");
+  strictEqual(fileSystemKind(0xef53).note, null);
+  strictEqual(fileSystemKind(0x58465342).name, "xfs");
+  strictEqual(fileSystemKind(0x9123683e | 0).name, "btrfs");
+  ok(fileSystemKind(0x6969).note?.includes("proven here"));
+  strictEqual(fileSystemKind(0x12345).name, "type 0x12345");
+});
