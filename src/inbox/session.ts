@@ -87,16 +87,18 @@ export class InboxSession {
   /**
    * Runs one statement and returns its rows.
    *
-   * @throws the errors of `inboxError`; a statement without an answer for a minute ends the session
+   * @param timeoutMs without an answer for so long, the session ends; a minute unless told otherwise
+   * @throws the errors of `inboxError`
    */
   async query<Row extends Record<string, unknown>>(
     connection: Connection,
     text: string,
     values: readonly unknown[] = [],
+    timeoutMs = ANSWER_TIMEOUT_MS,
   ): Promise<Row[]> {
     const timer = setTimeout(
-      () => this.end(new Error(`no answer for ${ANSWER_TIMEOUT_MS / 1000} s`)),
-      ANSWER_TIMEOUT_MS,
+      () => this.end(new Error(`no answer for ${timeoutMs / 1000} s`)),
+      timeoutMs,
     );
     try {
       const result = await connection.query<Row>(text, [...values]);

@@ -50,6 +50,9 @@ export async function runWorker(
         ...patience,
         isTransient: (error) => patience.isTransient(error) || sessions.owesVerdict(error),
         stop,
+      }).catch((error) => {
+        // Stopped before the inbox could be told of a failed disk: the exit code still tells it.
+        throw sessions.owesVerdict(error) ? sessions.verdict : error;
       });
     } finally {
       storage.close();
@@ -80,6 +83,11 @@ class Sessions {
     this.#credentials = credentials;
     this.#context = context;
     this.#heart = new Heart(storage);
+  }
+
+  /** What this process knows of its disk; null while the disk is sound. */
+  get verdict(): StorageDistrustedError | null {
+    return this.#verdict;
   }
 
   /** Whether it was the database that kept the inbox from being told of a failed disk. */

@@ -25,9 +25,9 @@ Deno.test({
     try {
       for (let death = 0; death < times(3, 30); death++) {
         const standby = world.start("hot");
-        await standby.says(/trying again|stand/);
+        await standby.says(/waiting|stand/);
         // So long that its pauses have grown.
-        if (death === 0) await standby.says(/(trying again[\s\S]*){5}/, { timeoutMs: 120_000 });
+        if (death === 0) await standby.says(/(waiting[\s\S]*){5}/, { timeoutMs: 120_000 });
         await world.submitMany(random, 20);
         ok(!/serving/.test(standby.output));
         const begun = performance.now();

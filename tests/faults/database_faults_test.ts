@@ -107,7 +107,7 @@ Deno.test({
     proxy.freeze();
     const begun = performance.now();
     await world.submitMany(random, 5);
-    await hot.says(/trying again/, { timeoutMs: 45_000 });
+    await hot.says(/waiting/, { timeoutMs: 45_000 });
     const seconds = (performance.now() - begun) / 1000;
     ok(seconds <= 32, `found out after ${seconds.toFixed(1)} s`);
     console.log(`  found out after ${seconds.toFixed(1)} s`);
@@ -130,7 +130,7 @@ Deno.test({
     const idle = await processorShare(hot, 3);
     proxy.refusing = true;
     proxy.cutAll();
-    await hot.says(/trying again/);
+    await hot.says(/waiting/);
     const away = await processorShare(hot, times(6, 60));
     ok(idle < 0.05 && away < 0.05, `idle ${idle}, away ${away}`);
     console.log(`  idle ${(idle * 100).toFixed(1)} %, away ${(away * 100).toFixed(1)} %`);
@@ -161,6 +161,40 @@ Deno.test({
     await world.drainOnce("cold");
     await world.drained();
     await world.requireInvariants();
+  },
+});
+
+Deno.test({
+  ...requireTools(["strace"]),
+  name: "a disk that fails while the database is away is told when it is back, or by the exit code",
+  fn: async () => {
+    const random = new Random(options.seed);
+    for (const stopped of [false, true]) {
+      await using world = await template().world();
+      await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+      await world.submitMany(random, 20);
+      const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+      await using hot = world.start("hot", {
+        port: proxy.port,
+        trace: { log, calls: ["fdatasync"], inject: ["fdatasync:error=EIO"] },
+      });
+      // The database goes away as the bytes come.
+      proxy.onServer = (bytes) => {
+        if (bytes.length < 10_000) return;
+        proxy.refusing = true;
+        setTimeout(() => proxy.cutAll(), 0);
+      };
+      await hot.says(/(waiting[\s\S]*){2}/);
+      proxy.onServer = () => {};
+      if (stopped) hot.signal("SIGTERM");
+      else proxy.refusing = false;
+      strictEqual((await hot.ended).code, 5, hot.output);
+      const [row] = await world.query<{ told: boolean }>(
+        "SELECT distrusted_at IS NOT NULL AS told FROM omoide.storage WHERE name = 'hot'",
+      );
+      strictEqual(row?.told, !stopped);
+      strictEqual(await world.receipts("hot"), 0);
+    }
   },
 });
 
