@@ -180,9 +180,12 @@ async function migrate(connection: Connection, inbox: string, from: number): Pro
  * (superusers still come in); any other is somebody's, so it is only named.
  */
 async function closeOtherDatabases(connection: Connection): Promise<string[]> {
-  await connection.query(
-    "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC",
+  const { rows: made } = await connection.query<{ name: string }>(
+    "SELECT datname AS name FROM pg_database WHERE datname IN ('postgres', 'template1')",
   );
+  for (const { name } of made) {
+    await connection.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+  }
   const { rows } = await connection.query<{ name: string }>(
     "SELECT datname AS name FROM pg_database WHERE datallowconn AND datname <> current_database() " +
       "AND has_database_privilege('omoide_app', oid, 'CONNECT') ORDER BY datname",

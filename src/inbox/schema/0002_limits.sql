@@ -113,10 +113,11 @@ BEGIN
   RETURN true;
 END $$;
 
--- Refuses more bytes than one media may have, and any while the chunks' files are too large. Internal.
+-- Refuses a media of more bytes than one may have, and any more bytes while the chunks' files are too
+-- large. Internal.
 -- The files' size is asked of the file system, 10 to 20 µs: it is the one number that counts what is
 -- uncommitted and what is dead.
-CREATE FUNCTION omoide.check_room(p_size bigint, p_limit omoide.settings)
+CREATE FUNCTION omoide.check_room(p_size bigint, p_more bigint, p_limit omoide.settings)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   v_files bigint;
@@ -128,7 +129,7 @@ BEGIN
       HINT = 'Nothing was stored.';
   END IF;
   v_files := pg_table_size('omoide.media_chunk'::regclass);
-  IF v_files + p_size > p_limit.max_inbox_disk_bytes THEN
+  IF v_files + p_more > p_limit.max_inbox_disk_bytes THEN
     RAISE EXCEPTION USING ERRCODE = 'OM001',
       MESSAGE = format('the inbox is full: its files have %s of %s bytes',
         v_files, p_limit.max_inbox_disk_bytes),

@@ -58,7 +58,7 @@ DECLARE
 BEGIN
   v_fit := omoide.check_description(p_owner, p_item, p_media_type, p_ext);
   SELECT * INTO STRICT v_limit FROM omoide.settings;
-  v_fit := omoide.check_room(0, v_limit);
+  v_fit := omoide.check_room(0, 0, v_limit);
   INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext)
   VALUES (p_owner, p_item, p_media_type, p_ext) RETURNING id INTO v_id;
   RETURN v_id;
@@ -82,7 +82,9 @@ BEGIN
       p_seq, coalesce(octet_length(p_bytes)::text, 'no'));
   ELSE
     SELECT * INTO STRICT v_limit FROM omoide.settings;
-    v_fit := omoide.check_room(p_seq * 262144::bigint + octet_length(p_bytes), v_limit);
+    v_fit := omoide.check_room(
+      p_seq * 262144::bigint + octet_length(p_bytes), octet_length(p_bytes), v_limit
+    );
     INSERT INTO omoide.media_chunk (media_id, seq, bytes) VALUES (p_media_id, p_seq, p_bytes)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN RETURN; END IF;
@@ -151,7 +153,7 @@ BEGIN
       HINT = 'Nothing was stored.';
   END IF;
   SELECT * INTO STRICT v_limit FROM omoide.settings;
-  v_fit := omoide.check_room(p_size, v_limit);
+  v_fit := omoide.check_room(p_size, 0, v_limit);
   BEGIN
     UPDATE omoide.media m
     SET size = p_size, sha256 = p_sha256, sealed_at = now(), holds_name = true,
@@ -211,7 +213,7 @@ BEGIN
       HINT = 'Nothing was stored.';
   END IF;
   SELECT * INTO STRICT v_limit FROM omoide.settings;
-  v_fit := omoide.check_room(v_size, v_limit);
+  v_fit := omoide.check_room(v_size, v_size, v_limit);
   v_sha256 := sha256(p_content);
   -- ON CONFLICT and not an exception block as in seal_media: a subtransaction for each submit.
   INSERT INTO omoide.media

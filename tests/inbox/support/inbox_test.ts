@@ -1,0 +1,149 @@
+/** Tests of the inbox on the oldest and the newest PostgreSQL, each on a database of its own. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { PostgresVersion } from "../../../scripts/lib/embedded_postgres.ts";
+import { type Connection, sqlstateOf } from "../../../src/inbox/connect.ts";
+import { makeInbox, startPostgres, type TestInbox, VERSIONS } from "../../support/postgres.ts";
+
+type Server = Awaited<ReturnType<typeof startPostgres>>;
+
+const servers = new Map<PostgresVersion, Promise<Server>>();
+
+/** This file's server of that version; started by the first test that needs it. */
+export function serverOf(version: PostgresVersion): Promise<Server> {
+  let server = servers.get(version);
+  if (server === undefined) {
+    // What these tests look at survives no crash.
+    server = startPostgres({ version, fsync: false });
+    servers.set(version, server);
+  }
+  return server;
+}
+
+Deno.test.afterAll(async () => {
+  for (const server of servers.values()) await (await server).stop();
+});
+
+/** One test, once on each version. The servers outlive it, so it is not asked for leaks. */
+export function serverTest(sentence: string, body: (server: Server) => Promise<void>): void {
+  for (const version of VERSIONS) {
+    Deno.test({
+      name: `${sentence} (PostgreSQL ${version})`,
+      sanitizeOps: false,
+      sanitizeResources: false,
+      fn: async () => await body(await serverOf(version)),
+    });
+  }
+}
+
+/** One test on an empty inbox with the storages hot and cold. */
+export function inboxTest(sentence: string, body: (inbox: TestInbox) => Promise<void>): void {
+  serverTest(sentence, async (server) => {
+    const inbox = await makeInbox(server);
+    try {
+      await body(inbox);
+    } finally {
+      await inbox.admin.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
+          "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+      );
+      await inbox.admin.end();
+    }
+  });
+}
+
+/** Fails unless the statement is refused with that SQLSTATE, and with that message where one is given. */
+export async function refused(
+  connection: Connection,
+  sqlstate: string,
+  text: string,
+  values: unknown[] = [],
+  message?: RegExp,
+): Promise<void> {
+  let error: unknown;
+  try {
+    await connection.query(text, values);
+  } catch (caught) {
+    error = caught;
+  }
+  assert.ok(error !== undefined, `${text} was not refused`);
+  assert.equal(sqlstateOf(error), sqlstate, `${text}: ${error}`);
+  if (message !== undefined) assert.match(String(error), message);
+}
+
+/** The rows of a statement. */
+export async function rowsOf<Row extends Record<string, unknown>>(
+  connection: Connection,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  return (await connection.query<Row>(text, values)).rows;
+}
+
+/** The only column of the only row. */
+export async function valueOf(
+  connection: Connection,
+  text: string,
+  values: unknown[] = [],
+): Promise<unknown> {
+  const [row] = await rowsOf(connection, text, values);
+  assert.ok(row !== undefined, `${text} gave no row`);
+  return Object.values(row)[0];
+}
+
+export function sha256(bytes: Uint8Array | string): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
+}
+
+/** Submits some content as a new item; returns the media's id. */
+export async function submit(
+  app: Connection,
+  content: Uint8Array | string = "a picture",
+  owner: string = crypto.randomUUID(),
+  item: string = crypto.randomUUID(),
+  mediaType = "content",
+  ext = "jpg",
+): Promise<string> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  return await valueOf(app, "SELECT omoide.submit_media($1, $2, $3, $4, $5)", [
+    owner,
+    item,
+    mediaType,
+    ext,
+    bytes,
+  ]) as string;
+}
+
+/** Acknowledges as `stored` what `content` says; returns the verdicts by id. */
+export async function acknowledge(
+  worker: Connection,
+  ids: string[],
+  content: Uint8Array | string = "a picture",
+): Promise<string[]> {
+  const size = new TextEncoder().encode(String(content)).length;
+  const rows = await rowsOf<{ verdict: string }>(
+    worker,
+    "SELECT verdict FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    [
+      ids,
+      ids.map(() => sha256(content)),
+      ids.map(() => typeof content === "string" ? size : content.length),
+      ids.map(() => "stored"),
+      ids.map(() => null),
+    ],
+  );
+  return rows.map(({ verdict }) => verdict);
+}
+
+export async function release(worker: Connection, ids: string[]): Promise<number> {
+  return Number(await valueOf(worker, "SELECT omoide.release($1)", [ids]));
+}
+
+export async function pendingIds(worker: Connection, after = "0", limit = 1024): Promise<string[]> {
+  const rows = await rowsOf<{ media_id: string }>(
+    worker,
+    "SELECT media_id FROM omoide.pending($1, $2)",
+    [after, limit],
+  );
+  return rows.map(({ media_id }) => media_id);
+}
