@@ -71,13 +71,15 @@ credential=/etc/omoide/$name.password
 if [ "$uninstall" = yes ]; then
   step "stop and disable $worker"
   systemctl disable --quiet --now "$worker" 2>/dev/null || true
-  for path in "$units/$worker.d" "$units/$check.d" "$program" "$credential"; do
-    [ ! -e "$path" ] || { step "remove $path"; rm -r "$path"; }
+  for path in "$units/$worker.d/storage.conf" "$units/$check.d/storage.conf" "$program" "$credential"; do
+    [ ! -e "$path" ] || { step "remove $path"; rm "$path"; }
   done
-  if ! ls -d "$units"/omoide-worker@*.service.d >/dev/null 2>&1; then
+  rmdir "$units/$worker.d" "$units/$check.d" 2>/dev/null || true
+  if ! ls "$units"/omoide-worker@?*.service.d/storage.conf >/dev/null 2>&1; then
     step "remove the units, since no other worker is left"
     rm -f "$units/omoide-worker@.service" "$units/omoide-check@.service"
-    rmdir /usr/local/lib/omoide /etc/omoide 2>/dev/null || true
+    rm -rf /usr/local/lib/omoide
+    rmdir /etc/omoide 2>/dev/null || true
   fi
   systemctl daemon-reload
   systemctl reset-failed "$worker" "$check" 2>/dev/null || true
@@ -144,7 +146,7 @@ owner=$(stat -c %U "$root")
 put() { install -m "$1" "$2" "$3.new" && mv -f "$3.new" "$3"; }
 step "install $program"
 put 0755 "$binary" "$program"
-# The second is empty and stays so: the unit's root directory is mounted over it.
+# The second is what the unit's own root directory is mounted over; systemd makes a skeleton in it.
 install -d -m 0755 /etc/omoide /usr/local/lib/omoide
 if [ -n "$password" ]; then
   step "install $credential, which only root can read"
@@ -172,18 +174,15 @@ done
 systemctl daemon-reload
 
 step "ask the worker whether it will run (systemctl start $check)"
-code=0
+since=$(date '+%Y-%m-%d %H:%M:%S')
+told() { journalctl --sync; journalctl --quiet --output=cat --since="$since" "$@"; }
 if ! systemctl start "$check" 2>/dev/null; then
   code=$(systemctl show --value --property=ExecMainStatus "$check")
   [ "$code" != 0 ] || code=4 # it could not even be tried: the root's disk is not mounted, say
-fi
-run=$(systemctl show --value --property=InvocationID "$check")
-journalctl --sync
-if [ "$code" != 0 ]; then
-  journalctl --quiet --output=cat "_SYSTEMD_INVOCATION_ID=$run" + "INVOCATION_ID=$run"
+  told --unit="$check"
   refuse "not ready yet: mend what the lines above name, then run this again, or systemctl start $check" "$code"
 fi
-journalctl --quiet --output=cat "_SYSTEMD_INVOCATION_ID=$run"
+told "_SYSTEMD_UNIT=$check"
 if [ "$start" = no ]; then
   step "ready; start it with: systemctl enable --now $worker"
   exit 0
