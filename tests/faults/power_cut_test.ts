@@ -25,8 +25,17 @@ const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", "python3", "fuse
 });
 const TRACED = requireTools(["mkfs.xfs", "mkfs.ext4", "python3", "strace"], { root: true });
 
-/** Small batches, so that there are many moments between an acknowledgement and the next flush. */
-const BATCHES = ["--batch-files", "4"];
+/**
+ * Small batches, so that there are many moments between an acknowledgement and the next flush; larger ones,
+ * so that much is on its way.
+ */
+function batches(random: Random): string[] {
+  return ["--batch-files", String(random.pick([1, 4, 16, 64]))];
+}
+
+function sizes(random: Random): number {
+  return random.between(0, random.chance(0.1) ? 1_500_000 : 40_000);
+}
 
 for (const system of ["ext4", "xfs"] as const) {
   Deno.test({
@@ -115,15 +124,15 @@ async function storeOn(
 ): Promise<World> {
   await using mount = await Mount.at(disk.device, join(shelf.directory, "disk"));
   const world = await template().world({ hot: join(mount.path, "root") });
-  await world.submitMany(random, 120);
+  await world.submitMany(random, 120, sizes);
   const sampler = new Sampler(world, disk, moments);
   for (let kills = 0; kills < plan.kills; kills++) {
-    await using worker = world.start("hot", { args: BATCHES });
+    await using worker = world.start("hot", { args: batches(random) });
     await worker.says(/serving/);
     // The time is the fault: somewhere in the first batches.
     await pause(random.between(0, 60));
     await worker.kill();
-    await world.submitMany(random, 10);
+    await world.submitMany(random, 10, sizes);
   }
   const inject = plan.without === undefined ? {} : {
     trace: {
@@ -132,7 +141,7 @@ async function storeOn(
       inject: [`${plan.without}:retval=0`],
     },
   };
-  const { code, output } = await world.drainOnce("hot", { args: BATCHES, ...inject });
+  const { code, output } = await world.drainOnce("hot", { args: batches(random), ...inject });
   strictEqual(code, 0, output);
   await sampler.stop();
   return world;

@@ -35,7 +35,7 @@ export class World implements AsyncDisposable {
   plan(storage: string, more: Partial<WorkerPlan> & { port?: number } = {}): WorkerPlan {
     return {
       storage,
-      root: this.root(storage),
+      root: more.root ?? this.root(storage),
       database: { port: more.port ?? this.server.port, name: this.database },
       passwordFile: this.passwordFile,
       ...more,
