@@ -85,10 +85,17 @@ export class Batch implements StoreBatch {
     try {
       store.requireSound();
       store.requireUnpaused();
-      const object = store.hasUnlinked ? await store.takeUnlinked(media) : null;
-      if (object !== null) return { media, object, found: null };
-      reckon();
-      makePublicDirectories(store, media, this.#verified);
+      const waiting = store.hasUnlinked ? await store.takeUnlinked(media) : null;
+      if (waiting === null) reckon();
+      try {
+        makePublicDirectories(store, media, this.#verified);
+      } catch (error) {
+        if (waiting !== null) {
+          store.rememberUnlinked(media.id, { sha256: media.sha256, path: waiting });
+        }
+        throw error;
+      }
+      if (waiting !== null) return { media, object: waiting, found: null };
       const created = await createObject(store, media, this.#verified);
       return "file" in created ? created : { media, object: null, found: created };
     } catch (error) {

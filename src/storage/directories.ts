@@ -35,6 +35,7 @@ export class Directories {
     /** Directories are compared with a directory's device: overlayfs gives files another. */
     private readonly device: number,
     private readonly calls: FileCalls,
+    private readonly mostKnown = MOST_KNOWN,
   ) {}
 
   /**
@@ -105,7 +106,7 @@ export class Directories {
     if (known !== undefined && known.dev === dev && known.ino === ino) return;
     this.#known.delete(path);
     this.#known.set(path, { dev, ino, entries: 0, synced: -1 });
-    if (this.#known.size > MOST_KNOWN) this.#forgetOldest();
+    if (this.#known.size > this.mostKnown) this.#forgetOldest();
   }
 
   /** Never one whose entries are not synced yet: its inode is what the fsync will be compared with. */

@@ -80,8 +80,8 @@ Deno.test("a storage that another process holds is not opened, until that one di
   await using inner = new Inner(test.root, "hold");
   strictEqual(await inner.says(), "held");
   const before = describeTree(test.root);
-  await rejects(test.open(), StorageHeldError);
-  await rejects(test.open(), StorageHeldError);
+  await rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
+  await rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
   deepStrictEqual(describeTree(test.root), before);
   await inner.kill();
   // The kernel let go of the lock together with the process.
@@ -93,7 +93,7 @@ Deno.test("a storage that another process holds is not opened, until that one di
 Deno.test("a storage that is held within this process is not opened twice, and can be after close", async () => {
   using test = new TestStorage();
   const first = await test.open();
-  await rejects(test.open(), StorageHeldError);
+  await rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
   first.close();
   (await test.open()).close();
 });

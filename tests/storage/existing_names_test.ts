@@ -3,7 +3,7 @@ import { MediaFailureError, StorageLostError } from "../../src/errors.ts";
 import { type Media, renamedName } from "../../src/media.ts";
 import { objectPath, publicDirectory, publicPath } from "../../src/storage/layout.ts";
 import { run } from "../faults/lab/command.ts";
-import { Fault } from "./support/calls.ts";
+import { Fault, wrapCalls } from "./support/calls.ts";
 import {
   describeTree,
   mediaOf,
@@ -213,6 +213,40 @@ Deno.test("a public file that cannot be read harms nobody but its name", async (
       strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
     }
   }
+});
+
+Deno.test("a large public file is compared without holding up everything else", async () => {
+  using test = new TestStorage();
+  const storage = await test.open();
+  const bytes = someBytes(20 * 1024 * 1024);
+  const media = mediaOf(bytes);
+  await storeOne(storage, media, bytes, "in pieces");
+  const order: string[] = [];
+  const again = storeOne(storage, media, bytes, "in pieces").then(({ outcome }) =>
+    order.push(outcome)
+  );
+  setTimeout(() => order.push("a heartbeat"), 0);
+  await again;
+  deepStrictEqual(order, ["a heartbeat", "present"]);
+});
+
+Deno.test("a public file that grows while it is compared is something else", async () => {
+  using test = new TestStorage();
+  const calls = wrapCalls(() => {});
+  const bytes = someBytes(1000);
+  const media = mediaOf(bytes);
+  const path = put(test.at(publicPath(media, 2)));
+  Deno.writeFileSync(path, bytes);
+  const storage = await test.open({
+    calls: {
+      ...calls,
+      read: (file, into) => {
+        if (into.length === 1001) Deno.writeTextFileSync(path, "more", { append: true });
+        return calls.read(file, into);
+      },
+    },
+  });
+  strictEqual((await storeOne(storage, media, bytes)).outcome, "renamed");
 });
 
 Deno.test("two media that want one name in one batch both live", async () => {

@@ -4,6 +4,7 @@ import { readIdentity } from "../../src/storage/identity.ts";
 import { initRoot } from "../../src/storage/init_root.ts";
 import { SKELETON } from "../../src/storage/layout.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
+import type { StorageIdentity } from "../../src/storage/storage.ts";
 import { run } from "../faults/lab/command.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { describeTree, newIdentity, Scratch } from "./support/roots.ts";
@@ -27,17 +28,6 @@ Deno.test("a new root gets the whole skeleton and an identity that a worker can 
   requireWhole(root);
   deepStrictEqual(readIdentity(root), identity);
   (await openStorage(root, { storage: "hot" })).close();
-});
-
-Deno.test("the modes do not depend on the umask", () => {
-  using scratch = new Scratch();
-  const before = Deno.umask(0o077);
-  try {
-    initRoot(`${scratch.path}/root`, newIdentity());
-  } finally {
-    Deno.umask(before);
-  }
-  requireWhole(`${scratch.path}/root`);
 });
 
 Deno.test("a second run with the same identity changes nothing, and mends what is missing", () => {
@@ -95,47 +85,48 @@ Deno.test("a run that died at any step is completed by the next", () => {
   }
 });
 
+/** Runs `initRoot` in a process of its own. Returns whether it was not refused. */
+async function initElsewhere(
+  root: string,
+  identity: StorageIdentity,
+  umask = "022",
+): Promise<boolean> {
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const module = import.meta.resolve("../../src/storage/init_root.ts");
+  const program = `import { initRoot } from ${JSON.stringify(module)};
+    initRoot(${JSON.stringify(root)}, ${JSON.stringify(identity)});`;
+  const script = `${root}-${crypto.randomUUID()}.ts`;
+  Deno.writeTextFileSync(script, program);
+  const deno = [Deno.execPath(), "run", "-A", "--no-check", "--config", config, script];
+  try {
+    await run("sh", "-c", `umask ${umask}; exec "$@"`, "sh", ...deno);
+    return true;
+  } catch (error) {
+    if (String(error).includes("ConfigurationError")) return false;
+    throw error;
+  }
+}
+
+Deno.test("the modes do not depend on the umask", async () => {
+  using scratch = new Scratch();
+  ok(await initElsewhere(`${scratch.path}/root`, newIdentity(), "077"));
+  requireWhole(`${scratch.path}/root`);
+});
+
 Deno.test("two runs at the same moment agree, or one is refused", async () => {
   using scratch = new Scratch();
-  const program = `
-    import { initRoot } from ${
-    JSON.stringify(import.meta.resolve("../../src/storage/init_root.ts"))
-  };
-    initRoot(Deno.args[0], JSON.parse(Deno.args[1]));
-  `;
-  const script = `${scratch.path}/init.ts`;
-  Deno.writeTextFileSync(script, program);
-  const start = (root: string, identity: unknown) =>
-    run(
-      Deno.execPath(),
-      "run",
-      "-A",
-      "--no-check",
-      "--config",
-      configPath(),
-      script,
-      root,
-      JSON.stringify(identity),
-    )
-      .then(() => true, (error) => {
-        if (String(error).includes("ConfigurationError")) return false;
-        throw error;
-      });
   const same = newIdentity();
   const one = `${scratch.path}/one`;
-  deepStrictEqual(await Promise.all([start(one, same), start(one, same)]), [true, true]);
+  const agreed = await Promise.all([initElsewhere(one, same), initElsewhere(one, same)]);
+  deepStrictEqual(agreed, [true, true]);
   requireWhole(one);
 
   const two = `${scratch.path}/two`;
   const others = [newIdentity(), newIdentity()];
-  const won = await Promise.all(others.map((identity) => start(two, identity)));
+  const won = await Promise.all(others.map((identity) => initElsewhere(two, identity)));
   strictEqual(won.filter((each) => each).length, 1);
   deepStrictEqual(readIdentity(two), others[won.indexOf(true)]);
 });
-
-function configPath(): string {
-  return new URL("../../deno.json", import.meta.url).pathname;
-}
 
 Deno.test("an empty disk's lost+found is no stranger", () => {
   using scratch = new Scratch();

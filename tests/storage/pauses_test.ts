@@ -114,6 +114,32 @@ for (const [code, reason] of REASONS) {
   });
 }
 
+Deno.test("no room for a file where bytes are free is told as no inodes", async () => {
+  using test = new TestStorage();
+  const fault = new Fault();
+  let inodesFree: number | null = null;
+  const storage = await test.open({
+    calls: {
+      ...fault.calls,
+      statfs: (path) => {
+        const space = fault.calls.statfs(path);
+        return inodesFree === null ? space : { ...space, inodesFree };
+      },
+    },
+  });
+  const bytes = someBytes(10);
+  fault.set(({ name }) => {
+    if (name !== "openNew") return null;
+    inodesFree = 0;
+    return "ENOSPC";
+  });
+  await rejects(store(storage, mediaOf(bytes), bytes), (error) => {
+    ok(error instanceof StoragePausedError);
+    strictEqual(error.reason, "no inodes");
+    return true;
+  });
+});
+
 Deno.test("what a batch took before a pause is published", async () => {
   using test = new TestStorage();
   const fault = new Fault();

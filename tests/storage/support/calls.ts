@@ -83,6 +83,15 @@ export class Fault {
   }
 }
 
+/** As under a umask, which itself belongs to the whole process and so to other tests too. */
+export function maskedCalls(umask: number): FileCalls {
+  return {
+    ...fileCalls,
+    openNew: (path, mode) => fileCalls.openNew(path, mode & ~umask),
+    mkdir: (path, mode) => fileCalls.mkdir(path, mode & ~umask),
+  };
+}
+
 const CLASSES: Record<string, new (message: string) => Error> = {
   ENOENT: Deno.errors.NotFound,
   EEXIST: Deno.errors.AlreadyExists,

@@ -1,5 +1,6 @@
 import { strictEqual } from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { StorageHeldError } from "../../../src/errors.ts";
 import type { Media } from "../../../src/media.ts";
 import { formatIdentity } from "../../../src/storage/identity.ts";
 import { IDENTITY_PATH, OBJECT_MODE, SKELETON } from "../../../src/storage/layout.ts";
@@ -41,13 +42,22 @@ export class TestStorage implements Disposable {
     this.identity = makeRoot(this.root, newIdentity(identity));
   }
 
+  /** Opens it, waiting until nobody else holds it. */
   async open(options: OpenStorageOptions = {}): Promise<WriteOnceStorage> {
-    const storage = await openStorage(this.root, { storage: "hot" }, {
-      reserve: { bytes: 0 },
-      ...options,
-    });
-    this.#opened.push(storage);
-    return storage;
+    for (;;) {
+      try {
+        const storage = await openStorage(this.root, { storage: "hot" }, {
+          reserve: { bytes: 0 },
+          ...options,
+        });
+        this.#opened.push(storage);
+        return storage;
+      } catch (error) {
+        // A program that another test starts in this moment has the lock's handle until its exec.
+        if (!(error instanceof StorageHeldError)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+    }
   }
 
   /** The path of what is relative to the root. */

@@ -1,0 +1,89 @@
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import { Directories, DirectoryError, withAncestors } from "../../src/storage/directories.ts";
+import { fileCalls } from "../../src/storage/file_calls.ts";
+import { Scratch } from "./support/roots.ts";
+
+function directoriesIn(scratch: Scratch, mostKnown?: number): Directories {
+  return new Directories(scratch.path, Deno.lstatSync(scratch.path).dev, fileCalls, mostKnown);
+}
+
+async function sync(directories: Directories, path: string): Promise<void> {
+  const { file, synced } = directories.open(path);
+  await fileCalls.sync(file);
+  fileCalls.close(file);
+  synced();
+}
+
+Deno.test("a path's ancestors end with the root", () => {
+  deepStrictEqual(withAncestors("a/b/c"), ["a/b/c", "a/b", "a", ""]);
+  deepStrictEqual(withAncestors("a"), ["a", ""]);
+});
+
+Deno.test("a directory counts as synced until an entry is made in it", async () => {
+  using scratch = new Scratch();
+  const directories = directoriesIn(scratch);
+  ok(!directories.isSynced(""));
+  await sync(directories, "");
+  ok(directories.isSynced(""));
+  directories.make("a", "", 0o750);
+  ok(!directories.isSynced(""));
+  await sync(directories, "");
+  ok(directories.isSynced(""));
+  ok(!directories.isSynced("a"));
+});
+
+Deno.test("a fsync covers what was there when it began, not what came after", async () => {
+  using scratch = new Scratch();
+  const directories = directoriesIn(scratch);
+  const { file, synced } = directories.open("");
+  directories.make("a", "", 0o750);
+  await fileCalls.sync(file);
+  fileCalls.close(file);
+  synced();
+  ok(!directories.isSynced(""));
+});
+
+Deno.test("a directory that was replaced counts as never synced, and is not synced in its stead", async () => {
+  using scratch = new Scratch();
+  const directories = directoriesIn(scratch);
+  directories.make("a", "", 0o750);
+  ok(directories.verify("a") !== null);
+  await sync(directories, "a");
+  Deno.renameSync(`${scratch.path}/a`, `${scratch.path}/b`);
+  strictEqual(directories.verify("a"), null);
+  Deno.mkdirSync(`${scratch.path}/a`);
+  throws(() => directories.open("a"), DirectoryError);
+  ok(directories.verify("a") !== null);
+  ok(!directories.isSynced("a"));
+});
+
+Deno.test("what is forgotten is synced again, and what has unsynced entries is not forgotten", async () => {
+  using scratch = new Scratch();
+  const directories = directoriesIn(scratch, 3);
+  directories.make("dirty", "", 0o750);
+  directories.verify("dirty");
+  directories.entryMade("dirty");
+  for (const name of ["a", "b", "c", "d"]) {
+    directories.make(name, "", 0o750);
+    directories.verify(name);
+    await sync(directories, name);
+  }
+  ok(directories.isSynced("d"));
+  ok(!directories.isSynced("a"));
+  // Replaced, it would be noticed: so its inode is still known.
+  Deno.renameSync(`${scratch.path}/dirty`, `${scratch.path}/moved`);
+  Deno.mkdirSync(`${scratch.path}/dirty`);
+  throws(() => directories.open("dirty"), DirectoryError);
+});
+
+Deno.test("links, files and other devices are no directories", () => {
+  using scratch = new Scratch();
+  const directories = directoriesIn(scratch);
+  Deno.mkdirSync(`${scratch.path}/real`);
+  Deno.symlinkSync(`${scratch.path}/real`, `${scratch.path}/link`);
+  Deno.writeTextFileSync(`${scratch.path}/file`, "");
+  throws(() => directories.verify("link"), /is a symbolic link/);
+  throws(() => directories.verify("file"), /is no directory/);
+  const elsewhere = new Directories(scratch.path, -1, fileCalls);
+  throws(() => elsewhere.verify("real"), /another file system/);
+});
