@@ -1,0 +1,116 @@
+import { join } from "node:path";
+import { until } from "../../faults/lab/command.ts";
+
+const SITE = new URL("../../../scripts/deploy/nginx/omoide.conf", import.meta.url).pathname;
+
+/** Who NGINX runs as; by name, since its configuration takes no number. */
+export interface Reader {
+  readonly user: string;
+  readonly group: string;
+}
+
+/** What an administrator changes in the site's file. */
+export interface Site {
+  readonly root: string;
+  readonly applicationPort: number;
+}
+
+/** The answer to a request that was sent as it is, without a client that tidies its path. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** A real NGINX with the site that the project ships, on a free port of 127.0.0.1. */
+export class Nginx implements AsyncDisposable {
+  private constructor(
+    readonly port: number,
+    private readonly process: Deno.ChildProcess,
+    private readonly directory: string,
+  ) {}
+
+  static async start(site: Site, reader: Reader): Promise<Nginx> {
+    const directory = await Deno.makeTempDir({ prefix: "omoide-nginx-" });
+    await Deno.chmod(directory, 0o755);
+    const port = freePort();
+    await Deno.writeTextFile(join(directory, "site.conf"), await edited(site, port));
+    await Deno.writeTextFile(
+      join(directory, "nginx.conf"),
+      `daemon off; master_process on; worker_processes 1;
+       user ${reader.user} ${reader.group}; pid ${directory}/pid; error_log ${directory}/error.log;
+       events {}
+       http {
+         access_log off;
+         client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
+         fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
+         include ${directory}/site.conf;
+       }`,
+    );
+    const process = new Deno.Command("nginx", {
+      args: ["-c", join(directory, "nginx.conf"), "-e", join(directory, "error.log")],
+      stdin: "null",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    const nginx = new Nginx(port, process, directory);
+    await until("NGINX listens", async () => {
+      try {
+        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+        return true;
+      } catch {
+        return false;
+      }
+    }, 10_000);
+    return nginx;
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** Sends a request line as it is. @param path may be anything but have a space in it */
+  async raw(path: string, method = "GET", headers = ""): Promise<RawAnswer> {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+    const request = `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`;
+    await connection.write(new TextEncoder().encode(request));
+    const text = await new Response(connection.readable).text();
+    const [head = "", ...body] = text.split("\r\n\r\n");
+    const [status = "", ...lines] = head.split("\r\n");
+    const fields = lines.map((line) => {
+      const [name = "", ...value] = line.split(": ");
+      return [name.toLowerCase(), value.join(": ")] as const;
+    });
+    return {
+      status: Number(status.split(" ")[1]),
+      headers: new Map(fields),
+      body: body.join("\r\n\r\n"),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.kill("SIGQUIT");
+    await this.process.status;
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+/** The shipped file, with what is marked CHANGE changed. @throws where it is no longer there to change */
+async function edited(site: Site, port: number): Promise<string> {
+  const changes: [string, string][] = [
+    ["server 127.0.0.1:8080;", `server 127.0.0.1:${site.applicationPort};`],
+    ["listen 80;", `listen 127.0.0.1:${port};`],
+    ["root /srv/omoide/hot;", `root ${site.root};`],
+  ];
+  let text = await Deno.readTextFile(SITE);
+  for (const [from, to] of changes) {
+    if (text.split(from).length !== 2) throw new Error(`omoide.conf does not have "${from}" once`);
+    text = text.replace(from, to);
+  }
+  return text;
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
