@@ -5,10 +5,21 @@ import { untilInterrupted } from "./interrupt.ts";
 import { drop, type Need } from "./permissions.ts";
 
 /** What a command works with. */
-export interface Context {
+export class Context {
   readonly console: Console;
-  /** Aborted when the administrator presses Ctrl-C. */
-  readonly signal: AbortSignal;
+  #signal: AbortSignal | null = null;
+
+  constructor(json: boolean) {
+    this.console = new Console(json);
+  }
+
+  /**
+   * Aborted when the administrator presses Ctrl-C. Only from when it is first asked for: a command that
+   * never looks at it ends at once, as any program does.
+   */
+  get signal(): AbortSignal {
+    return this.#signal ??= untilInterrupted();
+  }
 }
 
 type Action<Options> = (
@@ -71,7 +82,7 @@ export function addCommand<Options>(group: Command, outcome: Outcome, spec: Spec
   command.action(async () => {
     const options = command.opts<Options & { json?: boolean }>();
     drop(spec.need);
-    const context = { console: new Console(options.json === true), signal: untilInterrupted() };
+    const context = new Context(options.json === true);
     try {
       outcome.code = await spec.run(command.args, options, context);
     } finally {

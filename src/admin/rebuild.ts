@@ -28,16 +28,16 @@ export async function rebuild(
   const storage = await requireRegistered(inbox, root);
   const report: RebuildReport = { files: 0, receipts: 0, media: 0, left: 0, unvouched: [] };
   const scratch = Scratch.open();
-  function* held(): Generator<HeldFile> {
+  async function* held(): AsyncGenerator<HeldFile> {
     const { prefixSize } = root.identity;
-    for (const entry of entriesOf(root.path, prefixSize, scratch)) {
+    for await (const entry of entriesOf(root.path, prefixSize, { scratch, signal })) {
       const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);
       if (sha256 === null || mediaId === null || name === null) report.unvouched.push(entry.path);
       else yield { ...name, sha256, mediaId };
     }
   }
   try {
-    for (const files of inBatches(held(), 1000)) {
+    for await (const files of inBatches(held(), 1000)) {
       if (signal.aborted) throw new InterruptedError(`stopped after ${report.files}; run it again`);
       const made = await rebuildReceipts(inbox, storage.id, files);
       report.files += files.length;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { EXIT, type ExitCode } from "../../exit_codes.ts";
+import { Breather } from "../../storage/admin/breather.ts";
 import {
   compare,
   type Compared,
@@ -7,7 +8,7 @@ import {
   type Difference,
   type Side,
 } from "../../storage/admin/compare.ts";
-import { entriesOf } from "../../storage/admin/entries.ts";
+import { entriesOf, type EntriesOptions } from "../../storage/admin/entries.ts";
 import { type ManifestOwner, readManifest } from "../../storage/admin/manifest.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { UsageError } from "../../errors.ts";
@@ -42,7 +43,7 @@ export function addStorageCompare(group: Command, outcome: Outcome): void {
       [EXIT.ATTENTION]: "they differ: see the output",
     },
     need: "change",
-    run: async ([givenA = "", givenB], { database }, { console }) => {
+    run: async ([givenA = "", givenB], { database }, { console, signal }) => {
       if ((givenB === undefined) === (database === undefined)) {
         throw new UsageError("name two storages, or one and --database");
       }
@@ -54,9 +55,10 @@ export function addStorageCompare(group: Command, outcome: Outcome): void {
         if (++entries % 4096 === 0) console.progress("comparing", entries, null, "names");
       };
       const strange = (path: string, why: string) => warn(`${path} ${why}`);
-      const a = openSide(givenA, scratch, strange, onName);
+      const options = { scratch, signal, strange, onName };
+      const a = openSide(givenA, options);
       const b = inbox === null
-        ? openSide(givenB ?? "", scratch, strange, onName)
+        ? openSide(givenB ?? "", options)
         : await openReceipts(inbox, a.owner);
       if (inbox === null && a.owner.uuid === b.owner.uuid) {
         throw new UsageError(`${givenA} and ${givenB} are the same storage, ${a.owner.storage}`);
@@ -64,7 +66,10 @@ export function addStorageCompare(group: Command, outcome: Outcome): void {
       requireSameInbox(a.owner, b.owner);
       const listed: Difference[] = [];
       const result = new Comparison();
+      const breather = new Breather(signal);
       for await (const each of compare(a.entries, b.entries, scratch, result, onName)) {
+        const pause = breather.tick();
+        if (pause) await pause;
         if (listed.length < LISTED) listed.push(each);
         console.say(sentence(each, a.owner.storage, b.owner.storage));
       }
@@ -81,9 +86,7 @@ function warn(text: string): void {
 
 function openSide(
   given: string,
-  scratch: Scratch,
-  strange: (path: string, why: string) => void,
-  onName: () => void,
+  options: EntriesOptions,
 ): { owner: ManifestOwner; entries: Side<Compared> } {
   if (isFile(given)) {
     const manifest = readManifest(given);
@@ -92,7 +95,7 @@ function openSide(
   const { path, identity } = openRoot(given);
   return {
     owner: identity,
-    entries: entriesOf(path, identity.prefixSize, scratch, strange, onName),
+    entries: entriesOf(path, identity.prefixSize, options),
   };
 }
 

@@ -38,7 +38,7 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
       [EXIT.ATTENTION]: "a public file could not be listed, since it is a link to no object",
     },
     need: "change",
-    run: ([given = ""], options, { console, signal }) => {
+    run: async ([given = ""], options, { console, signal }) => {
       const root = openRoot(given);
       const wanted = filter(options);
       const scratch = Scratch.open();
@@ -49,10 +49,9 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
         if (++names % 4096 === 0) console.progress("listing", names, null, "names");
       };
       const strange = (path: string, why: string) => warn(`${path} ${why}`);
-      for (
-        const entry of entriesOf(root.path, root.identity.prefixSize, scratch, strange, onName)
-      ) {
-        if (signal.aborted) return Promise.resolve(EXIT.INTERRUPTED);
+      const { prefixSize } = root.identity;
+      const found = entriesOf(root.path, prefixSize, { scratch, signal, strange, onName });
+      for await (const entry of found) {
         if (!wanted(entry)) continue;
         const line = manifestLine(entry);
         if (line === null) {
@@ -67,9 +66,9 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
       }
       if (options.json === true) console.result({ ...root.identity, entries });
       else console.raw(text);
-      if (unlisted === 0) return Promise.resolve(EXIT.OK);
+      if (unlisted === 0) return EXIT.OK;
       warn(`${count(unlisted, "public file")} not listed; see \`storage verify\``);
-      return Promise.resolve(EXIT.ATTENTION);
+      return EXIT.ATTENTION;
     },
   });
 }

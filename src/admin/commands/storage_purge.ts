@@ -7,13 +7,13 @@ import { inBatches } from "../../storage/admin/held_files.ts";
 import { readManifest } from "../../storage/admin/manifest.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import {
+  countMedia,
   planPurge,
   type Purgeable,
   purgeFiles,
   type PurgePlan,
 } from "../../storage/admin/purge.ts";
 import { Record } from "../../storage/admin/record.ts";
-import { walkObjects } from "../../storage/admin/walk.ts";
 import { addCommand, type Outcome, YES } from "../command.ts";
 import { hold } from "../hold.ts";
 import { openRoot } from "../roots.ts";
@@ -69,9 +69,14 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
       const owner = dry ? null : requireWriter(root.path);
       await using inbox = options.database === undefined ? null : await openInbox(options.database);
       using held = await hold(root, inbox);
-      const plan = planPurge(root.path, root.identity.prefixSize, manifest.entries());
+      const plan = await planPurge(
+        root.path,
+        root.identity.prefixSize,
+        manifest.entries(),
+        signal,
+      );
       const { files, bytes, gone, changed } = plan;
-      const total = countObjects(root.path);
+      const total = await countMedia(root.path, signal);
       const amount = `${count(files.length, "file")} (${showBytes(bytes)}) of ` +
         `${total.toLocaleString("en-US")} in ${root.identity.storage}`;
       console.say(
@@ -88,7 +93,7 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
         return EXIT.ATTENTION;
       }
       requireCount(files.length, total, options.count, dry);
-      for (const batch of inBatches(files, 1000)) {
+      for await (const batch of inBatches(files, 1000)) {
         const waiting = inbox === null
           ? 0
           : await stillInInbox(inbox, batch.map(({ entry }) => entry));
@@ -112,10 +117,10 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
         await forgetReceipts(inbox, held.storageId, entries);
       };
       // Of a purge that was stopped between a deletion and its receipt.
-      for (const batch of inBatches(gone, 500)) await forget(batch);
+      for await (const batch of inBatches(gone, 500)) await forget(batch);
       let done = 0;
       using record = new Record(root.path, owner);
-      for (const batch of inBatches(files, 500)) {
+      for await (const batch of inBatches(files, 500)) {
         if (signal.aborted) break;
         record.write("purge", {
           deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
@@ -143,12 +148,6 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
 
 function summary({ files, bytes, gone, changed }: PurgePlan) {
   return { files: files.length, bytes, gone: gone.length, changed };
-}
-
-function countObjects(root: string): number {
-  let total = 0;
-  for (const { info } of walkObjects(root, () => {})) if (info.nlink !== 1) total++;
-  return total;
 }
 
 function requireCount(files: number, total: number, typed: string | undefined, dry: boolean): void {

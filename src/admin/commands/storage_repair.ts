@@ -65,9 +65,11 @@ export function addStorageRepair(group: Command, outcome: Outcome): void {
       }
       using record = new Record(bad.path, owner);
       const repair = { root: bad.path, good: good.path, owner, record };
-      const objects = objectsOf(good, mendable);
+      const objects = await objectsOf(good, mendable, context.signal);
       const repaired: string[] = [], failed: { path: string; why: string }[] = [];
       for (const finding of mendable) {
+        // One turn of the event loop each, so that Ctrl-C is heard.
+        await new Promise((resolve) => setTimeout(resolve, 0));
         if (context.signal.aborted) break;
         try {
           mend(finding, repair, objects);
@@ -120,7 +122,11 @@ async function verifyNow({ path, identity }: Root, context: Context): Promise<Fi
 }
 
 /** The good storage's objects of the files that have none here. */
-function objectsOf(good: Root, findings: readonly Finding[]): Map<string, string> {
+async function objectsOf(
+  good: Root,
+  findings: readonly Finding[],
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
   const wanted = new Set(
     findings.filter(({ kind }) => kind === "unvouched").map(({ path }) => path),
   );
@@ -128,7 +134,8 @@ function objectsOf(good: Root, findings: readonly Finding[]): Map<string, string
   if (wanted.size === 0) return found;
   const scratch = Scratch.open();
   try {
-    for (const { path, object } of entriesOf(good.path, good.identity.prefixSize, scratch)) {
+    const entries = entriesOf(good.path, good.identity.prefixSize, { scratch, signal });
+    for await (const { path, object } of entries) {
       if (object !== null && wanted.has(path)) found.set(path, object);
     }
   } finally {

@@ -38,7 +38,7 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
       "omoide-admin storage sweep /srv/omoide/hot --database … --yes",
     ],
     need: "change",
-    run: async ([given = ""], { database, yes }, { console }) => {
+    run: async ([given = ""], { database, yes }, { console, signal }) => {
       const root = openRoot(given);
       const dry = yes !== true;
       const owner = dry ? null : requireWriter(root.path);
@@ -48,7 +48,10 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
       const kept: Kept[] = [];
       const objects = inbox === null || held.storageId === null
         ? []
-        : await unneeded(inbox, held.storageId, root.path, before, kept);
+        : await unneeded(inbox, held.storageId, leftoverObjects(root.path, before, signal), {
+          root: root.path,
+          kept,
+        });
       const leftovers = [...objects, ...leftoverProbes(root.path, before)];
       const bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
       const amount = `${count(leftovers.length, "leftover")} (${showBytes(bytes)})`;
@@ -56,7 +59,7 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
       for (const { path } of leftovers) console.say(`${dry ? "would remove" : "removing"} ${path}`);
       if (!dry && owner !== null && leftovers.length > 0) {
         using record = new Record(root.path, owner);
-        for (const batch of inBatches(leftovers, 500)) {
+        for await (const batch of inBatches(leftovers, 500)) {
           record.write("sweep", { removed: batch.map(({ path }) => path) });
           removeLeftovers(root.path, batch);
         }
@@ -80,12 +83,11 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
 async function unneeded(
   inbox: AdminInbox,
   storageId: number,
-  root: string,
-  before: Date,
-  kept: Kept[],
+  leftovers: AsyncIterable<Leftover>,
+  { root, kept }: { root: string; kept: Kept[] },
 ): Promise<Leftover[]> {
   const found: Leftover[] = [];
-  for (const batch of inBatches(leftoverObjects(root, before), 1000)) {
+  for await (const batch of inBatches(leftovers, 1000)) {
     const objects = batch.map(({ object }) => ({
       mediaId: String(object?.mediaId ?? 0),
       sha256: object?.sha256 ?? "",

@@ -66,8 +66,8 @@ export function addStorageSync(group: Command, outcome: Outcome): void {
         if (++names % 4096 === 0) console.progress("comparing", names, null, "names");
       };
       const differences = compare(
-        entriesOf(a.path, prefixSize, scratch, () => {}, onName),
-        entriesOf(b.path, prefixSize, scratch, () => {}, onName),
+        entriesOf(a.path, prefixSize, { scratch, signal, onName }),
+        entriesOf(b.path, prefixSize, { scratch, signal, onName }),
         scratch,
         new Comparison(),
       );

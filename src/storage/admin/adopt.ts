@@ -1,6 +1,7 @@
 import { InterruptedError } from "../../errors.ts";
 import { OBJECT_MODE, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
 import { type Owner, settle, syncDirectory } from "./ownership.ts";
+import { Breather } from "./breather.ts";
 import { entriesOf } from "./entries.ts";
 import { HashPool } from "./hash_pool.ts";
 import { inBatches, type NamedEntry, nameEntry } from "./held_files.ts";
@@ -40,18 +41,19 @@ export async function adopt(root: string, options: AdoptOptions): Promise<AdoptR
   const report: AdoptReport = { adopted: 0, adoptedBytes: 0, already: 0, unfit: [] };
   const { owner, prefixSize, scratch, signal } = options;
   const strange = (path: string, why: string) => report.unfit.push({ path, why });
-  for (
-    const _ of walkPublic(root, prefixSize, () => {}, (path, info) => {
-      if (
-        info.uid !== owner.uid || info.gid !== owner.gid || modeOf(info) !== PUBLIC_DIRECTORY_MODE
-      ) {
-        settle(`${root}/${path}`, owner, PUBLIC_DIRECTORY_MODE);
-      }
-    })
-  );
+  const breather = new Breather(signal);
+  const settleDirectory = (path: string, info: Deno.FileInfo) => {
+    const { uid, gid } = info;
+    if (uid === owner.uid && gid === owner.gid && modeOf(info) === PUBLIC_DIRECTORY_MODE) return;
+    settle(`${root}/${path}`, owner, PUBLIC_DIRECTORY_MODE);
+  };
+  for (const _ of walkPublic(root, prefixSize, () => {}, settleDirectory)) {
+    const pause = breather.tick();
+    if (pause) await pause;
+  }
 
-  function* plain(): Generator<NamedEntry> {
-    for (const entry of entriesOf(root, prefixSize, scratch, strange)) {
+  async function* plain(): AsyncGenerator<NamedEntry> {
+    for await (const entry of entriesOf(root, prefixSize, { scratch, signal, strange })) {
       const named = nameEntry(entry, prefixSize);
       if (entry.sha256 !== null) report.already++;
       else if (named !== null) yield named;
@@ -60,7 +62,7 @@ export async function adopt(root: string, options: AdoptOptions): Promise<AdoptR
   using pool = new HashPool(root, options.parallel, 0, signal);
   const timer = setInterval(() => options.progress(pool.bytes), 200);
   try {
-    for (const batch of inBatches(plain(), 1000)) {
+    for await (const batch of inBatches(plain(), 1000)) {
       const files: Adoptable[] = [];
       for await (const { thing, hashed } of pool.hashAll(batch)) {
         const why = unfit(thing, hashed);

@@ -1,3 +1,4 @@
+import { Breather } from "./breather.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { Scratch } from "./scratch.ts";
 import { type Strange, walkObjects, walkPublic } from "./walk.ts";
@@ -18,22 +19,32 @@ export interface Entry {
   readonly writtenAt: number;
 }
 
+export interface EntriesOptions {
+  readonly scratch: Scratch;
+  readonly signal: AbortSignal;
+  /** Told of what has no place where it is. */
+  readonly strange?: Strange;
+  /** Told of each name that is looked at. */
+  readonly onName?: () => void;
+}
+
 /**
  * Every public file of a storage with its checksum, in the byte order of the paths, without reading a
  * byte of them: a public file is a hard link to its object, whose name is the checksum. Links are found
  * by inode, so names and objects are sorted by inode, joined, and sorted by path: constant memory, two
  * sorts on disk. (A map of inodes in memory took 460 MB for a million objects.)
  */
-export function* entriesOf(
+export async function* entriesOf(
   root: string,
   prefixSize: number,
-  scratch: Scratch,
-  strange: Strange = () => {},
-  onName: () => void = () => {},
-): Generator<Entry> {
+  { scratch, signal, strange = () => {}, onName = () => {} }: EntriesOptions,
+): AsyncGenerator<Entry> {
+  const breather = new Breather(signal);
   const byInode = new ExternalSort(scratch);
   for (const { path, info } of walkObjects(root, strange)) {
     onName();
+    const pause = breather.tick();
+    if (pause) await pause;
     // One link is the object's own name: an attempt that died, or a media that was present already.
     if (info.nlink !== 1) {
       byInode.add(`${inodeKey(info)} 0 ${path.slice(path.lastIndexOf("/") + 1)}`);
@@ -41,6 +52,8 @@ export function* entriesOf(
   }
   for (const { path, info } of walkPublic(root, prefixSize, strange)) {
     onName();
+    const pause = breather.tick();
+    if (pause) await pause;
     byInode.add(`${inodeKey(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
   }
   const byPath = new ExternalSort(scratch);
@@ -51,7 +64,11 @@ export function* entriesOf(
     if (kind === "0") object = name;
     else byPath.add(`${name}\t${object}\t${size}\t${writtenAt}`);
   }
-  for (const line of byPath.sorted()) yield entry(line);
+  for (const line of byPath.sorted()) {
+    const pause = breather.tick();
+    if (pause) await pause;
+    yield entry(line);
+  }
 }
 
 function entry(line: string): Entry {

@@ -14,9 +14,12 @@ export function nameEntry(entry: Entry, prefixSize: number): NamedEntry | null {
 }
 
 /** Any sequence in pieces of a number. */
-export function* inBatches<T>(things: Iterable<T>, size: number): Generator<T[]> {
+export async function* inBatches<T>(
+  things: Iterable<T> | AsyncIterable<T>,
+  size: number,
+): AsyncGenerator<T[]> {
   let batch: T[] = [];
-  for (const thing of things) {
+  for await (const thing of things) {
     batch.push(thing);
     if (batch.length < size) continue;
     yield batch;

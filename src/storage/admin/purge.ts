@@ -1,9 +1,11 @@
 import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { objectDirectory } from "../layout.ts";
+import { Breather } from "./breather.ts";
 import type { Entry } from "./entries.ts";
 import { type NamedEntry, nameEntry } from "./held_files.ts";
 import { syncDirectory } from "./ownership.ts";
+import { walkObjects } from "./walk.ts";
 
 /** A file that a manifest lists, as it was found in the storage. */
 export interface Purgeable {
@@ -29,10 +31,18 @@ interface Changed {
 }
 
 /** Looks at each entry of a manifest; changes nothing. */
-export function planPurge(root: string, prefixSize: number, entries: Iterable<Entry>): PurgePlan {
+export async function planPurge(
+  root: string,
+  prefixSize: number,
+  entries: Iterable<Entry>,
+  signal: AbortSignal,
+): Promise<PurgePlan> {
+  const breather = new Breather(signal);
   const files: Purgeable[] = [], gone: PurgePlan["gone"] = [], changed: Changed[] = [];
   let bytes = 0;
   for (const given of entries) {
+    const pause = breather.tick();
+    if (pause) await pause;
     const { path, sha256 } = given, named = nameEntry(given, prefixSize);
     if (named === null || sha256 === null) {
       changed.push({ path, why: "is not the path of a media" });
@@ -82,4 +92,16 @@ export function purgeFiles(root: string, files: readonly Purgeable[]): void {
     }
   }
   for (const directory of directories) syncDirectory(directory);
+}
+
+/** How many media a storage holds: objects that have a public name. */
+export async function countMedia(root: string, signal: AbortSignal): Promise<number> {
+  const breather = new Breather(signal);
+  let total = 0;
+  for (const { info } of walkObjects(root, () => {})) {
+    const pause = breather.tick();
+    if (pause) await pause;
+    if (info.nlink !== 1) total++;
+  }
+  return total;
 }

@@ -1,6 +1,7 @@
 import { unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { type ObjectName, PROBE_DIRECTORY } from "../layout.ts";
+import { Breather } from "./breather.ts";
 import { syncDirectory } from "./ownership.ts";
 import { ASIDE_DIRECTORY } from "./places.ts";
 import { walkObjects } from "./walk.ts";
@@ -16,8 +17,15 @@ export interface Leftover {
 }
 
 /** Objects without a public name that nobody has written to since a time. */
-export function* leftoverObjects(root: string, before: Date): Generator<Leftover> {
+export async function* leftoverObjects(
+  root: string,
+  before: Date,
+  signal: AbortSignal,
+): AsyncGenerator<Leftover> {
+  const breather = new Breather(signal);
   for (const { path, name, info } of walkObjects(root, () => {})) {
+    const pause = breather.tick();
+    if (pause) await pause;
     if (info.nlink !== 1 || (info.mtime ?? new Date()) >= before) continue;
     yield { path, size: info.size, inode: info.ino, object: name };
   }

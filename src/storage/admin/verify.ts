@@ -9,6 +9,7 @@ import {
   PUBLIC_DIRECTORY_MODE,
 } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
+import { Breather } from "./breather.ts";
 import { inodeKey } from "./entries.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { Finding, FindingKind } from "./findings.ts";
@@ -109,16 +110,15 @@ export async function verify(
       add(report, result);
       directories = OBJECT_DIRECTORIES.indexOf(result.directory) + 1;
     }
+    const breather = new Breather(options.signal);
     const onDirectory = (path: string, info: Deno.FileInfo) => check.directory(path, info);
     for (const { path, info } of walkPublic(root, identity.prefixSize, strange, onDirectory)) {
       report.publicFiles++;
       // A worker's file that is newer than the walk through the objects has its object all the same.
       const isNew = info.nlink !== 1 && (info.mtime?.getTime() ?? 0) >= startedAt - 2000;
       links.add(`${inodeKey(info)} 1 ${path} ${isNew ? "new" : ""}`);
-      if (report.publicFiles % 1024 === 0 && options.signal.aborted) {
-        report.interrupted = true;
-        return report;
-      }
+      const pause = breather.tick();
+      if (pause) await pause;
     }
     checkLinks(links.sorted(), report.findings, find);
     return report;
