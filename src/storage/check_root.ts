@@ -63,14 +63,18 @@ export async function checkRoot(
   );
   const isWhole = await prove(
     "skeleton",
-    "run `storage init` again with the same name and root",
+    "run the worker as the user that owns the storage, or `storage init` again for the same root",
     () => proveSkeleton(root, calls),
   );
   if (!isWhole) return findings;
-  await prove("names", "see the root's owner, its mode, and what is mounted below it", () => {
-    for (const type of MEDIA_TYPES) provePublicNames(root, type, calls);
-    return `nothing hinders links from ${OBJECTS_DIRECTORY} into ${MEDIA_TYPES.join(", ")}`;
-  });
+  await prove(
+    "names",
+    "run the worker as the user that owns the storage; see its modes, and what is mounted below it",
+    () => {
+      for (const type of MEDIA_TYPES) provePublicNames(root, type, calls);
+      return `nothing hinders links from ${OBJECTS_DIRECTORY} into ${MEDIA_TYPES.join(", ")}`;
+    },
+  );
   await provePair(root, calls, prove);
   await prove("free space", "make room on its disk, or give a smaller --reserve", () => {
     const space = new Space(root, options.reserve ?? { fraction: 0.05 }, calls);

@@ -1,4 +1,5 @@
 import {
+  ConfigurationError,
   MediaFailureError,
   type PauseReason,
   StorageDistrustedError,
@@ -61,6 +62,29 @@ export function changeFailure(error: unknown, deed: string, mediaId: bigint): un
   }
   if (code === "" || PROCESS.includes(code)) return error;
   return new MediaFailureError(mediaId, `Cannot ${deed}: ${reason(error)}`, { cause: error });
+}
+
+/** Not to be allowed something. `chattr +i` answers EPERM. */
+const REFUSALS = ["EACCES", "EPERM"];
+
+/**
+ * As `changeFailure`, for a directory that `storage init` made: not to be allowed in there is no media's
+ * fault, and none could be stored.
+ */
+export function skeletonFailure(error: unknown, deed: string, mediaId: bigint): unknown {
+  return refusal(error, deed) ?? changeFailure(error, deed, mediaId);
+}
+
+/** The ConfigurationError of a worker that is not allowed to work in its storage; null for other errors. */
+export function refusal(error: unknown, deed: string): ConfigurationError | null {
+  if (!REFUSALS.includes(osCode(error) ?? "")) return null;
+  return new ConfigurationError(
+    `Cannot ${deed}: ${
+      reason(error)
+    }; run the worker as the user that owns the storage, and see the ` +
+      "modes of its directories",
+    { cause: error },
+  );
 }
 
 /**

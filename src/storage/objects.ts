@@ -1,5 +1,6 @@
 import { ConfigurationError, MediaFailureError, StorageLostError } from "../errors.ts";
 import type { Media } from "../media.ts";
+import { skeletonFailure } from "./failures.ts";
 import { MAX_OBJECT_NAMES, OBJECT_MODE, objectDirectory, objectPath } from "./layout.ts";
 import { findPublished, type Found } from "./names.ts";
 import type { Store } from "./store.ts";
@@ -68,7 +69,7 @@ function openNew(store: Store, path: string, mediaId: bigint): Deno.FsFile | nul
         ),
       );
     }
-    throw store.noteChange(error, `create ${path}`, mediaId);
+    throw store.note(skeletonFailure(error, `create ${path}`, mediaId));
   }
 }
 

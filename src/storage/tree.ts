@@ -1,7 +1,7 @@
 import { ConfigurationError, MediaFailureError, StorageLostError } from "../errors.ts";
 import type { Media } from "../media.ts";
 import { DirectoryError } from "./directories.ts";
-import { isOfFile, lookFailure } from "./failures.ts";
+import { changeFailure, isOfFile, lookFailure, refusal, skeletonFailure } from "./failures.ts";
 import { ownerDirectory, PUBLIC_DIRECTORY_MODE, publicDirectory } from "./layout.ts";
 import type { Store } from "./store.ts";
 
@@ -28,13 +28,15 @@ function makeDirectory(
   verified: Set<string>,
 ): void {
   if (verified.has(path)) return;
+  // An owner's directory lies in one that `storage init` made.
+  const failure = parent.includes("/") ? changeFailure : skeletonFailure;
   if (verifyFor(store, path, mediaId) === null) {
     try {
       store.directories.make(path, parent, PUBLIC_DIRECTORY_MODE);
     } catch (error) {
       // Its parent was there a moment ago: perhaps the disk has gone.
       if (error instanceof Deno.errors.NotFound) store.requireIdentity();
-      throw store.noteChange(error, `make the directory ${path}`, mediaId);
+      throw store.note(failure(error, `make the directory ${path}`, mediaId));
     }
     requireMode(store, path, verifyFor(store, path, mediaId)?.mode ?? 0);
   }
@@ -60,6 +62,10 @@ function verifyFor(store: Store, path: string, mediaId: bigint): Deno.FileInfo |
     return store.directories.verify(path);
   } catch (error) {
     if (error instanceof DirectoryError) throw new MediaFailureError(mediaId, error.message);
+    // Looking at an owner's directory takes a right on the one that `storage init` made.
+    const isOwners = path.split("/").length === 2;
+    const refused = isOwners ? refusal(error, `look at the directory ${path}`) : null;
+    if (refused !== null) throw store.note(refused);
     throw lookFailure(error, `look at the directory ${path}`, mediaId);
   }
 }
@@ -74,6 +80,8 @@ export function requireSkeleton(store: Store, path: string, verified: Set<string
     found = store.directories.verify(path);
   } catch (error) {
     if (!(error instanceof DirectoryError) && !isOfFile(error)) throw error;
+    const refused = refusal(error, `look at the directory ${path}`);
+    if (refused !== null) throw store.note(refused);
     const why = error instanceof Error ? error.message : String(error);
     throw store.note(new StorageLostError(`The storage is not whole: ${why}`, { cause: error }));
   }
