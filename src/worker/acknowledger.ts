@@ -1,3 +1,4 @@
+import type { StoragePausedError } from "../errors.ts";
 import { acknowledge, release, type Unacknowledged } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import type { NotStored, StoreBatch, Stored } from "../storage/storage.ts";
@@ -26,6 +27,7 @@ export class Acknowledger {
   readonly #underWay = new Set<Promise<void>>();
   #last: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
+  #paused: StoragePausedError | null = null;
 
   constructor(session: InboxSession, onSettled: (settled: Settled) => void) {
     this.#session = session;
@@ -37,7 +39,7 @@ export class Acknowledger {
     const published = batch.publish();
     const before = this.#last;
     const job = (async () => {
-      const { stored, notStored } = await published;
+      const { stored, notStored, paused } = await published;
       await before;
       if (this.#failure !== null) return;
       const refused = stored.length === 0 ? [] : await acknowledge(this.#session, stored);
@@ -50,6 +52,7 @@ export class Acknowledger {
         );
       }
       this.#onSettled({ acknowledged, refused, notStored });
+      this.#paused ??= paused;
     })();
     this.#last = job.catch((error) => {
       this.#failure ??= { error };
@@ -77,5 +80,7 @@ export class Acknowledger {
 
   #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure.error;
+    // Unlike a failure, it keeps nothing from being acknowledged that was published.
+    if (this.#paused !== null) throw this.#paused;
   }
 }
