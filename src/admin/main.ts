@@ -1,5 +1,7 @@
 import { CommanderError } from "commander";
-import { exitCodeOf } from "../exit_codes.ts";
+import { ConfigurationError } from "../errors.ts";
+import { EXIT, exitCodeOf } from "../exit_codes.ts";
+import { osCode } from "../storage/file_calls.ts";
 import { buildProgram } from "./program.ts";
 
 /**
@@ -14,11 +16,22 @@ export async function main(args: readonly string[]): Promise<number> {
     return outcome.code;
   } catch (error) {
     // Commander has printed its own message or the help already; a wrong command line is its 1.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    console.error(`omoide-admin: ${error instanceof Error ? error.message : error}`);
-    if (exitCodeOf(error) === 1 && error instanceof Error) console.error(error.stack);
-    return exitCodeOf(error);
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
+    const told = foreseen(error);
+    const code = exitCodeOf(told);
+    // A bug is told with its stack, everything else in one line.
+    const text = code === EXIT.UNEXPECTED ? Deno.inspect(told) : (told as Error).message;
+    console.error(`omoide-admin: ${text}`);
+    return code;
   }
+}
+
+/** The operating system's refusals (a full disk, a missing permission) are an administrator's to mend. */
+function foreseen(error: unknown): unknown {
+  // PostgreSQL's errors have a code too; those that are foreseen have been turned into ours by now.
+  const isSystem = /^E[A-Z0-9]+$/.test(osCode(error) ?? "");
+  if (!isSystem || !(error instanceof Error)) return error;
+  return new ConfigurationError(error.message, { cause: error });
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -111,7 +111,8 @@ async function openReceipts(
     );
   }
   const owner = { ...registered, storage: "the receipts", inbox: inbox.uuid };
-  return { owner, entries: receiptsOf(inbox, storage) };
+  // Asked before the tree is walked: a file that comes meanwhile is ahead of its receipt, never behind.
+  return { owner, entries: await receiptsOf(inbox, storage) };
 }
 
 function isFile(path: string): boolean {

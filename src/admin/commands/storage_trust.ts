@@ -1,9 +1,10 @@
 import type { Command } from "commander";
-import { ConfigurationError, InterruptedError, UsageError } from "../../errors.ts";
+import { ConfigurationError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { type HeldReceipt, receiptsOf } from "../../inbox/admin/receipts.ts";
 import { clearDistrust, redeliver } from "../../inbox/admin/trust.ts";
+import { Breather } from "../../storage/admin/breather.ts";
 import { clearName } from "../../storage/admin/aside.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { recheck } from "../../storage/admin/recheck.ts";
@@ -119,8 +120,10 @@ async function readAll(
   const from = since === null ? null : new Date(since.getTime() - MARGIN_MS);
   const bad: Bad[] = [];
   let read = 0, bytes = 0;
-  for await (const receipt of receiptsOf(inbox, root.identity.storage, from)) {
-    if (signal.aborted) throw new InterruptedError("stopped; the storage stays distrusted");
+  const breather = new Breather(signal);
+  for await (const receipt of await receiptsOf(inbox, root.identity.storage, from)) {
+    const pause = breather.tick();
+    if (pause) await pause;
     const why = recheck(root.path, receipt);
     if (why !== null) bad.push({ ...receipt, why });
     read++;

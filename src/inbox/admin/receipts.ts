@@ -167,34 +167,40 @@ export interface HeldReceipt {
 }
 
 /**
- * A storage's receipts in the byte order of their paths, through a cursor: constant memory here, and a
- * sort on the server. Each path once, since two uploads of the same bytes share it.
+ * A storage's receipts in the byte order of their paths: constant memory here, a sort on the server. Each
+ * path once, since two uploads of the same bytes share it. They are those of the moment of this call. The
+ * cursor is WITH HOLD: materialized at once, so that no snapshot stays open for as long as a tree takes
+ * (one that did would keep every dead blob on the database's disk).
  *
  * @param since only receipts made at or after this time
  */
-export async function* receiptsOf(
+export async function receiptsOf(
   { connection }: AdminInbox,
   storage: string,
   since: Date | null = null,
-): AsyncGenerator<HeldReceipt> {
-  await ask(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  try {
-    await ask(
+): Promise<AsyncGenerator<HeldReceipt>> {
+  await transaction(connection, () =>
+    ask(
       connection,
-      `DECLARE receipts NO SCROLL CURSOR FOR
+      `DECLARE receipts NO SCROLL CURSOR WITH HOLD FOR
       SELECT DISTINCT ON (r.path COLLATE "C") r.media_id AS "mediaId", r.path,
         encode(r.sha256, 'hex') AS sha256, r.size::float8, m.released_at IS NOT NULL AS released
       FROM omoide.receipt r JOIN omoide.media m ON m.id = r.media_id
       WHERE r.storage = $1 AND ($2::timestamptz IS NULL OR r.stored_at >= $2)
       ORDER BY r.path COLLATE "C", r.media_id`,
       [storage, since],
-    );
+    ));
+  return fetchAll(connection);
+}
+
+async function* fetchAll(connection: Connection): AsyncGenerator<HeldReceipt> {
+  try {
     for (;;) {
       const rows = await ask<HeldReceipt>(connection, "FETCH 5000 FROM receipts");
       yield* rows;
       if (rows.length === 0) return;
     }
   } finally {
-    await connection.query("ROLLBACK").catch(() => {});
+    await ask(connection, "CLOSE receipts");
   }
 }

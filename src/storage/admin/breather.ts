@@ -1,7 +1,7 @@
 import { InterruptedError } from "../../errors.ts";
 
-/** Names looked at between two turns of the event loop: some 20 ms. */
-const EVERY = 2048;
+/** Between two turns of the event loop. */
+const EVERY_MS = 50;
 
 /**
  * Lets the event loop turn now and then in what is otherwise synchronous, so that Ctrl-C is heard and the
@@ -9,17 +9,18 @@ const EVERY = 2048;
  * calls throughout would take several times as long.
  */
 export class Breather {
-  #count = 0;
+  #last = performance.now();
 
   constructor(readonly signal: AbortSignal) {}
 
-  /** A promise every so many calls. It throws InterruptedError once the signal is aborted. */
+  /** A promise every so often, null in between. It throws InterruptedError once the signal is aborted. */
   tick(): Promise<void> | null {
-    return ++this.#count % EVERY === 0 ? this.#breathe() : null;
+    return performance.now() - this.#last > EVERY_MS ? this.#breathe() : null;
   }
 
   async #breathe(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#last = performance.now();
     if (this.signal.aborted) throw new InterruptedError("stopped before the end; run it again");
   }
 }
