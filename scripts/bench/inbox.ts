@@ -11,7 +11,13 @@ const KIB = 1024;
 const SUBMIT = "SELECT omoide.submit_media($1, $2, 'content', 'jpg', $3)";
 
 /** Submits for so many seconds on so many connections; media per second. */
-async function submitRate(inbox: TestInbox, connections: number, seconds: number, owners: number) {
+async function submitRate(
+  inbox: TestInbox,
+  connections: number,
+  seconds: number,
+  owners: number,
+  statement: string,
+) {
   const content = new Uint8Array(20 * KIB);
   const ownerUuids = Array.from({ length: owners }, () => crypto.randomUUID());
   const clients = await Promise.all(Array.from({ length: connections }, () => inbox.as("app")));
@@ -19,7 +25,7 @@ async function submitRate(inbox: TestInbox, connections: number, seconds: number
   let submitted = 0;
   await Promise.all(clients.map(async (client) => {
     while (performance.now() < end) {
-      await client.query(SUBMIT, [
+      await client.query(statement, [
         ownerUuids[submitted % owners],
         crypto.randomUUID(),
         content,
@@ -100,8 +106,20 @@ console.log(`PostgreSQL ${pg.version}`);
 
 for (const [connections, owners] of [[1, 1], [4, 1], [4, 100]] as const) {
   const inbox = await makeInbox(pg);
-  const rate = await submitRate(inbox, connections, Number(options.seconds), owners);
-  console.log(`submit_media, 20 KiB, ${connections} connections, ${owners} owners: ${rate}/s`);
+  // What the same bytes cost in a table with nothing around it, at the same moment on the same disk.
+  await inbox.admin.query(
+    "CREATE TABLE public.plain (owner uuid, item uuid PRIMARY KEY, bytes bytea); " +
+      "ALTER TABLE public.plain ALTER bytes SET STORAGE EXTERNAL; " +
+      "GRANT USAGE ON SCHEMA public TO omoide_app; GRANT INSERT ON public.plain TO omoide_app",
+  );
+  const seconds = Number(options.seconds);
+  const plain = "INSERT INTO public.plain VALUES ($1, $2, $3)";
+  const floor = await submitRate(inbox, connections, seconds, owners, plain);
+  const rate = await submitRate(inbox, connections, seconds, owners, SUBMIT);
+  console.log(
+    `submit_media, 20 KiB, ${connections} connections, ${owners} owners: ${rate}/s ` +
+      `(plain INSERT ${floor}/s)`,
+  );
   await inbox.admin.end();
 }
 

@@ -10,6 +10,10 @@
 -- what release() gives back goes the same way. A slot's update is HOT, so its dead versions go without
 -- vacuum. sweep() folds the slots into one.
 --
+-- A transaction that submits thousands of media slows down, since each submit walks past the versions of
+-- its own slot that the ones before left: 0.8 ms each for the first 1,000, 5 ms each after 5,000. Under
+-- repeatable read each submit makes a slot, which sweep() folds.
+--
 -- How far a limit can be overshot: a transaction doesn't see what others have charged and not committed.
 -- Each of the application's sessions (CONNECTION LIMIT) may add up to what was left when it looked, but
 -- only within the time for which evict() lets a transaction live, and all of them together no more bytes
