@@ -1,7 +1,7 @@
 import { MediaFailureError, StorageLostError, StoragePausedError } from "../errors.ts";
 import type { Media } from "../media.ts";
 import { DirectoryError, type DirectoryHandle, withAncestors } from "./directories.ts";
-import { changeFailure, fsyncFailure } from "./failures.ts";
+import { changeFailure, fsyncFailure, skeletonFailure } from "./failures.ts";
 import { isSkeleton, objectDirectory, publicDirectory } from "./layout.ts";
 import { type Found, linkPublic } from "./names.ts";
 import type { NotStored, Published, Stored } from "./storage.ts";
@@ -109,7 +109,8 @@ function firstOf(failed: Map<string, unknown>, media: Media, store: Store): Erro
     throw store.note(new StorageLostError(error.message, { cause: error }));
   }
   if (isGone) return new MediaFailureError(media.id, error.message);
-  const failure = store.note(changeFailure(error, `open ${path} for its fsync`, media.id));
+  const failureOf = isSkeleton(path) ? skeletonFailure : changeFailure;
+  const failure = store.note(failureOf(error, `open ${path} for its fsync`, media.id));
   if (failure instanceof MediaFailureError) return failure;
   throw failure;
 }

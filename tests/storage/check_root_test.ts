@@ -51,7 +51,7 @@ Deno.test("a root can be checked while a worker holds it, which keeps it", async
 
 Deno.test("a root that is none, or another's, is told at once and left alone", async () => {
   using test = new TestStorage();
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   Deno.symlinkSync(test.root, `${scratch.path}/link`);
   const before = describeTree(test.root);
   for (

@@ -67,7 +67,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 }
 
 Deno.test("the store works with a worker's permissions and no others", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   await using inner = new Inner(test.root, "all");
   deepStrictEqual(
     [await inner.says(), await inner.says(), await inner.says(), await inner.says()],
@@ -76,7 +76,7 @@ Deno.test("the store works with a worker's permissions and no others", async () 
 });
 
 Deno.test("a storage that another process holds is not opened, until that one dies", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   await using inner = new Inner(test.root, "hold");
   strictEqual(await inner.says(), "held");
   const before = describeTree(test.root);
@@ -91,7 +91,7 @@ Deno.test("a storage that another process holds is not opened, until that one di
 });
 
 Deno.test("a storage that is held within this process is not opened twice, and can be after close", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const first = await test.open();
   await rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
   first.close();
@@ -99,7 +99,7 @@ Deno.test("a storage that is held within this process is not opened twice, and c
 });
 
 Deno.test("opening another's root, or by a path with a link in it, is refused with the mend", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   using scratch = new Scratch();
   Deno.symlinkSync(test.root, `${scratch.path}/link`);
   const refusals: [string, string, RegExp][] = [
@@ -118,7 +118,7 @@ Deno.test("opening another's root, or by a path with a link in it, is refused wi
 });
 
 Deno.test("what cannot be opened leaves no lock behind", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   Deno.removeSync(test.at("content"));
   await rejects(test.open(), { name: "StorageLostError" });
   Deno.mkdirSync(test.at("content"), { mode: 0o750 });

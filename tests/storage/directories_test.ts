@@ -20,7 +20,7 @@ Deno.test("a path's ancestors end with the root", () => {
 });
 
 Deno.test("a directory counts as synced until an entry is made in it", async () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
   ok(!directories.isSynced(""));
   await sync(directories, "");
@@ -33,7 +33,7 @@ Deno.test("a directory counts as synced until an entry is made in it", async () 
 });
 
 Deno.test("a fsync covers what was there when it began, not what came after", async () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
   const { file, synced } = directories.open("");
   directories.make("a", "", 0o750);
@@ -44,7 +44,7 @@ Deno.test("a fsync covers what was there when it began, not what came after", as
 });
 
 Deno.test("a directory that was replaced counts as never synced, and is not synced in its stead", async () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
   directories.make("a", "", 0o750);
   ok(directories.verify("a") !== null);
@@ -58,7 +58,7 @@ Deno.test("a directory that was replaced counts as never synced, and is not sync
 });
 
 Deno.test("what is forgotten is synced again, and what has unsynced entries is not forgotten", async () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch, 3);
   directories.make("dirty", "", 0o750);
   directories.verify("dirty");
@@ -77,7 +77,7 @@ Deno.test("what is forgotten is synced again, and what has unsynced entries is n
 });
 
 Deno.test("links, files and other devices are no directories", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
   Deno.mkdirSync(`${scratch.path}/real`);
   Deno.symlinkSync(`${scratch.path}/real`, `${scratch.path}/link`);

@@ -289,7 +289,7 @@ for (const [level, pathOf, type] of LEVELS) {
   for (const when of ["before", "while"]) {
     Deno.test(`a link planted in place of ${level} ${when} a batch is open is not followed`, async () => {
       using test = new TestStorage();
-      using scratch = new Scratch();
+      using scratch = new Scratch("memory");
       const storage = await test.open();
       const ownerUuid = crypto.randomUUID();
       const bytes = someBytes(1000);
@@ -330,7 +330,7 @@ for (const [level, pathOf, type] of LEVELS) {
 
 Deno.test("a link planted between two batches is seen though the directory was used before", async () => {
   using test = new TestStorage();
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const storage = await test.open();
   const ownerUuid = crypto.randomUUID();
   const bytes = someBytes(10);

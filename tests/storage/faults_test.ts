@@ -26,13 +26,25 @@ const CODES = ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "EMFILE",
 /** What can't fail, or is over before a worker has anything to store. */
 const NEVER: readonly CallName[] = ["close", "tryLock", "realPath"];
 
-type Verdict = "paused" | "distrusted" | "lost" | "this media only" | "the process is at its end";
+type Verdict =
+  | "paused"
+  | "distrusted"
+  | "lost"
+  | "misconfigured"
+  | "this media only"
+  | "the process is at its end";
 
 /** The contract: what a fault at a call means. */
 function verdictOn({ name, path }: Call, code: string): Verdict {
   if (name === "sync" || name === "syncData") return "distrusted";
   if (code === "EMFILE") return "the process is at its end";
   if (path === ".omoide/storage.json" || name === "statfs") return "lost";
+  // Not to be allowed into what `storage init` made is no media's fault.
+  const parent = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+  const inside = ["openNew", "lstat", "mkdir"].includes(name) && isSkeleton(parent);
+  if (code === "EACCES" && (inside || isSkeleton(path) && ["lstat", "openRead"].includes(name))) {
+    return "misconfigured";
+  }
   const isChange = ["openNew", "write", "link", "mkdir", "openRead", "fstat"].includes(name);
   if (!isChange) return isSkeleton(path) ? "lost" : "this media only";
   const isDirectory = name === "openRead";
@@ -48,6 +60,7 @@ async function verdictOf(attempt: Promise<Published>): Promise<Verdict | "stored
     if (error instanceof StoragePausedError) return "paused";
     if (error instanceof StorageDistrustedError) return "distrusted";
     if (error instanceof StorageLostError) return "lost";
+    if (error instanceof ConfigurationError) return "misconfigured";
     if (error instanceof MediaFailureError) return "this media only";
     if (error instanceof Error && "code" in error) return "the process is at its end";
     throw error;
@@ -85,8 +98,8 @@ for (const code of CODES) {
         const storage = await test.open({ calls: fault.calls });
         fault.set((call) => {
           if (NEVER.includes(call.name)) return null;
-          // A handle's file is always there.
-          if (call.name === "fstat" && code === "ENOENT") return null;
+          // A handle's file is always there, and always allowed.
+          if (call.name === "fstat" && ["ENOENT", "EACCES"].includes(code)) return null;
           if (index++ !== at) return null;
           struck = { ...call, path: call.path.replace(test.root, "").slice(1) };
           return code;
@@ -205,7 +218,7 @@ Deno.test("a directory that vanishes under a batch harms its own media only", as
 
 Deno.test("a directory swapped for a link between the links and its fsync costs the receipt", async () => {
   using test = new TestStorage();
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const bytes = someBytes(1000);
   const media = mediaOf(bytes);
   const owner = test.at(`content/${media.ownerUuid}`);

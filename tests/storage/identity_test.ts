@@ -72,7 +72,7 @@ Deno.test("text that is no identity at all is refused", () => {
 });
 
 Deno.test("a root without a storage is lost, and the error says what is missing", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   const lost = (missing: string) => (error: unknown) =>
     error instanceof StorageLostError && error.message.includes(`: ${missing} does not exist; `);

@@ -31,7 +31,7 @@ Deno.test("a new root gets the whole skeleton and an identity that a worker can 
 });
 
 Deno.test("a second run with the same identity changes nothing, and mends what is missing", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   const identity = newIdentity();
   initRoot(root, identity);
@@ -46,7 +46,7 @@ Deno.test("a second run with the same identity changes nothing, and mends what i
 });
 
 Deno.test("a root of another storage, inbox, uuid or prefix size is refused and left alone", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   const identity = newIdentity();
   initRoot(root, identity);
@@ -71,7 +71,7 @@ Deno.test("a root of another storage, inbox, uuid or prefix size is refused and 
 Deno.test("a run that died at any step is completed by the next", () => {
   const steps = [0, 1, 2, 3, 4, 100, 258, 259, 260, 261, 262];
   for (const step of steps) {
-    using scratch = new Scratch();
+    using scratch = new Scratch("memory");
     const root = `${scratch.path}/root`;
     Deno.mkdirSync(root);
     // As it looks when the process died right after making one directory: its mode is not set yet.
@@ -108,13 +108,13 @@ async function initElsewhere(
 }
 
 Deno.test("the modes do not depend on the umask", async () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   ok(await initElsewhere(`${scratch.path}/root`, newIdentity(), "077"));
   requireWhole(`${scratch.path}/root`);
 });
 
 Deno.test("two runs at the same moment agree, or one is refused", async () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const same = newIdentity();
   const one = `${scratch.path}/one`;
   const agreed = await Promise.all([initElsewhere(one, same), initElsewhere(one, same)]);
@@ -129,14 +129,14 @@ Deno.test("two runs at the same moment agree, or one is refused", async () => {
 });
 
 Deno.test("an empty disk's lost+found is no stranger", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   Deno.mkdirSync(`${scratch.path}/root/lost+found`, { recursive: true });
   initRoot(`${scratch.path}/root`, newIdentity());
   requireWhole(`${scratch.path}/root`);
 });
 
 Deno.test("a directory that holds anything else is refused, by name", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   Deno.mkdirSync(root);
   Deno.writeTextFileSync(`${root}/holiday.jpg`, "x");
@@ -147,7 +147,7 @@ Deno.test("a directory that holds anything else is refused, by name", () => {
 });
 
 Deno.test("an existing Omoide tree is refused with a hint, and taken over when that is asked for", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   Deno.mkdirSync(`${root}/content/x`, { recursive: true });
   Deno.mkdirSync(`${root}/preview`);
@@ -161,7 +161,7 @@ Deno.test("an existing Omoide tree is refused with a hint, and taken over when t
 });
 
 Deno.test("a storage that lost its identity is not given another", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   initRoot(root, newIdentity());
   Deno.writeTextFileSync(`${root}/.omoide/objects/5a/something`, "x");
@@ -172,7 +172,7 @@ Deno.test("a storage that lost its identity is not given another", () => {
 });
 
 Deno.test("a root that is unfit, not real, or has no parent is refused before anything is made", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const { path } = scratch;
   Deno.mkdirSync(`${path}/real`);
   Deno.symlinkSync(`${path}/real`, `${path}/link`);
@@ -201,7 +201,7 @@ Deno.test("a root that is unfit, not real, or has no parent is refused before an
 
 Deno.test("a link in the skeleton's place is not followed", () => {
   for (const planted of [".omoide", ".omoide/objects", ".omoide/objects/00", "content"]) {
-    using scratch = new Scratch();
+    using scratch = new Scratch("memory");
     const root = `${scratch.path}/root`;
     const elsewhere = `${scratch.path}/elsewhere`;
     Deno.mkdirSync(elsewhere);
@@ -218,7 +218,7 @@ Deno.test({
   ...requireTools([], { root: true }),
   name: "what root makes belongs to the root directory's owner and group",
   fn() {
-    using scratch = new Scratch();
+    using scratch = new Scratch("memory");
     const root = `${scratch.path}/root`;
     Deno.mkdirSync(root);
     Deno.chownSync(root, 12345, 54321);
@@ -232,7 +232,7 @@ Deno.test({
 });
 
 Deno.test("somebody who neither owns the root nor is root is told who should run it", () => {
-  using scratch = new Scratch();
+  using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   Deno.mkdirSync(root);
   const { uid } = Deno;

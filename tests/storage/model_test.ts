@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import {
+  ConfigurationError,
   MediaDefectError,
   MediaFailureError,
   StorageDistrustedError,
@@ -23,6 +24,7 @@ const EXTS = ["jpg", "png"];
 const FAULTS: readonly (readonly [CallName, string])[] = [
   ["openNew", "ENOSPC"],
   ["openNew", "EACCES"],
+  ["openNew", "EFBIG"],
   ["write", "ENOSPC"],
   ["write", "EIO"],
   ["syncData", "EIO"],
@@ -204,7 +206,8 @@ class Life {
         this.#acknowledged.push({ media, bytes, path: at });
       }
     } catch (error) {
-      const known = error instanceof StorageDistrustedError ||
+      const known = error instanceof ConfigurationError ||
+        error instanceof StorageDistrustedError ||
         error instanceof StoragePausedError ||
         error instanceof Error && "code" in error && error.code === "EMFILE";
       ok(known, String(error));

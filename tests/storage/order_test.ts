@@ -46,7 +46,7 @@ function chain(path: string): string[] {
 
 for (const way of WAYS) {
   Deno.test(`a media handed over ${way} is synced, then named, then its directories are synced, then it is stored`, async () => {
-    using test = new TestStorage();
+    using test = new TestStorage("disk");
     const record = new Record(test.root);
     const storage = await test.open({ calls: record.calls });
     const bytes = someBytes(1000);
@@ -76,7 +76,7 @@ for (const way of WAYS) {
 }
 
 Deno.test("a directory is synced again only when an entry was made in it since", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const record = new Record(test.root);
   const storage = await test.open({ calls: record.calls });
   const ownerUuid = crypto.randomUUID();
@@ -101,7 +101,7 @@ Deno.test("a directory is synced again only when an entry was made in it since",
 });
 
 Deno.test("each directory of a batch is synced once, however many names it got", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const record = new Record(test.root);
   const storage = await test.open({ calls: record.calls });
   const ownerUuid = crypto.randomUUID();
@@ -118,7 +118,7 @@ Deno.test("each directory of a batch is synced once, however many names it got",
 
 Deno.test("what a process that died has named is synced before it is present", async () => {
   for (const kind of ["present", "renamed"]) {
-    using test = new TestStorage();
+    using test = new TestStorage("disk");
     const bytes = someBytes(1000);
     const media = mediaOf(bytes);
     if (kind === "renamed") {
@@ -147,7 +147,7 @@ Deno.test("what a process that died has named is synced before it is present", a
 });
 
 Deno.test("what has its name from another upload is synced before it is present", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const bytes = someBytes(1000);
   const first = mediaOf(bytes);
   const again = mediaOf(bytes, { ownerUuid: first.ownerUuid, itemUuid: first.itemUuid });
@@ -164,7 +164,7 @@ Deno.test("what has its name from another upload is synced before it is present"
 });
 
 Deno.test("an entry made while its directory is being synced asks for another fsync", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const ownerUuid = crypto.randomUUID();
   const itemUuid = crypto.randomUUID();
   const bytes = someBytes(10);
@@ -206,7 +206,7 @@ Deno.test("an entry made while its directory is being synced asks for another fs
 });
 
 Deno.test("no more files are flushed at once than there are writers", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   let now = 0;
   let most = 0;
   const calls = wrapCalls(() => {});

@@ -26,7 +26,7 @@ for (const way of WAYS) {
     ] as const
   ) {
     Deno.test(`a media that is ${name}, handed over ${way}, is stored under both its names`, async () => {
-      using test = new TestStorage();
+      using test = new TestStorage("disk");
       const storage = await test.open();
       const bytes = someBytes(size);
       const media = mediaOf(bytes);
@@ -45,7 +45,7 @@ for (const way of WAYS) {
   }
 
   Deno.test(`bytes that are not the media's, handed over ${way}, are never published`, async () => {
-    using test = new TestStorage();
+    using test = new TestStorage("disk");
     const storage = await test.open();
     const bytes = someBytes(100_000);
     const flipped = bytes.slice();
@@ -70,7 +70,7 @@ for (const way of WAYS) {
   });
 
   Deno.test(`a name that would leave its directory, handed over ${way}, is no media`, async () => {
-    using test = new TestStorage();
+    using test = new TestStorage("disk");
     const storage = await test.open();
     const bytes = someBytes(10);
     const before = describeTree(test.root);
@@ -93,7 +93,7 @@ for (const way of WAYS) {
 }
 
 Deno.test("a piece may change once it has been taken", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open();
   const bytes = someBytes(5000);
   const media = [mediaOf(bytes), mediaOf(bytes)] as const;
@@ -111,7 +111,7 @@ Deno.test("a piece may change once it has been taken", async () => {
 });
 
 Deno.test("many media share a batch, and each comes back once", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open({ writers: 4 });
   const all = Array.from({ length: 300 }, (_, i) => {
     const bytes = someBytes(i);
@@ -131,7 +131,7 @@ Deno.test("many media share a batch, and each comes back once", async () => {
 });
 
 Deno.test("batches may overlap, and take the same directories", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open({ writers: 2 });
   const ownerUuid = crypto.randomUUID();
   const publishing = [];
@@ -148,7 +148,7 @@ Deno.test("batches may overlap, and take the same directories", async () => {
 });
 
 Deno.test("an empty batch publishes nothing, and a batch is published once", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open();
   const before = describeTree(test.root);
   const batch = await storage.beginBatch();
@@ -159,7 +159,7 @@ Deno.test("an empty batch publishes nothing, and a batch is published once", asy
 });
 
 Deno.test("an object that was given up stays, unpublished, and harms nobody", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open();
   const bytes = someBytes(200_000);
   const media = mediaOf(bytes);
@@ -178,7 +178,7 @@ Deno.test("an object that was given up stays, unpublished, and harms nobody", as
 });
 
 Deno.test("two uploads of the same bytes are two files, each standing alone", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open();
   const bytes = someBytes(1000);
   const media = [mediaOf(bytes), mediaOf(bytes)] as const;
@@ -190,7 +190,7 @@ Deno.test("two uploads of the same bytes are two files, each standing alone", as
 });
 
 Deno.test("a name with a checksum in it, decided when the media was sealed, is its usual one", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open();
   const bytes = someBytes(10);
   const plain = mediaOf(bytes);
@@ -201,7 +201,7 @@ Deno.test("a name with a checksum in it, decided when the media was sealed, is i
 
 Deno.test("the prefix size of the identity decides the directory", async () => {
   for (const prefixSize of [1, 8]) {
-    using test = new TestStorage({ prefixSize });
+    using test = new TestStorage("disk", { prefixSize });
     const storage = await test.open();
     const bytes = someBytes(10);
     const media = mediaOf(bytes);
@@ -212,7 +212,7 @@ Deno.test("the prefix size of the identity decides the directory", async () => {
 });
 
 Deno.test("a storage that was closed takes nothing more", async () => {
-  using test = new TestStorage();
+  using test = new TestStorage("disk");
   const storage = await test.open();
   const batch = await storage.beginBatch();
   storage.close();

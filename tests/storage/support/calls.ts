@@ -101,8 +101,13 @@ const CLASSES: Record<string, new (message: string) => Error> = {
   ELOOP: Deno.errors.FilesystemLoop,
 };
 
+/** Those to which Deno gives no code: only the message tells. */
+const NAMELESS: Record<string, number> = { ENXIO: 6, EFBIG: 27, ENOTSUP: 95, EDQUOT: 122 };
+
 /** An error such as the runtime makes of an errno. */
 export function osError(code: string, what: string): Error {
+  const number = NAMELESS[code];
+  if (number !== undefined) return new Error(`Injected ${code} (os error ${number}): ${what}`);
   const Class = CLASSES[code] ?? Error;
   return Object.assign(new Class(`Injected ${code}: ${what}`), { code });
 }
