@@ -187,11 +187,16 @@ export class World implements AsyncDisposable {
 
   /** I1–I6 where nothing is being stored any more. @throws with everything that is wrong */
   async requireInvariants(
-    more: { before?: Map<string, Map<string, Entry>>; drained?: boolean } = {},
+    { storages, ...more }: {
+      before?: Map<string, Map<string, Entry>>;
+      drained?: boolean;
+      /** Those required now; all unless told otherwise. */
+      storages?: readonly string[];
+    } = {},
   ): Promise<void> {
     await requireInvariants({
       database: await this.superuser(),
-      storages: this.storages,
+      storages: this.storages.filter(({ name }) => storages?.includes(name) ?? true),
       expected: this.expected,
       ...more,
     });

@@ -1,0 +1,233 @@
+/**
+ * Sequences that nobody thought of: submitting, storing, crashing, losing answers, failing, squatting,
+ * retiring, in any order. After each step nothing may be wrong, and in the end everything must drain. The
+ * worker's own passes over the real inbox and the real store, in this process: a crash is a call on the
+ * file system that never happens, nor any after it.
+ */
+import { getLogger } from "@logtape/logtape";
+import fc from "fast-check";
+import { strictEqual } from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { openInbox } from "../../src/inbox/admin/inbox.ts";
+import { retireStorage } from "../../src/inbox/admin/storages.ts";
+import { InboxSession } from "../../src/inbox/session.ts";
+import { sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
+import { openStorage } from "../../src/storage/open_storage.ts";
+import { Pass } from "../../src/worker/pass.ts";
+import { requireTools } from "../support/require_tool.ts";
+import { CrashingCalls } from "./lab/crashing_calls.ts";
+import { directoryOf, sha256Of } from "./lab/expected.ts";
+import { brokenReceipts, receiptsOf, releasedTooEarly, wrongNames } from "./lab/invariants.ts";
+import { options, times } from "./lab/options.ts";
+import { FaultyProxy } from "./lab/proxy.ts";
+import { sharedTemplate } from "./lab/template.ts";
+import { readTree } from "./lab/tree.ts";
+import type { World } from "./lab/world.ts";
+
+/** What is logged here would be the generated faults, thousands of times. */
+const SILENT = getLogger(["omoide", "silent"]);
+
+const STORAGES = ["hot", "cold", "third"];
+const template = sharedTemplate({ storages: STORAGES });
+
+const OWNERS = ["00000000-0000-4000-8000-0000000000aa", "00000000-0000-4000-8000-0000000000bb"];
+const ITEMS = ["aa000000-0000-4000-8000-000000000001", "aa000000-0000-4000-8000-000000000002"];
+/** Few, so that the same bytes and the same names meet; of one chunk, of several, and streamed. */
+const CONTENTS = [0, 1, 5_000, 262_144, 300_000, 1_200_000].map((length, index) =>
+  new Uint8Array(length).fill(index + 1)
+);
+
+const someName = fc.record({
+  owner: fc.constantFrom(...OWNERS),
+  item: fc.constantFrom(...ITEMS),
+  ext: fc.constantFrom("jpg", "JPG"),
+});
+
+const submit = fc.record({
+  do: fc.constant("submit" as const),
+  name: someName,
+  content: fc.nat(CONTENTS.length - 1),
+});
+const work = fc.record({
+  do: fc.constant("work" as const),
+  storage: fc.constantFrom(...STORAGES),
+  crashAfter: fc.option(fc.nat(40), { nil: Infinity }),
+  loseAnswer: fc.boolean(),
+});
+const squat = fc.record({
+  do: fc.constant("squat" as const),
+  storage: fc.constantFrom(...STORAGES),
+  name: someName,
+  content: fc.nat(CONTENTS.length - 1),
+});
+const fail = fc.record({ do: fc.constant("fail" as const), storage: fc.constantFrom(...STORAGES) });
+const retire = fc.record({ do: fc.constant("retire" as const) });
+
+const step = fc.oneof(
+  { weight: 5, arbitrary: submit },
+  { weight: 6, arbitrary: work },
+  { weight: 1, arbitrary: squat },
+  { weight: 1, arbitrary: fail },
+  { weight: 1, arbitrary: retire },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+Deno.test({
+  ...requireTools([]),
+  name: "no sequence of submitting, storing, crashing, failing and retiring loses anything",
+  fn: async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: times(15, 40) }), async (steps) => {
+        await using world = await template().world();
+        const scene = new Scene(world);
+        for (const each of steps) {
+          await scene.play(each);
+          strictEqual((await scene.wrong()).join("\n"), "");
+        }
+        await scene.drain();
+      }),
+      { seed: options.seed, numRuns: times(6, 300), endOnFailure: !options.long },
+    );
+  },
+});
+
+class Scene {
+  #retired = false;
+  /** Storages whose last worker died. */
+  readonly #unclean = new Set<string>();
+
+  constructor(private readonly world: World) {}
+
+  async play(step: Step): Promise<void> {
+    if (step.do === "submit") await this.#submit(step.name, step.content);
+    else if (step.do === "squat") await this.#squat(step.storage, step.name, step.content);
+    else if (step.do === "fail") await this.#fail(step.storage);
+    else if (step.do === "retire") await this.#retire();
+    else await this.#work(step.storage, step.crashAfter, step.loseAnswer);
+  }
+
+  /** I1 to I3, after any step. */
+  async wrong(): Promise<string[]> {
+    const database = await this.world.superuser();
+    const wrong = await releasedTooEarly(database);
+    for (const { name, root } of this.world.storages) {
+      wrong.push(...await brokenReceipts(root, await receiptsOf(database, name)));
+      wrong.push(...wrongNames(await readTree(root), this.world.expected));
+    }
+    return wrong;
+  }
+
+  /** Everything comes to rest once nothing fails any more. */
+  async drain(): Promise<void> {
+    await this.world.query("UPDATE omoide.delivery SET next_attempt_at = '-infinity'");
+    for (const name of this.#serving()) await this.#work(name, Infinity, false);
+    for (const name of this.#serving()) await this.#work(name, Infinity, false);
+    await this.world.requireInvariants({ storages: this.#serving() });
+  }
+
+  #serving(): string[] {
+    return STORAGES.filter((name) => name !== "third" || !this.#retired);
+  }
+
+  async #submit(
+    name: { owner: string; item: string; ext: string },
+    content: number,
+  ): Promise<void> {
+    await this.world.submit(CONTENTS[content] ?? new Uint8Array(), {
+      ownerUuid: name.owner,
+      itemUuid: name.item,
+      ext: name.ext,
+    });
+  }
+
+  /** Somebody else puts a file where a media's public name belongs. */
+  async #squat(
+    storage: string,
+    name: { owner: string; item: string; ext: string },
+    content: number,
+  ) {
+    const bytes = CONTENTS[content] ?? new Uint8Array();
+    const directory = directoryOf({
+      mediaType: "content",
+      ownerUuid: name.owner,
+      itemUuid: name.item,
+    });
+    const path = `${directory}/${name.item}.${name.ext}`;
+    const place = join(this.world.root(storage), path);
+    await Deno.mkdir(dirname(place), { recursive: true });
+    try {
+      await Deno.writeFile(place, bytes, { createNew: true });
+      this.world.expected.allowFile(path, sha256Of(bytes));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+
+  /** A failure that a worker has reported, such as of a file it could not create. */
+  async #fail(storage: string): Promise<void> {
+    await this.world.query(
+      `UPDATE omoide.delivery SET attempts = 1, last_error = 'generated' WHERE attempts = 0 AND media_id =
+       (SELECT min(media_id) FROM omoide.owed WHERE storage = $1) AND storage_id =
+       (SELECT id FROM omoide.storage WHERE name = $1)`,
+      [storage],
+    );
+  }
+
+  async #retire(): Promise<void> {
+    if (this.#retired) return;
+    await using inbox = await openInbox(this.world.server.url(this.world.database));
+    await retireStorage(inbox, "third", false);
+    this.#retired = true;
+  }
+
+  /** A worker's life: takes the storage, walks once, and ends well or not. */
+  async #work(name: string, crashAfter: number, loseAnswer: boolean): Promise<void> {
+    if (!this.#serving().includes(name)) return;
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: this.world.server.port });
+    const crashing = new CrashingCalls(crashAfter);
+    const storage = await openStorage(this.world.root(name), { storage: name }, {
+      calls: crashing.calls,
+      reserve: { bytes: 0 },
+    });
+    const session = await InboxSession.open({
+      host: "127.0.0.1",
+      port: proxy.port,
+      database: this.world.database,
+      user: `omoide_${name}`,
+      tls: "disable",
+    }, { password: "secret" });
+    if (loseAnswer) proxy.swallowAnswerTo("omoide.acknowledge");
+    try {
+      await takeStorage(session, name, storage.identity.uuid);
+      await sweep(session);
+      await this.#passOver(session, storage, this.#unclean.has(name));
+      await sweep(session);
+      this.#unclean.delete(name);
+    } catch (error) {
+      if (!crashing.dead && !session.ended.aborted) throw error;
+      this.#unclean.add(name);
+    } finally {
+      session.end(new Error("the process ended"));
+      storage.close();
+    }
+  }
+
+  async #passOver(
+    session: InboxSession,
+    storage: Awaited<ReturnType<typeof openStorage>>,
+    unclean: boolean,
+  ): Promise<void> {
+    const pass = new Pass({
+      session,
+      storage,
+      log: SILENT,
+      stop: new AbortController().signal,
+      batchFiles: 3,
+      batchBytes: 1024 * 1024,
+      onStoring: () => Promise.resolve(),
+      onSettled: () => {},
+      onFailure: () => {},
+    }, { alone: unclean ? 1000 : 0, limit: Infinity });
+    await pass.run();
+  }
+}

@@ -1,0 +1,150 @@
+/** Power cuts after which the worker goes on with what is left, again and again. */
+import { ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { requireTools } from "../support/require_tool.ts";
+import { pause } from "./lab/command.ts";
+import { directoryOf } from "./lab/expected.ts";
+import { brokenReceipts, receiptsOf, wrongNames } from "./lab/invariants.ts";
+import { Mount } from "./lab/mount.ts";
+import { options, times } from "./lab/options.ts";
+import { PowerCuts, type Survival } from "./lab/power_cuts.ts";
+import { Random } from "./lab/random.ts";
+import { RecordedDisk } from "./lab/recorded_disk.ts";
+import { type FileSystem, Shelf } from "./lab/shelf.ts";
+import { sharedTemplate } from "./lab/template.ts";
+import { readTree } from "./lab/tree.ts";
+import type { World } from "./lab/world.ts";
+
+const template = sharedTemplate();
+const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "python3", "fusermount3", "strace"], {
+  root: true,
+});
+
+for (const system of ["ext4", "xfs"] as const) {
+  Deno.test({
+    ...DISKS,
+    name:
+      `a worker on ${system} goes on after power cuts, over whatever they left, and loses nothing`,
+    fn: async () => {
+      const random = new Random(options.seed);
+      await using run = await Run.begin(system);
+      const { world } = run;
+      for (let cut = 0; cut < times(6, 100); cut++) {
+        await world.submitMany(
+          random,
+          25,
+          (random) => random.between(0, random.pick([300, 900_000])),
+        );
+        await run.untilCut(random.pick(["none", "some", "torn"]), random, async () => {
+          await using worker = world.start("hot", { args: ["--batch-files", "8"] });
+          await worker.says(/serving/);
+          // The time is the fault.
+          await pause(random.between(0, 200));
+          await worker.kill();
+        });
+        await run.requireReceipts();
+      }
+      await run.mounted(() => world.drainAll());
+      await run.mounted(() => world.requireInvariants());
+    },
+  });
+
+  Deno.test({
+    ...DISKS,
+    name:
+      `what a killed worker linked on ${system} and a later one found is there after a power cut`,
+    fn: async () => {
+      const random = new Random(options.seed);
+      await using run = await Run.begin(system);
+      const { world } = run;
+      const root = world.root("hot");
+      for (let round = 0; round < times(2, 20); round++) {
+        const bytes = random.bytes(10_000);
+        const media = await world.submit(bytes, {
+          ownerUuid: random.uuid(),
+          itemUuid: random.uuid(),
+        });
+        const path = `${directoryOf(media)}/${media.itemUuid}.jpg`;
+        await run.untilCut("none", random, async () => {
+          // Killed after the link, at the fsync of its directory.
+          await world.drainOnce("hot", {
+            trace: {
+              log: join(run.shelf.directory, "strace"),
+              calls: ["fsync"],
+              inject: ["fsync:signal=KILL"],
+              paths: [join(root, directoryOf(media))],
+            },
+          });
+          ok((await Deno.stat(join(root, path))).isFile);
+          const { code, output } = await world.drainOnce("hot");
+          strictEqual(code, 0, output);
+          const [receipt] = await world.query<{ outcome: string }>(
+            "SELECT outcome FROM omoide.receipt WHERE storage = 'hot' AND media_id = $1",
+            [media.id],
+          );
+          strictEqual(receipt?.outcome, "present");
+        });
+        await run.requireReceipts();
+      }
+    },
+  });
+}
+
+/** A world whose hot storage lies on a disk that loses its power now and then. */
+class Run implements AsyncDisposable {
+  #cuts = 0;
+
+  private constructor(
+    readonly shelf: Shelf,
+    readonly world: World,
+    private image: string,
+    private readonly place: string,
+  ) {}
+
+  static async begin(system: FileSystem): Promise<Run> {
+    const shelf = await Shelf.open();
+    const image = await shelf.format("disk.img", system, "320M");
+    const place = join(shelf.directory, "disk");
+    await using _mount = await Mount.at(image, place);
+    const world = await template().world({ hot: join(place, "root") });
+    return new Run(shelf, world, image, place);
+  }
+
+  /** Does something on the mounted disk. */
+  async mounted(work: () => Promise<void>): Promise<void> {
+    await using _mount = await Mount.at(this.image, this.place);
+    await work();
+  }
+
+  /** As `mounted`, but when it is done the power goes, and what survives is the disk from then on. */
+  async untilCut(survival: Survival, random: Random, work: () => Promise<void>): Promise<void> {
+    await using disk = await RecordedDisk.over(this.shelf, this.image);
+    let moment: number;
+    {
+      await using _mount = await Mount.at(disk.device, this.place);
+      await work();
+      moment = disk.now();
+    }
+    using cuts = await PowerCuts.of(this.shelf, disk);
+    const { image } = await cuts.cutAt(moment, survival, random, `cut${++this.#cuts}.img`);
+    this.image = image;
+  }
+
+  /** I1 and I3, on what the power cut left. */
+  async requireReceipts(): Promise<void> {
+    const { world } = this;
+    await this.mounted(async () => {
+      const receipts = await receiptsOf(await world.superuser(), "hot");
+      const broken = [
+        ...await brokenReceipts(world.root("hot"), receipts),
+        ...wrongNames(await readTree(world.root("hot")), world.expected),
+      ];
+      strictEqual(broken.join("\n"), "");
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.world[Symbol.asyncDispose]();
+    await this.shelf[Symbol.asyncDispose]();
+  }
+}
