@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { until } from "../../faults/lab/command.ts";
+import { freePort } from "../../support/free_port.ts";
 
 const SITE = new URL("../../../scripts/deploy/nginx/omoide.conf", import.meta.url).pathname;
 
@@ -108,9 +109,4 @@ async function edited(site: Site, port: number): Promise<string> {
     text = text.replace(from, to);
   }
   return text;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

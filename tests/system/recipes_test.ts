@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
+import { run } from "../faults/lab/command.ts";
+import { Random } from "../faults/lab/random.ts";
+import { World } from "../faults/lab/world.ts";
+import { type BaseRuntime, baseRuntime } from "../support/denort.ts";
+import { requireTools } from "../support/require_tool.ts";
+import { type Block, blocksOfChapter, fitted } from "./support/chapter.ts";
+import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
+import { freePort } from "../support/free_port.ts";
+
+const PROJECT = new URL("../../", import.meta.url).pathname;
+const runtime = await baseRuntime();
+const needs = requireTools(["nginx", "chattr", "base64"], { root: true });
+
+Deno.test({
+  ignore: NEEDS_MACHINE.ignore || needs.ignore || runtime === null,
+  name:
+    "the deployment chapter, command by command: from nothing to two workers and NGINX, upgrading, " +
+    "moving, restoring, uninstalling",
+  async fn(t) {
+    await using place = await Place.make(runtime);
+    const { machine, world } = place;
+    const random = new Random(4);
+    const chapter = await blocksOfChapter();
+    const under = (heading: string) => {
+      const blocks = chapter.filter((block) => block.heading.startsWith(heading));
+      assert.ok(blocks.length > 0, `the chapter has no commands under ${heading}`);
+      return blocks;
+    };
+
+    await t.step("from nothing to two workers and NGINX", async () => {
+      for (const block of under("From nothing")) await place.follow(block);
+      await world.submitMany(random, 40);
+      await world.drained();
+      await world.requireInvariants({ drained: true });
+    });
+
+    await t.step("a picture that was just uploaded comes out of NGINX", async () => {
+      const picture = await world.submit(random.bytes(50_000), {
+        ownerUuid: random.uuid(),
+        itemUuid: random.uuid(),
+      });
+      await world.drained();
+      const { ownerUuid, itemUuid, size } = picture;
+      const path = `content/${ownerUuid}/${itemUuid.slice(0, 2)}/${itemUuid}.jpg`;
+      const answer = await fetch(`http://127.0.0.1:${place.nginxPort}/${path}`);
+      assert.equal(answer.status, 200, await answer.clone().text());
+      assert.equal((await answer.arrayBuffer()).byteLength, size);
+    });
+
+    await t.step(
+      "append-only directories: root cannot remove a file, the worker goes on",
+      async () => {
+        for (const block of under("Even root")) await place.follow(block);
+        const [file = ""] = (await machine.run("find", "/srv/omoide/hot", "-type", "f")).split(
+          "\n",
+        );
+        assert.notEqual((await machine.try("rm", "-f", file)).code, 0);
+        assert.notEqual((await machine.try("mv", file, `${file}.moved`)).code, 0);
+        await world.submitMany(random, 20);
+        await world.drained();
+        await machine.run("chattr", "-R", "-f", "-a", "/srv/omoide/hot");
+        await world.requireInvariants({ drained: true });
+      },
+    );
+
+    await t.step("upgrading", async () => {
+      const before = await machine.property("omoide-worker@hot", "MainPID");
+      for (const block of under("Upgrading")) await place.follow(block);
+      assert.notEqual(await machine.property("omoide-worker@hot", "MainPID"), before);
+      await world.submitMany(random, 10);
+      await world.drained();
+    });
+
+    await t.step("moving a storage to a new disk", async () => {
+      const [copying, starting] = under("Moving");
+      assert.ok(copying !== undefined && starting !== undefined);
+      await place.newDisk("/mnt/new", "new-hot");
+      await place.follow(copying);
+      await world.submitMany(random, 10);
+      await machine.run("umount", "/srv/omoide/hot");
+      await machine.run("mount", "--bind", "/mnt/new", "/srv/omoide/hot");
+      place.movedTo("hot", "new-hot");
+      await place.follow(starting);
+      await world.drained();
+      await world.requireInvariants({ drained: true });
+    });
+
+    await t.step("restoring a lost hot storage from the cold one", async () => {
+      await machine.run("umount", "--lazy", "/srv/omoide/hot");
+      await place.newDisk("/srv/omoide/hot", "third-hot");
+      place.movedTo("hot", "third-hot");
+      await world.submitMany(random, 10);
+      for (const block of under("Restoring")) await place.follow(block);
+      await world.drained();
+      await world.requireInvariants({ drained: true });
+    });
+
+    await t.step("uninstalling", async () => {
+      const before = await world.trees();
+      for (const block of under("Uninstalling")) await place.follow(block);
+      assert.deepEqual(await world.trees(), before);
+      const { stdout } = await machine.try(
+        "systemctl",
+        "list-unit-files",
+        "--no-legend",
+        "omoide-*",
+      );
+      assert.equal(stdout, "");
+    });
+  },
+});
+
+/** A machine with nothing of Omoide on it, and a PostgreSQL with an empty database. */
+class Place implements AsyncDisposable {
+  readonly #roots: { name: string; root: string }[];
+  readonly world: World;
+  readonly nginxPort = freePort();
+
+  private constructor(
+    readonly machine: Machine,
+    private readonly server: EmbeddedPostgres,
+    private readonly runtime: BaseRuntime,
+  ) {
+    this.#roots = ["hot", "cold"].map((name) => ({ name, root: join(machine.shared, name) }));
+    this.world = new World(server, "omoide", this.#roots, "", join(machine.shared, "world"));
+  }
+
+  static async make(runtime: BaseRuntime | null): Promise<Place> {
+    if (runtime === null) throw new Error("there is no base runtime");
+    const server = await EmbeddedPostgres.start({ fsync: false, auth: "scram-sha-256" });
+    const machine = await Machine.boot();
+    const place = new Place(machine, server, runtime);
+    await Deno.mkdir(join(machine.shared, "world"));
+    await Deno.mkdir(join(machine.shared, "omoide"));
+    await run("cp", "-r", join(PROJECT, "scripts/deploy"), join(machine.shared, "omoide"));
+    for (const name of ["hot", "cold"]) await place.newDisk(`/srv/omoide/${name}`, name);
+    const client = await new World(server, "postgres", [], "", "").connect();
+    await client.query("CREATE DATABASE omoide");
+    await client.end();
+    await place.#changeSite();
+    return place;
+  }
+
+  /** Types the commands of a block where it says. @throws with what they said, unless all exit 0 */
+  async follow(block: Block): Promise<void> {
+    const script = fitted(block, { databasePort: this.server.port });
+    const directory = join(this.machine.shared, "omoide");
+    if (block.on === "storages") {
+      const typed = `cd ${directory}\n${script}`;
+      await this.machine.run("env", "PGPASSWORD=postgres", "sh", "-euc", typed);
+      return;
+    }
+    const deno = `${this.runtime.deno} run -A --no-check ${PROJECT}scripts`;
+    await run(
+      "env",
+      `DENORT_BIN=${this.runtime.denort}`,
+      "sh",
+      "-euc",
+      `cd ${directory}\n` + script
+        .replaceAll("deno task compile-admin", `${deno}/compile_admin.ts`)
+        .replaceAll("deno task compile ", `${deno}/compile.ts `),
+    );
+  }
+
+  /** An empty disk, mounted in the machine. */
+  async newDisk(mountPoint: string, name: string): Promise<void> {
+    await Deno.mkdir(join(this.machine.shared, name));
+    await this.machine.run("mkdir", "-p", mountPoint);
+    await this.machine.run("mount", "--bind", join(this.machine.shared, name), mountPoint);
+  }
+
+  movedTo(storage: string, disk: string): void {
+    const found = this.#roots.find(({ name }) => name === storage);
+    if (found !== undefined) found.root = join(this.machine.shared, disk);
+  }
+
+  /** What the chapter tells to change in NGINX's site, and the distribution's own site out of the way. */
+  async #changeSite(): Promise<void> {
+    const site = join(this.machine.shared, "omoide/deploy/nginx/omoide.conf");
+    const text = await Deno.readTextFile(site);
+    await Deno.writeTextFile(
+      site,
+      text.replace("listen 80;", `listen 127.0.0.1:${this.nginxPort};`),
+    );
+    await this.machine.run("rm", "-f", "/etc/nginx/sites-enabled/default");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await run("chattr", "-R", "-f", "-a", this.machine.shared).catch(() => {});
+    await this.world[Symbol.asyncDispose]();
+    await this.machine[Symbol.asyncDispose]();
+    await this.server.stop();
+  }
+}
