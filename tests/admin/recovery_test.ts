@@ -1,5 +1,7 @@
-/** Each recipe of docs/recovery.md, from the disaster to a verified state. */
+/** The recipes of docs/recovery.md, run from that file: each from the disaster to a verified state. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { pg } from "../../src/inbox/pg.ts";
 import { Random } from "../faults/lab/random.ts";
 import { sharedTemplate } from "../faults/lab/template.ts";
 import type { World } from "../faults/lab/world.ts";
@@ -7,6 +9,40 @@ import { admin, type Ran } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
 
 const template = sharedTemplate();
+const text = Deno.readTextFileSync(new URL("../../docs/recovery.md", import.meta.url));
+const used = new Set<string>();
+
+/** The commands of one block. */
+function recipe(name: string): string {
+  const found = new RegExp("```sh recipe=" + name + "\\n(.*?)```", "s").exec(text)?.[1];
+  assert.ok(found !== undefined, `docs/recovery.md has no recipe ${name}`);
+  used.add(name);
+  return found;
+}
+
+/** Runs a block as it stands there, but for the roots and the programs that a test has not. */
+async function follow(
+  world: World,
+  name: string,
+  env: Record<string, string> = {},
+): Promise<string> {
+  const directory = world.root("hot").replace(/\/hot$/, "");
+  const main = fileURLToPath(new URL("../../src/admin/main.ts", import.meta.url));
+  const script = `
+    set -e
+    omoide-admin() { "${Deno.execPath()}" run -A --no-check "${main}" "$@"; }
+    systemctl() { :; }; umount() { :; }; mount() { :; }
+    ${recipe(name).replaceAll("/srv/omoide", directory)}`;
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-c", script],
+    cwd: directory,
+    env: { NO_COLOR: "1", DATABASE: world.server.url(world.database), ...env },
+  }).output();
+  const decoder = new TextDecoder();
+  const said = decoder.decode(stdout) + decoder.decode(stderr);
+  assert.equal(code, 0, `${name}: ${said}`);
+  return said;
+}
 
 /** Runs a command that must end with this exit code. */
 async function run(code: number, ...args: string[]): Promise<Ran> {
@@ -21,16 +57,9 @@ function database(world: World): string {
 
 /** What every recipe ends with: the storages are intact, the same, and as the receipts say. */
 async function requireSafe(world: World): Promise<void> {
-  const [hot, cold] = [world.root("hot"), world.root("cold")];
-  await Promise.all([
-    run(0, "storage", "verify", hot),
-    run(0, "storage", "verify", cold),
-    run(0, "storage", "compare", hot, cold),
-    run(0, "storage", "compare", hot, "--database", database(world)),
-    run(0, "storage", "compare", cold, "--database", database(world)),
-  ]);
-  const status = await run(0, "inbox", "status", "--database", database(world));
-  assert.match(status.stdout, /\nSAFE: /);
+  assert.match(await follow(world, "verified"), /\nSAFE: /);
+  await run(0, "storage", "verify", world.root("cold"));
+  await run(0, "storage", "compare", world.root("cold"), "--database", database(world));
 }
 
 /** And that nothing which was ever submitted is lost. */
@@ -54,12 +83,7 @@ for (const [lost, other] of [["hot", "cold"], ["cold", "hot"]] as const) {
     const gone = await world.drainOnce(lost);
     assert.equal(gone.code, 4, gone.output);
     await Deno.mkdir(world.root(lost), { mode: 0o750 });
-    const replace = ["storage", "replace", lost, world.root(lost), "--database", database(world)];
-    assert.match((await run(0, ...replace)).stdout, /30 receipts of .* would be void, 10 media/);
-    await run(0, ...replace, "--yes");
-    await world.drainOnce(lost);
-    await run(0, "storage", "sync", "--from", world.root(other), "--to", world.root(lost));
-    await run(0, "storage", "rebuild", world.root(lost), "--database", database(world));
+    assert.match(await follow(world, `lost-${lost}`), /30 receipts of .* are void, 10 media/);
     await world.drainAll();
     await requireGood(world);
   });
@@ -71,16 +95,8 @@ Deno.test("a lost database is made again from the trees, and uploads go on with 
   await world.submitMany(random, 25);
   await world.drainAll();
   const [before] = await world.query<{ id: string }>("SELECT max(id) AS id FROM omoide.media");
-  const { inbox } = JSON.parse(
-    await Deno.readTextFile(`${world.root("hot")}/.omoide/storage.json`),
-  );
   await loseDatabase(world);
-
-  await run(0, "inbox", "init", "--uuid", inbox, "--database", database(world));
-  for (const name of ["hot", "cold"]) {
-    await run(0, "storage", "init", name, world.root(name), "--database", database(world));
-    await run(0, "storage", "rebuild", world.root(name), "--database", database(world));
-  }
+  await follow(world, "lost-database");
   const [first] = await world.submitMany(random, 5);
   assert.ok(first !== undefined && first.id > BigInt(before?.id ?? 0));
   await world.drainAll();
@@ -88,7 +104,6 @@ Deno.test("a lost database is made again from the trees, and uploads go on with 
 });
 
 async function loseDatabase(world: World): Promise<void> {
-  const { pg } = await import("../../src/inbox/pg.ts");
   const client = new pg.Client({ connectionString: world.server.url("postgres") });
   await client.connect();
   await client.query(`DROP DATABASE ${world.database} WITH (FORCE)`);
@@ -108,10 +123,7 @@ Deno.test("rotten files are found, replaced from the other storage, and kept asi
 
   const verify = await run(8, "storage", "verify", hot);
   assert.match(verify.stdout, /HARM: 7 files of hot not intact/);
-  const repair = ["storage", "repair", hot, "--from", world.root("cold")];
-  assert.match((await run(0, ...repair, "--dry-run")).stdout, /7 names would be repaired/);
-  await run(8, "storage", "verify", hot);
-  await run(0, ...repair);
+  await follow(world, "bit-rot");
   assert.equal([...Deno.readDirSync(`${hot}/.omoide/aside`)].length, 7);
   await requireGood(world);
 });
@@ -138,8 +150,7 @@ Deno.test("an owner's files that were deleted by accident come back from the oth
     /in fewer than 2 trusted storages/,
   );
 
-  await run(0, "storage", "sync", "--from", cold, "--to", hot, "--owner", owner);
-  await run(0, "storage", "rebuild", hot, "--database", database(world));
+  await follow(world, "by-accident", { OWNER: owner });
   await requireGood(world);
 });
 
@@ -163,27 +174,34 @@ Deno.test("an attacker who filled the inbox is limited, let through, and purged"
   }, /the inbox is full/);
   await assert.rejects(() => world.submitMany(random, 1, () => 300_000), /the inbox is full/);
 
-  const status = await run(8, "inbox", "status", "--database", database(world));
-  assert.match(status.stdout, new RegExp(`today, ${attacker}: 1\\.\\d MiB`));
-  assert.match(status.stdout, /the inbox is nearly full/);
-  await run(0, ...limits, "--max-inbox-bytes", "5G", "--owner-bytes-per-day", "1M");
+  const status = await follow(world, "attacker-limits");
+  assert.match(status, new RegExp(`today, ${attacker}: 1\\.\\d MiB`));
+  assert.match(status, /the inbox is nearly full/);
   await assert.rejects(attack, /is over its limit/);
   await world.submitMany(random, 3);
   await world.drainAll();
-  for (const name of ["hot", "cold"]) {
-    const root = world.root(name);
-    const manifest = `${root}.manifest`;
-    const listed = await run(0, "storage", "manifest", root, "--owner", attacker);
-    await Deno.writeTextFile(manifest, listed.stdout);
-    const files = listed.stdout.trimEnd().split("\n").length - 2;
-    await run(
-      0,
-      ...["storage", "purge", root, "--manifest", manifest, "--database", database(world)],
-      ...["--count", String(files), "--yes"],
-    );
-  }
+  await follow(world, "attacker-purge", { ATTACKER: attacker });
   await application.end();
-  await run(0, ...limits, "--owner-bytes-per-day", "50G");
   await requireSafe(world);
   for (const name of ["hot", "cold"]) assert.equal(await world.receipts(name), 13);
+});
+
+Deno.test("a distrusted storage is read, mended from the inbox, and trusted again", async () => {
+  await using world = await template().world();
+  await world.submitMany(new Random(6), 10, () => 1000);
+  await world.drainOnce("hot");
+  const rows = await world.query<{ path: string }>("SELECT path FROM omoide.receipt LIMIT 2");
+  for (const { path } of rows) flipBit(`${world.root("hot")}/${path}`);
+  await world.query(
+    "UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'EIO' WHERE name = 'hot'",
+  );
+  assert.equal((await world.drainOnce("hot")).code, 5);
+  assert.match(await follow(world, "distrusted"), /2 media will be stored anew[^]*TRUSTED: hot/);
+  await world.drainAll();
+  await requireGood(world);
+});
+
+Deno.test("every recipe of the chapter has been run", () => {
+  const all = [...text.matchAll(/```sh recipe=(.*)/g)].map(([, name]) => name);
+  assert.deepEqual([...used].sort(), all.sort());
 });
