@@ -77,15 +77,18 @@ Deno.test({
   name: "no sequence of submitting, storing, crashing, failing and retiring loses anything",
   fn: async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: times(15, 40) }), async (steps) => {
-        await using world = await template().world();
-        const scene = new Scene(world);
-        for (const each of steps) {
-          await scene.play(each);
-          strictEqual((await scene.wrong()).join("\n"), "");
-        }
-        await scene.drain();
-      }),
+      fc.asyncProperty(
+        fc.array(step, { minLength: 3, maxLength: times(15, 40) }),
+        async (steps) => {
+          await using world = await template().world();
+          const scene = new Scene(world);
+          for (const each of steps) {
+            await scene.play(each);
+            strictEqual((await scene.wrong()).join("\n"), "");
+          }
+          await scene.drain();
+        },
+      ),
       { seed: options.seed, numRuns: times(6, 300), endOnFailure: !options.long },
     );
   },

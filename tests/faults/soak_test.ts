@@ -1,0 +1,174 @@
+/**
+ * Hours of ordinary trouble: mixed media arriving, workers killed, PostgreSQL restarted, a transaction of
+ * the application held open. Memory stays flat, the database stays bounded, everything drains.
+ */
+import { ok, strictEqual } from "node:assert/strict";
+import { requireTools } from "../support/require_tool.ts";
+import { pause } from "./lab/command.ts";
+import { NameWatcher } from "./lab/name_watcher.ts";
+import { options, times } from "./lab/options.ts";
+import { Random } from "./lab/random.ts";
+import { Template } from "./lab/template.ts";
+import type { WorkerProcess } from "./lab/worker_process.ts";
+import type { World } from "./lab/world.ts";
+
+const MiB = 1024 * 1024;
+/** PostgreSQL's own minute would be the whole of the short version. */
+const NAPTIME_SECONDS = 5;
+/** After so long a transaction of the application is ended, at the next sweep. */
+const HOLD_SECONDS = times(8, 60);
+const POLL_SECONDS = 5;
+/** What one worker may hold. The spike's peak was 101 MB; Deno alone takes 60. */
+const MEMORY = 200 * MiB;
+
+Deno.test({
+  ...requireTools([]),
+  name:
+    "a long run under ordinary trouble keeps memory flat, the database bounded, and loses nothing",
+  fn: async () => {
+    await using template = await Template.make({
+      settings: { autovacuum_naptime: `${NAPTIME_SECONDS}s` },
+    });
+    await using world = await template.world();
+    await world.query(`UPDATE omoide.settings SET max_transaction_age = '${HOLD_SECONDS} seconds'`);
+    const soak = new Soak(world, times(25, 3600));
+    await soak.run();
+    console.log(`  ${soak.told()}`);
+    strictEqual(soak.problems.join("\n"), "");
+    ok(soak.peakMemory < MEMORY, `a worker held ${soak.peakMemory / MiB} MiB`);
+    ok(
+      soak.peakFiles < soak.fileBound,
+      `files had ${soak.peakFiles}, the bound is ${soak.fileBound}`,
+    );
+    await world.requireInvariants();
+  },
+});
+
+class Soak {
+  readonly problems: string[] = [];
+  readonly #random = new Random(options.seed);
+  readonly #workers = new Map<string, WorkerProcess>();
+  readonly #began = performance.now();
+  peakMemory = 0;
+  /** The chunks' files at their largest, in bytes, before the first transaction was held. */
+  peakFiles = 0;
+  /** And from then on: they are used again, but hardly ever become shorter. */
+  peakFilesHeld = 0;
+  #peakBacklog = 0;
+  #submittedBytes = 0;
+  #kills = 0;
+  #restarts = 0;
+  #held = 0;
+  evicted = 0;
+
+  constructor(private readonly world: World, private readonly seconds: number) {}
+
+  /** Twice the peak backlog and what comes in one naptime (two, since a vacuum takes its time), in bytes. */
+  get fileBound(): number {
+    const rate = this.#submittedBytes / this.#elapsed;
+    return 2 * this.#peakBacklog + 2 * NAPTIME_SECONDS * rate + 32 * MiB;
+  }
+
+  /** While a snapshot is held, nothing that is dead can be used again. */
+  get fileBoundHeld(): number {
+    const rate = this.#submittedBytes / this.#elapsed;
+    return this.fileBound + (HOLD_SECONDS + POLL_SECONDS) * rate;
+  }
+
+  get #elapsed(): number {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  async run(): Promise<void> {
+    const watchers = this.world.storages.map(({ root }) =>
+      new NameWatcher(root, this.world.expected)
+    );
+    try {
+      for (let round = 1; this.#elapsed < this.seconds; round++) await this.#round(round);
+      this.#ensureWorkers();
+      await this.world.drained();
+    } finally {
+      for (const worker of this.#workers.values()) await worker.kill();
+    }
+    for (const watcher of watchers) this.problems.push(...(await watcher.stop()).wrong);
+  }
+
+  told(): string {
+    const { length } = this.world.expected.media;
+    const mib = (bytes: number) => `${Math.round(bytes / MiB)} MiB`;
+    return [
+      `${Math.round(this.#elapsed)} s, ${length} media, ${mib(this.#submittedBytes)}`,
+      `${this.#kills} kills, ${this.#restarts} restarts of PostgreSQL`,
+      `${this.evicted} of ${this.#held} held transactions evicted`,
+      `a worker held ${mib(this.peakMemory)} at most`,
+      `peak backlog ${mib(this.#peakBacklog)}`,
+      `blobs' files ${mib(this.peakFiles)} (bound ${mib(this.fileBound)})`,
+      `under a held snapshot ${mib(this.peakFilesHeld)} (bound ${mib(this.fileBoundHeld)})`,
+    ].join(", ");
+  }
+
+  /** A few seconds of life. */
+  async #round(round: number): Promise<void> {
+    this.#ensureWorkers();
+    const media = await this.world.submitMany(
+      this.#random,
+      15,
+      (random) => random.pick([0, 3_000, 40_000, 300_000, 2_500_000]),
+    );
+    this.#submittedBytes += media.reduce((sum, { size }) => sum + size, 0);
+    await this.#measure();
+    if (round % times(8, 40) === 0) await this.#killOne();
+    if (round % times(25, 400) === 0) await this.#restart();
+    if (round % times(30, 300) === times(8, 200)) await this.#holdTransaction();
+    await pause(100);
+  }
+
+  #ensureWorkers(): void {
+    for (const { name } of this.world.storages) {
+      if (this.#workers.get(name)?.over ?? true) {
+        this.#workers.set(
+          name,
+          this.world.start(name, { args: ["--poll-interval", String(POLL_SECONDS)] }),
+        );
+      }
+    }
+  }
+
+  async #measure(): Promise<void> {
+    for (const worker of this.#workers.values()) {
+      if (worker.over) this.problems.push(`a worker ended by itself: ${worker.output.slice(-500)}`);
+      else this.peakMemory = Math.max(this.peakMemory, worker.residentBytes());
+    }
+    const [row] = await this.world.query<{ files: string; backlog: string }>(
+      `SELECT pg_table_size('omoide.media_chunk') AS files,
+         (SELECT coalesce(sum(size), 0) FROM omoide.media WHERE released_at IS NULL) AS backlog`,
+    );
+    const files = Number(row?.files);
+    if (this.#held === 0) this.peakFiles = Math.max(this.peakFiles, files);
+    else this.peakFilesHeld = Math.max(this.peakFilesHeld, files);
+    this.#peakBacklog = Math.max(this.#peakBacklog, Number(row?.backlog));
+  }
+
+  async #killOne(): Promise<void> {
+    const name = this.#random.pick([...this.#workers.keys()]);
+    await this.#workers.get(name)?.kill();
+    this.#kills++;
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#random.chance(0.5)) await this.world.server.kill();
+    else await this.world.server.pause();
+    await this.world.server.startAgain();
+    this.#restarts++;
+  }
+
+  /** The application holds a snapshot; some sweep ends it. */
+  async #holdTransaction(): Promise<void> {
+    const holder = await this.world.connect();
+    await holder.query("SET SESSION AUTHORIZATION omoide_app");
+    await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    await holder.query("SELECT omoide.find_media(gen_random_uuid(), gen_random_uuid())");
+    this.#held++;
+    holder.once("end", () => this.evicted++);
+  }
+}
