@@ -84,18 +84,16 @@ export class Batch implements StoreBatch {
     const store = this.#store;
     try {
       store.requireSound();
-      store.requireUnpaused();
-      const waiting = store.hasUnlinked ? await store.takeUnlinked(media) : null;
+      store.pause.requireNone();
+      const waiting = store.unlinked.size > 0 ? await store.unlinked.take(media) : null;
       if (waiting === null) reckon();
       try {
         makePublicDirectories(store, media, this.#verified);
       } catch (error) {
-        if (waiting !== null) {
-          store.rememberUnlinked(media.id, { sha256: media.sha256, path: waiting });
-        }
+        if (waiting !== null) store.unlinked.remember(media.id, waiting);
         throw error;
       }
-      if (waiting !== null) return { media, object: waiting, found: null };
+      if (waiting !== null) return { media, object: waiting.path, found: null };
       const created = await createObject(store, media, this.#verified);
       return "file" in created ? created : { media, object: null, found: created };
     } catch (error) {

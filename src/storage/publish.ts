@@ -38,7 +38,7 @@ export async function publish(store: Store, entries: readonly Entry[]): Promise<
       if (noted instanceof StoragePausedError) paused = noted;
       else if (error instanceof MediaFailureError) notStored.push({ media, error });
       else throw error;
-      store.rememberUnlinked(media.id, { sha256: media.sha256, path: object });
+      store.unlinked.remember(media.id, { sha256: media.sha256, path: object });
     }
   }
   const unsynced = await syncDirectories(store, named);

@@ -1,0 +1,104 @@
+import { StoragePausedError } from "../errors.ts";
+import { changeFailure, pause } from "./failures.ts";
+import { type FileCalls, osCode } from "./file_calls.ts";
+import { PRIVATE_DIRECTORY, PROBE_DIRECTORY } from "./layout.ts";
+import type { Space } from "./space.ts";
+
+/**
+ * How much is appended to the file that a pause left, to see whether the disk takes a media again: as
+ * much as the media has, up to this. A block would not do: on a full ext4 one comes free now and then,
+ * and each time the next media left another file.
+ */
+const MOST_APPENDED = 1024 * 1024;
+
+/**
+ * What stands between a full disk and a litter of half-written files: while a pause stands nothing is
+ * tried, and whether it has passed is found out without making another file.
+ */
+export class StandingPause {
+  #pause: StoragePausedError | null = null;
+  /** The file whose writing met the end of the disk. It will never be published. */
+  #leftover: Deno.FsFile | null = null;
+
+  constructor(
+    private readonly root: string,
+    private readonly space: Space,
+    private readonly calls: FileCalls,
+  ) {}
+
+  /** @throws {StoragePausedError} the pause that stands */
+  requireNone(): void {
+    if (this.#pause !== null) throw this.#pause;
+  }
+
+  /** Begins a pause, or goes on with the one that stands; returns it. */
+  begin(error: StoragePausedError): StoragePausedError {
+    return this.#pause ??= this.#withInodes(error);
+  }
+
+  /** Takes over a file that could not be written to its end, still open. */
+  keepLeftover(file: Deno.FsFile): void {
+    if (this.#leftover === null) this.#leftover = file;
+    else this.calls.close(file);
+  }
+
+  /**
+   * Looks whether a media of that many bytes would be taken again, and if so ends the pause.
+   *
+   * @throws what `changeFailure` makes of an append that failed for another reason than before
+   */
+  hasPassed(size: number): boolean {
+    if (!this.space.fits(size) || this.#isReadOnly() || !this.#leftoverGrows(size)) return false;
+    this.end();
+    return true;
+  }
+
+  end(): void {
+    if (this.#leftover !== null) this.calls.close(this.#leftover);
+    this.#leftover = null;
+    this.#pause = null;
+  }
+
+  /**
+   * Asks the kernel without changing anything: a hard link to a directory is never allowed, and a
+   * read-only file system is complained about before that.
+   */
+  #isReadOnly(): boolean {
+    try {
+      this.calls.link(`${this.root}/${PRIVATE_DIRECTORY}`, `${this.root}/${PROBE_DIRECTORY}-never`);
+    } catch (error) {
+      return osCode(error) === "EROFS";
+    }
+    return false;
+  }
+
+  /** Whether the leftover, if there is one, can be appended to by so many bytes. */
+  #leftoverGrows(size: number): boolean {
+    if (this.#leftover === null) return true;
+    const zeros = new Uint8Array(Math.min(Math.max(size, 1), MOST_APPENDED));
+    try {
+      for (let at = 0; at < zeros.length;) {
+        const count = this.calls.write(this.#leftover, zeros.subarray(at));
+        if (count <= 0) return false;
+        at += count;
+      }
+      return true;
+    } catch (error) {
+      const failure = changeFailure(error, "append to the leftover of a pause", 0n);
+      if (failure instanceof StoragePausedError) return false;
+      throw failure;
+    }
+  }
+
+  /** ENOSPC says both: that there are no bytes and that there are no inodes. */
+  #withInodes(error: StoragePausedError): StoragePausedError {
+    if (error.reason !== "no space") return error;
+    try {
+      const { inodes, totalInodes } = this.space.look();
+      if (totalInodes === 0 || inodes > 0) return error;
+    } catch {
+      return error;
+    }
+    return pause("no inodes", error.message.replace(/;[^;]*$/, ""), error.cause);
+  }
+}
