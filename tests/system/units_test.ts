@@ -193,7 +193,7 @@ async function killWorker(
 ): Promise<void> {
   const unit = `omoide-worker@${storage}`;
   const pid = await machine.property(unit, "MainPID");
-  await machine.run("kill", "-KILL", pid);
+  await machine.run("systemctl", "kill", "--signal=KILL", unit);
   if (!andReturns) return;
   await until(`${unit} is back`, async () => {
     const now = await machine.property(unit, "MainPID");

@@ -3,6 +3,7 @@
 # namespaces. Nothing it does reaches the machine, apart from SHARED, which is the same directory inside,
 # and the network, which is the machine's own: so a test's PostgreSQL needs no bridge, and the units'
 # packet filter works all the same, since it hangs on their cgroups. Root only; `machine.ts` calls it.
+# MACHINE_ROOT names another system's root to look at, such as what debootstrap has made.
 #
 # Two stages, since a cgroup namespace begins at the cgroup that its maker is in: without one of our own
 # the new systemd would take the machine's own tree of cgroups for itself.
@@ -25,7 +26,7 @@ layers=$shared/layers
 mkdir "$layers"
 mount -t tmpfs -o mode=0755 tmpfs "$layers"
 mkdir "$layers/upper" "$layers/work" "$layers/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$layers/upper,workdir=$layers/work" "$layers/root"
+mount -t overlay overlay -o "lowerdir=${MACHINE_ROOT:-/},upperdir=$layers/upper,workdir=$layers/work" "$layers/root"
 root=$layers/root
 
 mount -t proc proc "$root/proc"
