@@ -15,9 +15,14 @@ export interface Held extends Disposable {
  * Takes the storage's lock on its disk and, where an inbox is given, the one in the database too: a worker
  * on another machine that has the disk by network sees only that one.
  *
+ * @param dry nothing will be changed, so nothing is held
  * @throws {StorageHeldError} a worker holds either
  */
-export async function hold(root: Root, inbox: AdminInbox | null): Promise<Held> {
+export async function hold(root: Root, inbox: AdminInbox | null, dry: boolean): Promise<Held> {
+  if (dry) {
+    const storageId = inbox === null ? null : (await requireRegistered(inbox, root)).id;
+    return { storageId, [Symbol.dispose]: () => {} };
+  }
   const lock = await holdStorage(root.path);
   try {
     const storageId = inbox === null ? null : (await requireRegistered(inbox, root)).id;

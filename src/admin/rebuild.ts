@@ -4,7 +4,7 @@ import { findStorage, type RegisteredStorage } from "../inbox/admin/storages.ts"
 import { ConfigurationError, InterruptedError } from "../errors.ts";
 import { entriesOf } from "../storage/admin/entries.ts";
 import { inBatches, nameEntry } from "../storage/admin/held_files.ts";
-import { Scratch } from "../storage/admin/scratch.ts";
+import type { Scratch } from "../storage/admin/scratch.ts";
 import type { Context } from "./command.ts";
 import type { Root } from "./roots.ts";
 
@@ -23,11 +23,11 @@ export interface RebuildReport {
 export async function rebuild(
   inbox: AdminInbox,
   root: Root,
+  scratch: Scratch,
   { console, signal }: Context,
 ): Promise<RebuildReport> {
   const storage = await requireRegistered(inbox, root);
   const report: RebuildReport = { files: 0, receipts: 0, media: 0, left: 0, unvouched: [] };
-  const scratch = Scratch.open();
   async function* held(): AsyncGenerator<HeldFile> {
     const { prefixSize } = root.identity;
     for await (const entry of entriesOf(root.path, prefixSize, { scratch, signal })) {
@@ -36,20 +36,16 @@ export async function rebuild(
       else yield { ...name, sha256, mediaId };
     }
   }
-  try {
-    for await (const files of inBatches(held(), 1000)) {
-      if (signal.aborted) throw new InterruptedError(`stopped after ${report.files}; run it again`);
-      const made = await rebuildReceipts(inbox, storage.id, files);
-      report.files += files.length;
-      report.receipts += made.receipts;
-      report.media += made.media;
-      report.left += made.left;
-      console.progress("making receipts", report.files, null, "names");
-    }
-    return report;
-  } finally {
-    scratch.close();
+  for await (const files of inBatches(held(), 1000)) {
+    if (signal.aborted) throw new InterruptedError(`stopped after ${report.files}; run it again`);
+    const made = await rebuildReceipts(inbox, storage.id, files);
+    report.files += files.length;
+    report.receipts += made.receipts;
+    report.media += made.media;
+    report.left += made.left;
+    console.progress("making receipts", report.files, null, "names");
   }
+  return report;
 }
 
 /** The registration of a root's storage. @throws {ConfigurationError} it is another, or retired */

@@ -54,6 +54,14 @@ export function judge(status: InboxStatus): Verdict {
         "`storage compare`, `storage sync`, then `storage rebuild`",
     );
   }
+  if (status.partial > 0) {
+    behind.push(
+      `${
+        count(status.partial, "media", "media")
+      } from before a storage was added are not in all: ` +
+        "`storage sync`, then `storage rebuild`",
+    );
+  }
   const word = attention.length > 0 ? "attention" : behind.length > 0 ? "behind" : "safe";
   const code = { safe: EXIT.OK, behind: EXIT.BEHIND, attention: EXIT.ATTENTION }[word];
   return { word, code, attention, behind };

@@ -222,3 +222,13 @@ function* walk(root: string, path = ""): Generator<string> {
     if (isDirectory) yield* walk(root, inside);
   }
 }
+
+Deno.test("storages with prefixes of different sizes are compared and synced all the same", async () => {
+  const { a, inbox, directory } = pair(20);
+  const wide = makeStorage(directory, identityOf("wide", inbox, { prefixSize: 4 }));
+  assert.equal((await admin(["storage", "sync", "--from", a, "--to", wide])).code, 0);
+  assert.equal((await admin(["storage", "verify", wide])).code, 0);
+  const ran = await admin(["storage", "compare", wide, a]);
+  assert.equal(ran.code, 0, ran.stdout);
+  assert.match(ran.stdout, /20 files the same/);
+});

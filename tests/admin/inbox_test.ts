@@ -48,6 +48,7 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
     diskBytesLimit: 100,
     usage: [],
     thin: 0,
+    partial: 0,
     gone: 0,
     ...inbox,
   };
@@ -76,6 +77,7 @@ Deno.test("the verdict is safe, behind or attention, and says why", () => {
     [status({ freeBytes: 9 }), "attention", /hot has 9 % of its space left/],
     [status({ retired: true }), "attention", /1 storage of at least 2 registered/],
     [status({}, { bytes: 80 }), "attention", /the inbox is nearly full/],
+    [status({}, { partial: 5 }), "behind", /5 media from before a storage was added/],
     [status({}, { thin: 4 }), "attention", /4 media in fewer than 2 trusted storages/],
     [
       status({}, {

@@ -85,7 +85,7 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
         });
         const { adopted, adoptedBytes, already, unfit } = report;
         if (adopted > 0) record.write("adopt", { adopted, adoptedBytes });
-        const { receipts } = await rebuild(inbox, root, context);
+        const { receipts } = await rebuild(inbox, root, scratch, context);
         console.result({ ...root.identity, ...report, receipts });
         for (const { path, why } of unfit) console.say(`left: ${path} ${why}`);
         console.say(
@@ -94,6 +94,9 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
             `${already.toLocaleString("en-US")} were before, ${count(receipts, "receipt")} made` +
             (unfit.length === 0 ? "." : `; ${count(unfit.length, "name")} left as they are.`),
         );
+        if (owner.uid === 0) {
+          console.say(`Note: ${path} belongs to root; chown -R it to the worker's user.`);
+        }
         return unfit.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
       } finally {
         scratch.close();

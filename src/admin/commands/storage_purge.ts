@@ -68,7 +68,7 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
       const dry = options.yes !== true;
       const owner = dry ? null : requireWriter(root.path);
       await using inbox = options.database === undefined ? null : await openInbox(options.database);
-      using held = await hold(root, inbox);
+      using held = await hold(root, inbox, dry);
       const plan = await planPurge(
         root.path,
         root.identity.prefixSize,

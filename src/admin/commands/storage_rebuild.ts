@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
+import { Scratch } from "../../storage/admin/scratch.ts";
 import { addCommand, DATABASE, type Outcome } from "../command.ts";
+import { drop } from "../permissions.ts";
 import { rebuild } from "../rebuild.ts";
 import { openRoot } from "../roots.ts";
 import { count } from "../units.ts";
@@ -22,11 +24,14 @@ export function addStorageRebuild(group: Command, outcome: Outcome): void {
       "omoide-admin storage rebuild /srv/omoide/hot --database …",
     ],
     exits: { [EXIT.ATTENTION]: "some public files are links to no object: see `storage verify`" },
-    need: "ask",
+    need: "change",
     run: async ([given = ""], { database }, context) => {
       const root = openRoot(given);
       await using inbox = await openInbox(database);
-      const report = await rebuild(inbox, root, context);
+      const scratch = Scratch.open();
+      drop("ask");
+      const report = await rebuild(inbox, root, scratch, context);
+      scratch.close();
       const { console } = context;
       console.result({ ...root.identity, ...report });
       for (const path of report.unvouched) {

@@ -43,7 +43,7 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
       const dry = yes !== true;
       const owner = dry ? null : requireWriter(root.path);
       await using inbox = database === undefined ? null : await openInbox(database);
-      using held = await hold(root, inbox);
+      using held = await hold(root, inbox, dry);
       const before = new Date(Date.now() - A_DAY_MS);
       const kept: Kept[] = [];
       const objects = inbox === null || held.storageId === null

@@ -47,12 +47,6 @@ export function addStorageSync(group: Command, outcome: Outcome): void {
     run: async (_args, options, { console, signal }) => {
       const a = openRoot(options.from), b = openRoot(options.to);
       requireDifferent(a, b);
-      if (a.identity.prefixSize !== b.identity.prefixSize) {
-        throw new UsageError(
-          `${a.identity.storage} and ${b.identity.storage} have different prefix sizes ` +
-            `(${a.identity.prefixSize}, ${b.identity.prefixSize}); a sync of such is not offered`,
-        );
-      }
       const { owner } = options;
       if (owner !== undefined && !isUuid(owner)) {
         throw new UsageError(`--owner ${JSON.stringify(owner)} is not a lower-case UUID`);
@@ -67,7 +61,7 @@ export function addStorageSync(group: Command, outcome: Outcome): void {
       };
       const differences = compare(
         entriesOf(a.path, prefixSize, { scratch, signal, onName }),
-        entriesOf(b.path, prefixSize, { scratch, signal, onName }),
+        entriesOf(b.path, b.identity.prefixSize, { scratch, signal, onName }),
         scratch,
         new Comparison(),
       );

@@ -74,7 +74,7 @@ export function addStorageTrust(group: Command, outcome: Outcome): void {
         );
       }
       const owner = requireWriter(root.path);
-      using held = await hold(root, inbox);
+      using held = await hold(root, inbox, false);
       const since = lastRecorded(root.path, "trust");
       const { read, bad } = await readAll(inbox, root, since, context);
       let redelivered = 0;

@@ -1,6 +1,6 @@
 import { ConfigurationError } from "../../errors.ts";
 import { connect, type Connection, sqlstateOf } from "../connect.ts";
-import { parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
+import { type DatabaseAddress, parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
 import { inboxError } from "../inbox_error.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
@@ -21,7 +21,31 @@ export interface AdminInbox extends AsyncDisposable {
 export async function connectAdmin(url: string): Promise<Connection> {
   const { address, password } = parseAdminDatabaseUrl(url, "postgres");
   const secret = password ?? Deno.env.get("PGPASSWORD");
-  return await connect(address, secret === undefined ? {} : { password: secret }, "admin");
+  try {
+    return await connect(address, secret === undefined ? {} : { password: secret }, "admin");
+  } catch (error) {
+    throw mendFor(error, address);
+  }
+}
+
+/** The worker's advice would mislead here. */
+function mendFor(error: unknown, address: DatabaseAddress): unknown {
+  if (!(error instanceof ConfigurationError)) return error;
+  const where = showAddress(address);
+  switch (sqlstateOf(error.cause)) {
+    case "3D000":
+      return new ConfigurationError(
+        `There is no database ${address.database} at ${where}; make it, as by createdb`,
+        { cause: error },
+      );
+    case "28P01":
+      return new ConfigurationError(
+        `Cannot log in to ${where}: wrong password; give it in --database or in PGPASSWORD`,
+        { cause: error },
+      );
+    default:
+      return error;
+  }
 }
 
 /**
@@ -85,6 +109,12 @@ export async function ask<Row extends object>(
   try {
     return (await connection.query<Row>(sql, [...values])).rows;
   } catch (error) {
+    if (sqlstateOf(error) === "42501") {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ConfigurationError(
+        `That role may not do this (${why}); name a superuser in --database`,
+      );
+    }
     throw inboxError(error);
   }
 }

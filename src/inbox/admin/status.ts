@@ -51,9 +51,13 @@ export interface InboxStatus {
   readonly usage: readonly Usage[];
   /** Released media held by fewer trusted storages than min_copies, but by one. */
   readonly thin: number;
+  /** Released media that not every required storage holds, but enough of them: from before one was added. */
+  readonly partial: number;
   /** Released media that no storage has a receipt for: purged. */
   readonly gone: number;
 }
+
+type Copies = Pick<InboxStatus, "thin" | "partial" | "gone">;
 
 /** Numbers come as text where they could exceed 2^53; none here does. */
 const age = (time: string) => `extract(epoch FROM now() - ${time})::float8`;
@@ -107,7 +111,10 @@ const USAGE = `
 /** The media that have left the inbox: how many trusted storages hold them. One pass over all. */
 const COPIES = `
   SELECT count(*) FILTER (WHERE coalesce(r.copies, 0) = 0)::float8 AS gone,
-    count(*) FILTER (WHERE r.copies < t.min_copies)::float8 AS thin
+    count(*) FILTER (WHERE r.copies < t.min_copies)::float8 AS thin,
+    count(*) FILTER (WHERE r.copies >= t.min_copies AND r.copies < (
+      SELECT count(*) FROM omoide.storage a WHERE a.retired_at IS NULL AND a.distrusted_at IS NULL
+    ))::float8 AS partial
   FROM omoide.settings t, omoide.media m
   LEFT JOIN (
     SELECT h.media_id, count(*) AS copies FROM omoide.stored h
@@ -122,11 +129,11 @@ export async function inboxStatus({ connection }: AdminInbox): Promise<InboxStat
   const nil = "00000000-0000-0000-0000-000000000000";
   const storages = await ask<StorageStatus>(connection, STORAGES);
   const usage = await ask<Usage>(connection, USAGE, [nil]);
-  const [inbox] = await ask<Omit<InboxStatus, "storages" | "usage" | "thin" | "gone">>(
+  const [inbox] = await ask<Omit<InboxStatus, "storages" | "usage" | keyof Copies>>(
     connection,
     INBOX,
   );
-  const [copies] = await ask<Pick<InboxStatus, "thin" | "gone">>(connection, COPIES);
+  const [copies] = await ask<Copies>(connection, COPIES);
   if (inbox === undefined || copies === undefined) throw new Error("the inbox has no settings");
   return { ...inbox, ...copies, storages, usage };
 }

@@ -37,22 +37,33 @@ export type Difference =
 export type Side<T> = Iterable<T> | AsyncIterable<T>;
 type Pair<A, B> = { a: A; b: B } | { a: A; b: null } | { a: null; b: B };
 
-/** Merges two enumerations sorted by path: each path once, with what either side has. */
+/**
+ * A path without the directory that its item's first characters name: storages may differ in how many
+ * those are. Paths sorted with it are sorted without it, since the item's name follows it.
+ */
+function keyOf(path: string): string {
+  const owner = path.indexOf("/", path.indexOf("/") + 1);
+  const prefix = path.indexOf("/", owner + 1);
+  return prefix < 0 ? path : path.slice(0, owner) + path.slice(prefix);
+}
+
+/** Merges two enumerations sorted by path: each media's path once, with what either side has. */
 export async function* merge<A extends { path: string }, B extends { path: string }>(
   sideA: Side<A>,
   sideB: Side<B>,
 ): AsyncGenerator<Pair<A, B>> {
   const nextA = puller(sideA), nextB = puller(sideB);
-  // Only what is a promise is awaited: trees are read synchronously.
+  // Only what is a promise is awaited.
   let a = nextA(), b = nextB();
   for (;;) {
     if (a instanceof Promise) a = await a;
     if (b instanceof Promise) b = await b;
     if (a === null && b === null) return;
-    if (b === null || a !== null && a.path < b.path) {
+    const keyA = a === null ? null : keyOf(a.path), keyB = b === null ? null : keyOf(b.path);
+    if (b === null || keyB === null || keyA !== null && keyA < keyB) {
       if (a !== null) yield { a, b: null };
       a = nextA();
-    } else if (a === null || b.path < a.path) {
+    } else if (a === null || keyA === null || keyB < keyA) {
       yield { a: null, b };
       b = nextB();
     } else {
@@ -143,7 +154,7 @@ export async function* compare(
 
 /** The same directory, item, ext and checksum: the same media under whatever name. */
 function bytesKey(entry: Compared): string {
-  const plain = entry.path.replace(/~[0-9a-f]{64}(?=\.[^.]*$)/, "");
+  const plain = keyOf(entry.path).replace(/~[0-9a-f]{64}(?=\.[^.]*$)/, "");
   return `${plain}\t${entry.sha256 ?? "?" + entry.path}`;
 }
 

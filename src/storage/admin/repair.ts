@@ -85,11 +85,11 @@ export function repairUnvouched(path: string, object: string, repair: Repair): s
 
 /** Gives a file or directory of the tree the mode and owner that the worker gives it. */
 export function repairOrder(path: string, { root, owner }: Repair): void {
-  const mode = path === PRIVATE_DIRECTORY
+  const mode = parseObjectName(basename(path)) !== null
+    ? OBJECT_MODE
+    : path.startsWith(PRIVATE_DIRECTORY)
     ? PRIVATE_DIRECTORY_MODE
-    : parseObjectName(basename(path)) === null
-    ? PUBLIC_DIRECTORY_MODE
-    : OBJECT_MODE;
+    : PUBLIC_DIRECTORY_MODE;
   settle(`${root}/${path}`, owner, mode);
 }
 

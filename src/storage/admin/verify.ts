@@ -4,6 +4,7 @@ import {
   OBJECT_DIRECTORIES,
   OBJECT_MODE,
   type ObjectName,
+  OBJECTS_DIRECTORY,
   PRIVATE_DIRECTORY,
   PRIVATE_DIRECTORY_MODE,
   PUBLIC_DIRECTORY_MODE,
@@ -72,7 +73,10 @@ export async function verify(
   const startedAt = Date.now();
   strangersAtTheTop(root, strange);
   const check = new ModeCheck(root, find);
-  check.directory(PRIVATE_DIRECTORY, Deno.lstatSync(`${root}/${PRIVATE_DIRECTORY}`));
+  for (const path of [PRIVATE_DIRECTORY, OBJECTS_DIRECTORY, ...OBJECT_DIRECTORIES]) {
+    const info = lstatOrNull(`${root}/${path}`);
+    if (info?.isDirectory) check.directory(path, info);
+  }
 
   using pool = new HashPool(
     root,
@@ -231,7 +235,7 @@ class ModeCheck {
   }
 
   directory(path: string, info: Deno.FileInfo): void {
-    const isPrivate = path === PRIVATE_DIRECTORY;
+    const isPrivate = path.startsWith(PRIVATE_DIRECTORY);
     this.#check(path, info, isPrivate ? PRIVATE_DIRECTORY_MODE : PUBLIC_DIRECTORY_MODE);
   }
 
@@ -247,6 +251,15 @@ class ModeCheck {
         `belongs to ${info.uid}:${info.gid}, the root to ${this.#uid}:${this.#gid}`,
       );
     }
+  }
+}
+
+function lstatOrNull(path: string): Deno.FileInfo | null {
+  try {
+    return Deno.lstatSync(path);
+  } catch {
+    // Told as a stranger already.
+    return null;
   }
 }
 
