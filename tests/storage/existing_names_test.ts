@@ -215,6 +215,21 @@ Deno.test("a public file that cannot be read harms nobody but its name", async (
   }
 });
 
+Deno.test("a FIFO under the name of an empty media does not hang, and a link as long as the media is not followed", async () => {
+  using test = new TestStorage();
+  const storage = await test.open();
+  const empty = new Uint8Array(0);
+  const nothing = mediaOf(empty);
+  await run("mkfifo", put(test.at(publicPath(nothing, 2))));
+  strictEqual((await storeOne(storage, nothing, empty)).outcome, "renamed");
+  const target = `${test.root}/target`;
+  const bytes = someBytes(target.length);
+  const media = mediaOf(bytes);
+  Deno.writeFileSync(target, bytes);
+  Deno.symlinkSync(target, put(test.at(publicPath(media, 2))));
+  strictEqual((await storeOne(storage, media, bytes)).outcome, "renamed");
+});
+
 Deno.test("a large public file is compared without holding up everything else", async () => {
   using test = new TestStorage();
   const storage = await test.open();
