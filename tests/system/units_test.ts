@@ -84,6 +84,14 @@ Deno.test({
       for (const { MESSAGE } of lines) assert.equal(typeof JSON.parse(MESSAGE), "object", MESSAGE);
     });
 
+    await t.step("a worker that is sent SIGHUP goes on", async () => {
+      const pid = await machine.property("omoide-worker@hot", "MainPID");
+      await machine.run("systemctl", "kill", "--signal=HUP", "omoide-worker@hot");
+      await world.submitMany(random, 5);
+      await world.drained();
+      assert.equal(await machine.property("omoide-worker@hot", "MainPID"), pid);
+    });
+
     await t.step("a killed worker is back by itself and goes on", async () => {
       await killWorker(machine, "hot");
       await world.submitMany(random, 20);
@@ -93,14 +101,17 @@ Deno.test({
     await t.step(
       "a worker that is stopped in the middle of work finishes what is open",
       async () => {
-        await world.submitMany(random, 300);
-        await world.becomes("hot", "storing").catch(() => {});
-        await machine.run("systemctl", "stop", "omoide-worker@hot");
+        await machine.unit("stop", "omoide-worker@hot");
+        const before = await world.receipts("hot");
+        await world.submitMany(random, 400);
+        await machine.unit("start", "omoide-worker@hot");
+        await until("hot is at work", async () => await world.receipts("hot") > before);
+        await machine.unit("stop", "omoide-worker@hot");
         assert.equal(await machine.property("omoide-worker@hot", "Result"), "success");
         assert.equal(await machine.property("omoide-worker@hot", "ExecMainStatus"), "0");
         assert.equal((await world.state("hot")).state, "stopped");
         await world.requireInvariants({ drained: false });
-        await machine.start("omoide-worker@hot");
+        await machine.unit("start", "omoide-worker@hot");
         await world.drained();
       },
     );

@@ -88,12 +88,12 @@ export class Machine implements AsyncDisposable {
     throw new Error(`${program} ${args.join(" ")} exits ${code}: ${stdout}${stderr}`);
   }
 
-  /** Starts a unit and waits until it is up. @throws with the unit's journal */
-  async start(unit: string): Promise<void> {
-    const { code } = await this.try("systemctl", "start", unit);
+  /** Has systemd do something to a unit, and waits for it. @throws with the unit's journal */
+  async unit(verb: "start" | "stop", unit: string): Promise<void> {
+    const { code } = await this.try("systemctl", verb, unit);
     if (code === 0) return;
     const lines = (await this.journal(unit)).map(({ MESSAGE }) => MESSAGE);
-    throw new Error([`${unit} does not start:`, ...lines].join("\n"));
+    throw new Error([`Cannot ${verb} ${unit}:`, ...lines].join("\n"));
   }
 
   /** Writes a file inside, and the directories above it. */
