@@ -74,7 +74,10 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     ];
     summarise({ ...proof, faults }, { files: files.length, bytes, seconds });
     if (options.keep !== undefined) {
-      console.log(`Everything is in ${directory}: hot/, cold/, postgres/.`);
+      console.log(
+        `Everything is in ${directory}: hot/, cold/, postgres/. Look again at any time with\n` +
+          `  deno task admin storage verify ${directory}/hot`,
+      );
     }
     return faults.length === 0;
   } finally {
