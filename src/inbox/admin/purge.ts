@@ -9,11 +9,12 @@ export interface FileOfMedia {
   readonly sha256: string;
 }
 
-const UPLOADS = `
+/** Said twice, since each half is in an index of its own. */
+const UPLOADS = (["m.holds_name", "NOT m.holds_name"] as const).map((half) => `
   SELECT m.id, m.released_at
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS f(owner, item, type, ext, hex)
   JOIN omoide.media m ON m.owner_uuid = f.owner AND m.item_uuid = f.item AND m.media_type = f.type
-    AND m.ext = f.ext AND m.sha256 = decode(f.hex, 'hex')`;
+    AND m.ext = f.ext AND m.sha256 = decode(f.hex, 'hex') AND ${half}`).join(" UNION ALL ");
 
 function columns(files: readonly FileOfMedia[]): string[][] {
   return [

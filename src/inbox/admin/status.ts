@@ -124,8 +124,16 @@ const COPIES = `
   ) r ON r.media_id = m.id
   WHERE m.released_at IS NOT NULL`;
 
-/** Asks everything `inbox status` tells. */
-export async function inboxStatus({ connection }: AdminInbox): Promise<InboxStatus> {
+/**
+ * Asks everything `inbox status` tells.
+ *
+ * @param quick leave out what takes time with everything that was ever stored (2 s for 500,000 media): the
+ *   copies of each media, which are then told as 0
+ */
+export async function inboxStatus(
+  { connection }: AdminInbox,
+  quick = false,
+): Promise<InboxStatus> {
   const nil = "00000000-0000-0000-0000-000000000000";
   const storages = await ask<StorageStatus>(connection, STORAGES);
   const usage = await ask<Usage>(connection, USAGE, [nil]);
@@ -133,7 +141,9 @@ export async function inboxStatus({ connection }: AdminInbox): Promise<InboxStat
     connection,
     INBOX,
   );
-  const [copies] = await ask<Copies>(connection, COPIES);
+  const [copies] = quick
+    ? [{ thin: 0, partial: 0, gone: 0 }]
+    : await ask<Copies>(connection, COPIES);
   if (inbox === undefined || copies === undefined) throw new Error("the inbox has no settings");
   return { ...inbox, ...copies, storages, usage };
 }
