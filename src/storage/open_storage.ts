@@ -74,7 +74,7 @@ export function requireStorage(root: string, name: string, calls: FileCalls): St
 
 async function lockStorage(root: string, calls: FileCalls): Promise<Deno.FsFile> {
   const path = `${root}/${IDENTITY_PATH}`;
-  const file = calls.openRead(path);
+  const file = openIdentity(path, calls);
   let locked = false;
   try {
     locked = await calls.tryLock(file);
@@ -89,6 +89,18 @@ async function lockStorage(root: string, calls: FileCalls): Promise<Deno.FsFile>
   }
   if (!locked) throw new StorageHeldError(`Another process holds the storage at ${root}`);
   return file;
+}
+
+/** It was there a moment ago, when it was read. */
+function openIdentity(path: string, calls: FileCalls): Deno.FsFile {
+  try {
+    return calls.openRead(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new StorageLostError(`${path} has just gone; see what is mounted there`, {
+      cause: error,
+    });
+  }
 }
 
 function deviceOf(root: string, calls: FileCalls): number {

@@ -2,7 +2,7 @@
 import { match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { run } from "./lab/command.ts";
+import { run, until } from "./lab/command.ts";
 import { directoryOf, type Submitted } from "./lab/expected.ts";
 import { Mount } from "./lab/mount.ts";
 import { options } from "./lab/options.ts";
@@ -91,7 +91,7 @@ for (const behaviour of ["eio-write", "eio-flush"] as const) {
       await using hot = world.start("hot");
       await hot.says(/serving/);
       await world.submitMany(random, 20);
-      await hot.says(/stored/);
+      await hot.says(/stored \d+ media/);
       disk.behave(behaviour);
       await world.submitMany(random, 20);
       const { code } = await hot.ended;
@@ -177,7 +177,7 @@ Deno.test({
       await using world = await template().world({ hot: join(mount.path, "root") });
       await world.submitMany(random, 10);
       await using hot = world.start("hot");
-      await hot.says(/stored/);
+      await hot.says(/stored \d+ media/);
       await mount.unmount({ lazy: true });
       await world.submitMany(random, 10);
       strictEqual((await hot.ended).code, 4, hot.output);
@@ -215,7 +215,7 @@ for (
       const path = join(world.root("hot"), ".omoide/storage.json");
       await world.submitMany(random, 5);
       await using hot = world.start("hot");
-      await hot.says(/stored/);
+      await until("five are stored", async () => await world.receipts("hot") === 5);
       await change(path, join(world.root("cold"), ".omoide/storage.json"));
       const before = await readTree(world.root("hot"));
       await world.submitMany(random, 5);
