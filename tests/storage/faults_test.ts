@@ -166,6 +166,31 @@ Deno.test("a failed fsync while a large media comes in stops it at the next piec
   await rejects(large.close(), TypeError);
 });
 
+Deno.test("a fdatasync that fails while its media still comes in is a failed fsync", async () => {
+  for (const end of ["write", "close"]) {
+    using test = new TestStorage();
+    const fault = new Fault();
+    const storage = await test.open({ calls: fault.calls });
+    const bytes = someBytes(17 * 1024 * 1024);
+    const media = mediaOf(bytes);
+    const writer = await (await storage.beginBatch()).createObject(media);
+    fault.set(({ name }) => name === "syncData" ? "EIO" : null);
+    const all = end === "close" ? bytes.length : bytes.length - 1;
+    for (let at = 0; at < all; at += 65_536) {
+      await writer.write(bytes.subarray(at, Math.min(at + 65_536, all))).catch((error) => {
+        ok(error instanceof StorageDistrustedError);
+      });
+      if (fault.struck > 0) break;
+    }
+    fault.clear();
+    strictEqual(fault.struck, 1);
+    const last = end === "close" ? writer.close() : writer.write(bytes.subarray(all));
+    await rejects(last, StorageDistrustedError);
+    await rejects(storage.beginBatch(), StorageDistrustedError);
+    strictEqual(shown(test, media), null);
+  }
+});
+
 Deno.test("a failed fsync of what is there already is a failed fsync", async () => {
   using test = new TestStorage();
   const fault = new Fault();
@@ -351,6 +376,23 @@ Deno.test("an owner's directory on another device harms that owner only", async 
   await rejects(storeOne(storage, mediaOf(bytes, { ownerUuid }), bytes), MediaFailureError);
   deepStrictEqual(objectsIn(test.root), []);
   strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+});
+
+Deno.test("a disk that goes away between two links ends the storage, and fails no media", async () => {
+  using test = new TestStorage();
+  let links = 0;
+  const storage = await test.open({
+    calls: wrapCalls(({ name }) => {
+      if (name !== "link" || ++links !== 2) return;
+      Deno.renameSync(test.root, `${test.root}.gone`);
+      Deno.mkdirSync(test.root);
+    }),
+  });
+  const bytes = someBytes(10);
+  const batch = await storage.beginBatch();
+  for (let i = 0; i < 3; i++) await batch.storeBytes(mediaOf(bytes), bytes);
+  await rejects(batch.publish(), StorageLostError);
+  deepStrictEqual([...Deno.readDirSync(test.root)], []);
 });
 
 Deno.test("identity gone, changed or replaced by a copy ends the storage at the next batch", async () => {

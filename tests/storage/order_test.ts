@@ -231,3 +231,17 @@ Deno.test("no more files are flushed at once than there are writers", async () =
   strictEqual((await batch.publish()).stored.length, 50);
   strictEqual(most, 3);
 });
+
+Deno.test("a large media is flushed while it comes in, and once more when it is whole", async () => {
+  using test = new TestStorage("disk");
+  const record = new Record(test.root);
+  const storage = await test.open({ calls: record.calls });
+  const bytes = someBytes(40 * 1024 * 1024);
+  const media = mediaOf(bytes);
+  strictEqual((await storeOne(storage, media, bytes, "in pieces")).outcome, "stored");
+  const flushes = record.begun.flatMap((line, at) => line.startsWith("syncData ") ? [at] : []);
+  const lastWrite = record.begun.findLastIndex((line) => line.startsWith("write "));
+  ok(flushes.length > 1);
+  ok((flushes[0] ?? Infinity) < lastWrite);
+  ok((flushes.at(-1) ?? 0) > lastWrite);
+});

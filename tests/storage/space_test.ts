@@ -140,3 +140,19 @@ Deno.test("a storage under its reserve pauses before it leaves anything, and goe
   strictEqual(await storage.wouldAccept(2 * MiB), true);
   strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
 });
+
+Deno.test("what a large media has written already is not reckoned with twice", async () => {
+  using test = new TestStorage();
+  const disk = new Disk();
+  const storage = await test.open({ calls: disk.calls });
+  const bytes = someBytes(3 * MiB);
+  const batch = await storage.beginBatch();
+  const writer = await batch.createObject(mediaOf(bytes));
+  strictEqual(await storage.wouldAccept(MiB), false);
+  await writer.write(bytes.subarray(0, 2 * MiB));
+  disk.free({ blocksAvailable: 512 });
+  strictEqual(await storage.wouldAccept(900 * KiB), true);
+  strictEqual(await storage.wouldAccept(MiB), false);
+  writer.abandon();
+  strictEqual(await storage.wouldAccept(MiB), true);
+});
