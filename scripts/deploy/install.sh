@@ -117,30 +117,36 @@ case $address in
   *) ip=$address ;;
 esac
 
+if [ -d "$root" ]; then
+  owner=$(stat -c %U "$root")
+  [ "$owner" = root ] || [ "$owner" = "$user" ] || refuse "$root belongs to $owner; give --user $owner" 4
+else
+  [ -d "$(dirname "$root")" ] || refuse "there is no $(dirname "$root"); is the disk mounted?" 4
+fi
+[ "$(id -u "$user" 2>/dev/null)" != 0 ] ||
+  refuse "--user $user is root, who may overwrite every file; choose another" 4
+[ -z "$reader" ] || id -u "$reader" >/dev/null 2>&1 || refuse "--reader $reader: there is no such user" 4
+
+# From here on things are changed.
 if ! id -u "$user" >/dev/null 2>&1; then
   step "make the user $user"
   useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
 fi
-[ "$(id -u "$user")" != 0 ] || refuse "--user $user is root, who may overwrite every file; choose another" 4
-group=$(id -gn "$user")
-if [ -n "$reader" ]; then
-  id -u "$reader" >/dev/null 2>&1 || refuse "--reader $reader: there is no such user" 4
-  step "let $reader read what the group $group may"
-  usermod --append --groups "$group" "$reader"
-fi
-
 if [ ! -d "$root" ]; then
-  [ -d "$(dirname "$root")" ] || refuse "there is no $(dirname "$root"); is the disk mounted?" 4
   step "make $root"
   mkdir -m 0750 "$root"
 fi
 # What `storage init` made as root before the user existed; a worker cannot be root.
 if [ "$(stat -c %u "$root")" = 0 ]; then
   step "give $root to $user"
-  chown -R "$user:$group" "$root"
+  chown -R "$user:$(id -gn "$user")" "$root"
 fi
-owner=$(stat -c %U "$root")
-[ "$owner" = "$user" ] || refuse "$root belongs to $owner; give --user $owner" 4
+# What the worker stores has its group, so that it is the root's: NGINX reads by it.
+group=$(stat -c %G "$root")
+if [ -n "$reader" ]; then
+  step "let $reader read what the group $group may"
+  usermod --append --groups "$group" "$reader"
+fi
 
 # Installed under another name first: a running program cannot be overwritten, and must not be half there.
 put() { install -m "$1" "$2" "$3.new" && mv -f "$3.new" "$3"; }

@@ -8,6 +8,8 @@ import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
 import {
   compileInto,
   copyDeployment,
+  DATABASE_NAME,
+  databaseHost,
   install,
   mountRoot,
   rootInside,
@@ -30,6 +32,7 @@ Deno.test({
     await using world = await template().world(Object.fromEntries(places));
     await copyDeployment(machine);
     await machine.write("/opt/password", "secret\n", 0o600);
+    await machine.run("sh", "-c", `echo "127.0.0.1 ${DATABASE_NAME}" >>/etc/hosts`);
     // Only so that nobody waits for it.
     await machine.write("/etc/systemd/system/omoide-worker@.service.d/soon.conf", SOON);
     const random = new Random(4);
@@ -190,7 +193,7 @@ async function installWorker(machine: Machine, name: string, { passwordFile = tr
   return await install(
     machine,
     name,
-    ...["--root", rootInside(name), "--database-address", "127.0.0.1"],
+    ...["--root", rootInside(name), "--database-address", databaseHost(name)],
     ...["--binary", `${machine.shared}/omoide-worker-${name}`],
     ...(passwordFile ? ["--password-file", "/opt/password"] : []),
   );

@@ -72,7 +72,7 @@ export class Machine implements AsyncDisposable {
   /** Runs a program inside, as root. Its end is the caller's to judge. */
   async try(program: string, ...args: string[]): Promise<Answer> {
     const { code, stdout, stderr } = await new Deno.Command("nsenter", {
-      args: [`--target=${await this.init()}`, "--all", "--wd=/", program, ...args],
+      args: [`--target=${await this.init()}`, "--all", "--wd", program, ...args],
       stdin: "null",
       clearEnv: true,
       env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NO_COLOR: "1" },

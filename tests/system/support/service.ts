@@ -29,6 +29,14 @@ export async function mountRoot(machine: Machine, storage: string): Promise<void
   await machine.run("mount", "--bind", rootOutside(machine, storage), rootInside(storage));
 }
 
+/** How the machine calls the database's address; `cold` uses it, so that names are tried too. */
+export const DATABASE_NAME = "database.internal";
+
+/** What a storage's worker is told to connect to. */
+export function databaseHost(storage: string): string {
+  return storage === "cold" ? DATABASE_NAME : "127.0.0.1";
+}
+
 /** Compiles a storage's worker for the machine. @returns where the binary is inside */
 export async function compileInto(
   machine: Machine,
@@ -40,7 +48,7 @@ export async function compileInto(
   const binary = join(machine.shared, `omoide-worker-${storage}`);
   await compileWorker(runtime, [
     ...["--storage", storage, "--root", rootInside(storage)],
-    ...["--database", `postgres://127.0.0.1:${database.port}/${database.name}`],
+    ...["--database", `postgres://${databaseHost(storage)}:${database.port}/${database.name}`],
     ...["--password-file", `/run/credentials/omoide-worker@${storage}.service/password`],
   ], binary);
   return binary;
