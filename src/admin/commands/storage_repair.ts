@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { entriesOf } from "../../storage/admin/entries.ts";
-import { type Finding, isHarm } from "../../storage/admin/findings.ts";
+import { type Finding, type FindingKind, isHarm } from "../../storage/admin/findings.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { Record } from "../../storage/admin/record.ts";
 import {
@@ -17,6 +17,9 @@ import { openRoot, requireDifferent, type Root } from "../roots.ts";
 import { count } from "../units.ts";
 import { readReport } from "../verify_report.ts";
 import { PARALLEL } from "./storage_verify.ts";
+
+/** What other commands mend (sweep, sync), or a person. */
+const LEFT: readonly FindingKind[] = ["leftover", "unlinked", "stranger"];
 
 interface Options {
   readonly from: string;
@@ -54,7 +57,7 @@ export function addStorageRepair(group: Command, outcome: Outcome): void {
         ? await verifyNow(bad, context)
         : readReport(options.report, bad.identity.uuid);
       if (findings === null) return EXIT.INTERRUPTED;
-      const mendable = findings.filter(({ kind }) => kind !== "leftover" && kind !== "stranger");
+      const mendable = findings.filter(({ kind }) => !LEFT.includes(kind));
       if (options.dryRun === true) {
         for (const { kind, path, publicPath } of mendable) {
           console.say(`would repair ${kind}: ${publicPath ?? path}`);

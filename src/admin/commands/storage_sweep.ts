@@ -24,7 +24,7 @@ interface Kept {
 }
 
 export function addStorageSweep(group: Command, outcome: Outcome): void {
-  addCommand<{ database?: string; yes?: boolean }>(group, outcome, {
+  addCommand<{ database?: string; unknown?: boolean; yes?: boolean }>(group, outcome, {
     usage: "sweep <root>",
     summary: "remove what died attempts and checks have left",
     description:
@@ -32,13 +32,20 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
       "the only bytes of a media; and the probes of `--check`. Without --database only the probes, " +
       "since a tree alone does not tell whether somebody still needs an object. Refuses while a " +
       "worker holds the storage.",
-    options: [["--database <url>", "a superuser's URL: sweep objects too"], YES],
+    options: [
+      ["--database <url>", "a superuser's URL: sweep objects too"],
+      [
+        "--unknown",
+        "also objects of media that this inbox does not know; is it the right one, and whole?",
+      ],
+      YES,
+    ],
     examples: [
       "omoide-admin storage sweep /srv/omoide/hot --database postgres://postgres@localhost/omoide",
       "omoide-admin storage sweep /srv/omoide/hot --database … --yes",
     ],
     need: "change",
-    run: async ([given = ""], { database, yes }, { console, signal }) => {
+    run: async ([given = ""], { database, unknown, yes }, { console, signal }) => {
       const root = openRoot(given);
       const dry = yes !== true;
       const owner = dry ? null : requireWriter(root.path);
@@ -51,7 +58,13 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
         : await unneeded(inbox, held.storageId, leftoverObjects(root.path, before, signal), {
           root: root.path,
           kept,
+          unknown: unknown === true,
         });
+      if (inbox === null) {
+        console.say(
+          "Objects are left as they are: without --database nobody says which are needed.",
+        );
+      }
       const leftovers = [...objects, ...leftoverProbes(root.path, before)];
       const bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
       const amount = `${count(leftovers.length, "leftover")} (${showBytes(bytes)})`;
@@ -84,7 +97,7 @@ async function unneeded(
   inbox: AdminInbox,
   storageId: number,
   leftovers: AsyncIterable<Leftover>,
-  { root, kept }: { root: string; kept: Kept[] },
+  { root, kept, unknown }: { root: string; kept: Kept[]; unknown: boolean },
 ): Promise<Leftover[]> {
   const found: Leftover[] = [];
   for await (const batch of inBatches(leftovers, 1000)) {
@@ -104,7 +117,7 @@ async function unneeded(
           path: leftover.path,
           why: `may be all there is of ${claim.path}, which is gone`,
         });
-      } else if (claim === undefined) {
+      } else if (claim === undefined && !unknown) {
         kept.push({ path: leftover.path, why: "is of a media that the inbox does not know" });
       } else found.push(leftover);
     }

@@ -13,13 +13,15 @@ export const FINDING_KINDS = {
   unvouched: "harm",
   /** A public name that carries another checksum than its object. */
   misnamed: "harm",
+  /** An object with the right bytes and no public name, and no other of these bytes has one. */
+  unlinked: "disorder",
   /** A name that nobody of this project makes, or something else than a file or directory. */
   stranger: "disorder",
   mode: "disorder",
   owner: "disorder",
   /** An object with a further link that is no public name. */
   link: "disorder",
-  /** An object without a public name: an attempt that died, or a media that was present already. */
+  /** An object without a public name that nobody misses: an attempt that died, or one under way. */
   leftover: "note",
 } as const;
 

@@ -21,6 +21,16 @@ export async function openForAdmin(root: string): Promise<WriteOnceStorage> {
   return await openStorage(root, { storage }, { calls, reserve: { bytes: 0 } });
 }
 
+/** Whether a worker, or another tool that changes it, holds a storage at this moment. */
+export async function isHeld(root: string): Promise<boolean> {
+  const file = fileCalls.openRead(`${root}/${IDENTITY_PATH}`);
+  try {
+    return !(await fileCalls.tryLock(file));
+  } finally {
+    file.close();
+  }
+}
+
 /**
  * Takes a storage's lock, so that no worker can begin meanwhile.
  *

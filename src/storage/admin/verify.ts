@@ -17,7 +17,11 @@ import type { Finding, FindingKind } from "./findings.ts";
 import { type Hashed, HashPool } from "./hash_pool.ts";
 import type { DirectoryResult, Journal } from "./journal.ts";
 import type { Scratch } from "./scratch.ts";
+import { isHeld } from "./open_for_admin.ts";
 import { type Found, strangersAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
+
+/** A worker publishes a batch some seconds after it has written it; a slow disk takes longer. */
+const UNSETTLED_MS = 60_000;
 
 export interface VerifyOptions {
   /** Files read at once. */
@@ -87,10 +91,15 @@ export async function verify(
   let directories = 0;
   const timer = setInterval(() => options.progress({ bytes: pool.bytes, directories }), 200);
 
+  // What a worker that runs now wrote last may be about to get its public name.
+  const unsettled = await isHeld(root) ? UNSETTLED_MS : 0;
+  const published = new Set<string>();
+
   /** Walks through the objects and yields those to be read. */
   function* chosen(): Generator<Chosen> {
     for (const directory of OBJECT_DIRECTORIES) {
       const here: Chosen[] = [];
+      published.clear();
       const known = options.journal?.done.get(directory);
       for (const object of walkObjectDirectory(root, directory, strange)) {
         const { path, name, info } = object;
@@ -100,10 +109,15 @@ export async function verify(
         if (known !== undefined) continue;
         if (options.fraction < 1 && Math.random() >= options.fraction) continue;
         const { ino, size, nlink } = info;
-        here.push({ directory, path, sha256: name.sha256, ino, size, linked: nlink !== 1 });
+        const settled = (info.mtime?.getTime() ?? 0) <= startedAt - unsettled;
+        const linked = nlink !== 1;
+        if (linked) published.add(name.sha256);
+        here.push({ directory, path, sha256: name.sha256, ino, size, linked, settled });
       }
       if (known !== undefined) add(report, known);
-      yield* here.sort((a, b) => (a.ino ?? 0) - (b.ino ?? 0));
+      for (const each of here.sort((a, b) => (a.ino ?? 0) - (b.ino ?? 0))) {
+        yield each.linked ? each : { ...each, missed: !published.has(each.sha256) };
+      }
     }
   }
 
@@ -143,6 +157,10 @@ interface Chosen {
   readonly size: number;
   /** Whether it has a public name. */
   readonly linked: boolean;
+  /** Whether nobody can be just about to give it one. */
+  readonly settled: boolean;
+  /** Whether no object of these bytes has a public name. */
+  readonly missed?: boolean;
 }
 
 function add(report: VerifyReport, { objects, bytes, findings }: DirectoryResult): void {
@@ -169,10 +187,21 @@ async function* byDirectory(
   if (objects > 0) yield { directory, objects, bytes, findings };
 }
 
-function judge({ path, sha256, linked }: Chosen, hashed: Hashed): Finding | null {
+function judge(object: Chosen, hashed: Hashed): Finding | null {
+  const { path } = object;
   if ("error" in hashed) return { kind: "unreadable", path, detail: hashed.error };
-  // Without a public name it is told as a leftover, whatever its bytes: it may be just being written.
-  if (hashed.sha256 === sha256 || !linked) return null;
+  const isRight = hashed.sha256 === object.sha256;
+  if (!object.linked) {
+    // Wrong bytes without a public name are a leftover, told later: it may be just being written.
+    if (!isRight || !object.settled || object.missed !== true) return null;
+    return {
+      kind: "unlinked",
+      path,
+      detail:
+        "has the right bytes, but no public name; `storage sync` from another storage gives one",
+    };
+  }
+  if (isRight) return null;
   return {
     kind: "rotten",
     path,
@@ -187,7 +216,8 @@ function checkLinks(lines: Iterable<string>, findings: readonly Finding[], find:
   const bad = new Map(findings.map((finding) => [finding.path, finding]));
   let inode = "", object = "", links = 0, seen = 0;
   const finish = () => {
-    if (object === "" || bad.get(object)?.kind === "unreadable") return;
+    const known = bad.get(object)?.kind;
+    if (object === "" || known === "unreadable" || known === "unlinked") return;
     if (seen === 1 && links === 1) find("leftover", object, "has no public name");
     else if (links > seen) {
       find("link", object, `has ${links} names, but only ${seen} of them in the tree`);
