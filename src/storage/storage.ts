@@ -64,6 +64,11 @@ export interface WriteOnceStorage {
   /** Where an earlier `StoragePausedError` stands: true once a media of that many bytes would fit. */
   wouldAccept(size: number): Promise<boolean>;
   freeSpace(): Promise<FreeSpace>;
+  /**
+   * For how long no flush has ended though some are under way, in milliseconds; else 0. A disk that hangs
+   * gives no error, and answers `freeSpace` from memory: this is how it can be seen.
+   */
+  stillForMs(): number;
   /** Lets go of the lock and all open files. */
   close(): void;
 }

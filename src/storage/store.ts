@@ -71,6 +71,10 @@ export class Store implements WriteOnceStorage {
     return this.#noting(() => this.space.look());
   }
 
+  stillForMs(): number {
+    return this.slots.stillForMs();
+  }
+
   // deno-lint-ignore require-await -- as above
   async wouldAccept(size: number): Promise<boolean> {
     this.requireIdentity();

@@ -9,6 +9,9 @@ const BEAT_EVERY_MS = 10_000;
 /** A disk that does not tell its free space within so many milliseconds is reported as hanging. */
 const DISK_ANSWER_MS = 5_000;
 
+/** One that finishes no flush for so long hangs: 64 at once on a slow disk end several in each second. */
+const DISK_STILL_MS = 20_000;
+
 /** Counters of one process's life. */
 export interface Tally {
   media: number;
@@ -65,15 +68,22 @@ export class Heart {
       version: VERSION,
       startedAt: this.#startedAt,
       state: this.#state,
-      reason: space === null
-        ? `the disk has not answered for ${DISK_ANSWER_MS / 1000} s`
-        : this.#reason,
+      reason: this.#diskTrouble(space !== null) ?? this.#reason,
       space,
       storedMedia: this.tally.media,
       storedBytes: this.tally.bytes,
       lastError: this.lastError,
     };
     await heartbeat(session, beat);
+  }
+
+  #diskTrouble(answers: boolean): string | null {
+    if (!answers) return `the disk has not answered for ${DISK_ANSWER_MS / 1000} s; see dmesg`;
+    const stillMs = this.#storage.stillForMs();
+    if (stillMs < DISK_STILL_MS) return null;
+    return `the disk has finished none of its flushes for ${
+      Math.round(stillMs / 1000)
+    } s; see dmesg`;
   }
 
   async #freeSpaceOrNull() {

@@ -1,0 +1,66 @@
+/** A disk that answers nothing for a while: no error ever comes, so somebody has to notice. */
+import { ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { requireTools } from "../support/require_tool.ts";
+import { until } from "./lab/command.ts";
+import { Mount } from "./lab/mount.ts";
+import { options } from "./lab/options.ts";
+import { Random } from "./lab/random.ts";
+import { RecordedDisk } from "./lab/recorded_disk.ts";
+import { Shelf } from "./lab/shelf.ts";
+import { sharedTemplate } from "./lab/template.ts";
+
+const template = sharedTemplate();
+
+Deno.test({
+  ...requireTools(["mkfs.xfs", "mkfs.ext4", "python3", "fusermount3"], { root: true }),
+  name:
+    "a disk that hangs holds no snapshot in the database, can be seen, and drains when it answers",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using shelf = await Shelf.open();
+    const image = await shelf.format("disk.img", "ext4", "320M");
+    await using disk = await RecordedDisk.over(shelf, image);
+    await using mount = await Mount.at(disk.device, join(shelf.directory, "disk"));
+    await using world = await template().world({ hot: join(mount.path, "root") });
+    await using hot = world.start("hot");
+    await using _cold = world.start("cold");
+    await world.submitMany(random, 5);
+    await world.drained();
+    disk.behave("hang");
+    try {
+      // More than is read ahead, so that a COPY stands still.
+      const submitted = (await world.submitMany(random, 200, () => 700_000)).length + 5;
+      await until("cold has everything", async () => await world.receipts("cold") === submitted);
+      await until("it can be seen", async () => {
+        const [row] = await world.query<{ told: boolean }>(
+          `SELECT seen_at < now() - interval '20 seconds' OR reason ~ 'disk' AS told
+           FROM omoide.worker_status WHERE storage = 'hot'`,
+        );
+        return row?.told ?? false;
+      }, 60_000);
+      await until("no snapshot is held", async () => {
+        const [row] = await world.query<{ held: number }>(
+          `SELECT count(*)::int AS held FROM pg_stat_activity
+           WHERE usename = 'omoide_hot' AND xact_start < now() - interval '5 seconds'`,
+        );
+        return row?.held === 0;
+      }, 60_000);
+      ok(await world.receipts("hot") < submitted);
+    } finally {
+      console.log(
+        `  ${
+          JSON.stringify(
+            await world.query(
+              "SELECT state, reason, now() - seen_at AS ago FROM omoide.worker_status WHERE storage = 'hot'",
+            ),
+          )
+        }`,
+      );
+      disk.behave("ok");
+    }
+    await world.drained();
+    await world.requireInvariants();
+    strictEqual((await hot.stop()).code, 0);
+  },
+});
