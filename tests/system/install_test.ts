@@ -75,6 +75,7 @@ Deno.test({
     await copyDeployment(machine);
     await machine.write("/opt/password", "secret", 0o600);
     await machine.run("install", "-d", "-o", "nobody", "/srv/theirs");
+    await machine.run("mkdir", "/srv/omoide");
     for (
       const [what, { name = "hot", change, drop, more = [], code, says }] of Object.entries(
         REFUSALS,
@@ -87,8 +88,10 @@ Deno.test({
         assert.equal(answer.code, code, answer.stderr);
         assert.match(answer.stderr, says);
         assert.equal(answer.stderr.trim().split("\n").length, 1, answer.stderr);
-        const units = await machine.try("systemctl", "list-unit-files", "--no-legend", "omoide-*");
-        assert.equal(units.stdout, "");
+        const made =
+          "find /etc /usr/local /srv/omoide -mindepth 1 -path '*omoide*' -newer /opt/password";
+        assert.equal(await machine.run("sh", "-c", made), "");
+        assert.notEqual((await machine.try("id", "omoide-hot")).code, 0);
       });
     }
   },
