@@ -21,7 +21,7 @@ export interface Repair {
   /** The root with the good copies. */
   readonly good: string;
   readonly owner: Owner;
-  readonly record: Record;
+  readonly record: Pick<Record, "write">;
 }
 
 /**

@@ -1,16 +1,8 @@
 import { InterruptedError } from "../../errors.ts";
-import { isSha256 } from "../../media.ts";
-import {
-  OBJECT_DIRECTORIES,
-  OBJECT_MODE,
-  type ObjectName,
-  OBJECTS_DIRECTORY,
-  PRIVATE_DIRECTORY,
-  PRIVATE_DIRECTORY_MODE,
-  PUBLIC_DIRECTORY_MODE,
-} from "../layout.ts";
+import { OBJECT_DIRECTORIES, OBJECTS_DIRECTORY, PRIVATE_DIRECTORY } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
 import { Breather } from "./breather.ts";
+import { checkLinks } from "./check_links.ts";
 import { inodeKey } from "./entries.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { Finding, FindingKind } from "./findings.ts";
@@ -18,7 +10,8 @@ import { type Hashed, HashPool } from "./hash_pool.ts";
 import type { DirectoryResult, Journal } from "./journal.ts";
 import type { Scratch } from "./scratch.ts";
 import { isHeld } from "./open_for_admin.ts";
-import { type Found, strangersAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
+import { ModeCheck } from "./mode_check.ts";
+import { strangersAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
 
 /** A worker publishes a batch some seconds after it has written it; a slow disk takes longer. */
 const UNSETTLED_MS = 60_000;
@@ -209,81 +202,6 @@ function judge(object: Chosen, hashed: Hashed): Finding | null {
   };
 }
 
-type Find = (kind: FindingKind, path: string, detail: string) => void;
-
-/** Joins objects and public files by inode; gives the rotten their public paths. */
-function checkLinks(lines: Iterable<string>, findings: readonly Finding[], find: Find): void {
-  const bad = new Map(findings.map((finding) => [finding.path, finding]));
-  let inode = "", object = "", links = 0, seen = 0;
-  const finish = () => {
-    const known = bad.get(object)?.kind;
-    if (object === "" || known === "unreadable" || known === "unlinked") return;
-    if (seen === 1 && links === 1) find("leftover", object, "has no public name");
-    else if (links > seen) {
-      find("link", object, `has ${links} names, but only ${seen} of them in the tree`);
-    }
-  };
-  for (const line of lines) {
-    const [key = "", kind, path = "", fact] = line.split(" ");
-    if (key !== inode) {
-      finish();
-      [inode, object, links, seen] = [key, "", 0, 0];
-    }
-    seen++;
-    if (kind === "0") {
-      [object, links] = [path, Number(fact)];
-      continue;
-    }
-    if (object === "") {
-      if (fact === "new") continue;
-      find("unvouched", path, "is a link to no object: nothing says what its bytes should be");
-      continue;
-    }
-    const finding = bad.get(object);
-    if (finding !== undefined) finding.publicPath = path;
-    const named = /~([0-9a-f]{64})\./.exec(path)?.[1];
-    if (named !== undefined && isSha256(named) && !object.includes(named)) {
-      find("misnamed", path, `is a link to ${object}, which has another checksum`);
-    }
-  }
-  finish();
-}
-
-/** Compares modes and owners with what the worker makes: its user is whoever owns the root. */
-class ModeCheck {
-  readonly #uid: number | null;
-  readonly #gid: number | null;
-
-  constructor(root: string, readonly find: Find) {
-    const { uid, gid } = Deno.lstatSync(root);
-    this.#uid = uid;
-    this.#gid = gid;
-  }
-
-  object({ path, info }: Found<ObjectName>): void {
-    this.#check(path, info, OBJECT_MODE);
-  }
-
-  directory(path: string, info: Deno.FileInfo): void {
-    const isPrivate = path.startsWith(PRIVATE_DIRECTORY);
-    this.#check(path, info, isPrivate ? PRIVATE_DIRECTORY_MODE : PUBLIC_DIRECTORY_MODE);
-  }
-
-  #check(path: string, info: Deno.FileInfo, mode: number): void {
-    const found = (info.mode ?? 0) & 0o777;
-    if (found !== mode) {
-      this.find("mode", path, `has mode ${octal(found)}, not ${octal(mode)}`);
-    }
-    if (info.uid !== this.#uid || info.gid !== this.#gid) {
-      this.find(
-        "owner",
-        path,
-        `belongs to ${info.uid}:${info.gid}, the root to ${this.#uid}:${this.#gid}`,
-      );
-    }
-  }
-}
-
 function lstatOrNull(path: string): Deno.FileInfo | null {
   try {
     return Deno.lstatSync(path);
@@ -291,8 +209,4 @@ function lstatOrNull(path: string): Deno.FileInfo | null {
     // Told as a stranger already.
     return null;
   }
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }
