@@ -8,7 +8,7 @@ import { newIdentity, Scratch } from "./roots.ts";
 export type FileSystem = "ext4" | "xfs" | "vfat";
 
 /** Programs that a test with such a disk needs. */
-export const DISK_TOOLS = ["losetup", "mount", "mkfs.ext4", "mkfs.xfs", "mkfs.vfat"];
+export const DISK_TOOLS = ["losetup", "mount", "mkfs.ext4", "mkfs.xfs"];
 
 /** A small disk of its own with a storage on it. */
 export class TestDisk implements AsyncDisposable {
