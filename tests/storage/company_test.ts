@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { ConfigurationError, StorageHeldError } from "../../src/errors.ts";
 import { permissionFlags } from "../../src/sandbox.ts";
+import { fileCalls } from "../../src/storage/file_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import {
   describeTree,
@@ -114,6 +115,29 @@ Deno.test("opening another's root, or by a path with a link in it, is refused wi
       ok(reason.test(error.message), error.message);
       return true;
     });
+  }
+});
+
+Deno.test("a storage that changes hands while it is being locked is not opened", async () => {
+  const path = ".omoide/storage.json";
+  for (const change of ["another", "a copy"]) {
+    using test = new TestStorage("disk");
+    await rejects(
+      test.open({
+        calls: {
+          ...fileCalls,
+          tryLock: (file) => {
+            const text = Deno.readTextFileSync(test.at(path));
+            const uuid = change === "another" ? crypto.randomUUID() : test.identity.uuid;
+            Deno.renameSync(test.at(path), test.at(`${path}.was`));
+            Deno.writeTextFileSync(test.at(path), text.replace(test.identity.uuid, uuid));
+            return fileCalls.tryLock(file);
+          },
+        },
+      }),
+      { name: "StorageLostError" },
+      change,
+    );
   }
 });
 
