@@ -61,7 +61,10 @@ export interface WriteOnceStorage {
   readonly identity: StorageIdentity;
   /** Reads the identity again, and free space, then begins a batch. */
   beginBatch(): Promise<StoreBatch>;
-  /** Where an earlier `StoragePausedError` stands: true once a media of that many bytes would fit. */
+  /**
+   * Whether a media of that many bytes would be taken after a `StoragePausedError`, found out without
+   * leaving another file. Until this has said yes, every media is refused with that same error.
+   */
   wouldAccept(size: number): Promise<boolean>;
   freeSpace(): Promise<FreeSpace>;
   /**
