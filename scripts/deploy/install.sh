@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts one compiled Omoide worker into service on this machine, or takes it out again. Needs root and
-# systemd 247 or newer; neither Deno nor Node. Running it again changes only what differs: so it also
+# systemd 249 or newer; neither Deno nor Node. Running it again changes only what differs: so it also
 # upgrades a worker, or mends an installation.
 set -eu
 
@@ -60,6 +60,8 @@ case $name in
 esac
 [ "$(id -u)" = 0 ] || refuse "needs root: it makes a user and a unit" 4
 [ -d /run/systemd/system ] || refuse "systemd does not run here" 4
+version=$(systemctl --version | awk 'NR == 1 { print $2 + 0 }')
+[ "$version" -ge 249 ] || refuse "systemd is $version; the unit's sandbox needs 249 or newer" 4
 
 units=/etc/systemd/system
 here=$(dirname "$0")
@@ -189,6 +191,9 @@ if ! systemctl start "$check" 2>/dev/null; then
   refuse "not ready yet: mend what the lines above name, then run this again, or systemctl start $check" "$code"
 fi
 told "_SYSTEMD_UNIT=$check"
+if told --unit="$check" | grep -q "firewalling"; then
+  step "WARNING: this kernel cannot filter the unit's packets (no BPF for cgroups), so its network is open"
+fi
 if [ "$start" = no ]; then
   step "ready; start it with: systemctl enable --now $worker"
   exit 0
