@@ -5,10 +5,19 @@ import { requireTools } from "../../support/require_tool.ts";
 const BOOT_SCRIPT = new URL("boot.sh", import.meta.url).pathname;
 
 /** For `Deno.test({ ...NEEDS_MACHINE, name, fn })`. */
-export const NEEDS_MACHINE = requireTools(
-  ["systemctl", "unshare", "nsenter", "setpriv", "mount", "pivot_root"],
-  { root: true },
-);
+export const NEEDS_MACHINE = needsMachine();
+
+function needsMachine(): { ignore: boolean } {
+  const tools = ["systemctl", "unshare", "nsenter", "setpriv", "mount", "pivot_root"];
+  const { ignore } = requireTools(tools, { root: true });
+  // Root in a container may lack the right to.
+  if (ignore || new Deno.Command("unshare", { args: ["--mount", "true"] }).outputSync().success) {
+    return { ignore };
+  }
+  if (Deno.env.get("CI") === "true") throw new Error("CI may not make namespaces");
+  console.error("left out: not allowed to make namespaces");
+  return { ignore: true };
+}
 
 /** What a program in the machine said, and how it ended. */
 export interface Answer {
