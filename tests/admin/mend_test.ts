@@ -281,3 +281,28 @@ Deno.test("a repair of what only the good storage knows makes its object again",
   Deno.writeTextFileSync(report, JSON.stringify({ uuid: randomUUID(), findings: [] }));
   await run(2, "storage", "repair", hot, "--from", cold, "--report", report);
 });
+
+Deno.test("verify and sync beside working workers tell nothing false and lose nothing", async () => {
+  await using world = await template().world();
+  const [hot, cold] = [world.root("hot"), world.root("cold")];
+  await using _hot = world.start("hot");
+  await using _cold = world.start("cold");
+  const random = new Random(9);
+  let storing = true;
+  const submitting = world.submitMany(random, 400).finally(() => storing = false);
+  let verified = 0;
+  while (storing) {
+    await run(0, "storage", "verify", hot);
+    const sync = await admin(["storage", "sync", "--from", hot, "--to", cold]);
+    assert.equal(sync.code, 0, sync.stdout + sync.stderr);
+    verified++;
+  }
+  assert.ok(verified > 0);
+  await submitting;
+  await world.drained();
+  await run(0, "storage", "verify", hot);
+  await run(0, "storage", "verify", cold);
+  await run(0, "storage", "compare", hot, cold);
+  await run(0, "storage", "compare", cold, ...database(world));
+  await world.requireInvariants();
+});
