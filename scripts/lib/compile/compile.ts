@@ -113,7 +113,8 @@ function explain(stderr: string): string {
     ? "\nWhere that host cannot be reached, DENORT_BIN names the runtime to build on: the `denort` of " +
       `exactly Deno ${Deno.version.deno}, for the target.`
     : "";
-  return `deno compile failed: ${stderr.trim()}${hint}`;
+  const [message = ""] = stderr.split("Stack backtrace:");
+  return `deno compile failed: ${message.trim()}${hint}`;
 }
 
 /** What was baked, for people. */
