@@ -104,7 +104,6 @@ export function generatedFiles(): DemoFile[] {
   } as const;
   const same = new Uint8Array(2 * MiB);
   randomFillSync(same);
-  // deno-lint-ignore require-await -- a content comes asynchronously, also where it is there at once
   const repeated = async function* () {
     yield same;
   };

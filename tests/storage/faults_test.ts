@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import {
   ConfigurationError,
   MediaFailureError,
@@ -257,7 +257,7 @@ Deno.test("a directory swapped for a link between the links and its fsync costs 
   });
   const { stored, notStored } = await store(storage, media, bytes);
   deepStrictEqual(stored, []);
-  ok(/replaced while/.test(notStored[0]?.error.message ?? ""), notStored[0]?.error.message);
+  match(notStored[0]?.error.message ?? "", /replaced while/);
 });
 
 Deno.test("a failed write is never retried on its file", async () => {
