@@ -289,7 +289,7 @@ Deno.test("verify and sync beside working workers tell nothing false and lose no
   await using _cold = world.start("cold");
   const random = new Random(9);
   let storing = true;
-  const submitting = world.submitMany(random, 400).finally(() => storing = false);
+  const submitting = world.submitMany(random, 200).finally(() => storing = false);
   let verified = 0;
   while (storing) {
     await run(0, "storage", "verify", hot);

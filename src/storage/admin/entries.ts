@@ -41,6 +41,14 @@ export async function* entriesOf(
 ): AsyncGenerator<Entry> {
   const breather = new Breather(signal);
   const byInode = new ExternalSort(scratch);
+  // Public files first: a worker that runs meanwhile makes the object before the name, so that whatever
+  // is seen here has its object below.
+  for (const { path, info } of walkPublic(root, prefixSize, strange)) {
+    onName();
+    const pause = breather.tick();
+    if (pause) await pause;
+    byInode.add(`${inodeKey(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
+  }
   for (const { path, info } of walkObjects(root, strange)) {
     onName();
     const pause = breather.tick();
@@ -49,12 +57,6 @@ export async function* entriesOf(
     if (info.nlink !== 1) {
       byInode.add(`${inodeKey(info)} 0 ${path.slice(path.lastIndexOf("/") + 1)}`);
     }
-  }
-  for (const { path, info } of walkPublic(root, prefixSize, strange)) {
-    onName();
-    const pause = breather.tick();
-    if (pause) await pause;
-    byInode.add(`${inodeKey(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
   }
   const byPath = new ExternalSort(scratch);
   let inode = "", object = "";

@@ -15,6 +15,8 @@ import { strangersAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
 
 /** A worker publishes a batch some seconds after it has written it; a slow disk takes longer. */
 const UNSETTLED_MS = 60_000;
+/** How far this machine's clock and its file systems' may differ. */
+const CLOCKS_MS = 2000;
 
 export interface VerifyOptions {
   /** Files read at once. */
@@ -126,7 +128,7 @@ export async function verify(
     for (const { path, info } of walkPublic(root, identity.prefixSize, strange, onDirectory)) {
       report.publicFiles++;
       // A worker's file that is newer than the walk through the objects has its object all the same.
-      const isNew = info.nlink !== 1 && (info.mtime?.getTime() ?? 0) >= startedAt - 2000;
+      const isNew = info.nlink !== 1 && (info.ctime?.getTime() ?? 0) >= startedAt - CLOCKS_MS;
       links.add(`${inodeKey(info)} 1 ${path} ${isNew ? "new" : ""}`);
       const pause = breather.tick();
       if (pause) await pause;
