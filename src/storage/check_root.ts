@@ -46,7 +46,7 @@ export async function checkRoot(
     }
   };
 
-  const isThere = await prove("identity", "see --root and --storage; mount the disk", () => {
+  const isThere = await prove("identity", "see --root and --storage", () => {
     const { storage, uuid } = requireStorage(root, expected.storage, calls);
     return `${storage}, ${uuid}`;
   });
