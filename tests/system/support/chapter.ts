@@ -1,4 +1,4 @@
-const CHAPTER = new URL("../../../docs/deployment.md", import.meta.url).pathname;
+const CHAPTER = new URL("../../../README.md", import.meta.url).pathname;
 
 /** A block of commands of the deployment chapter. */
 export interface Block {
