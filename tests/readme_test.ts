@@ -8,7 +8,7 @@ const read = (path: string) => Deno.readTextFileSync(new URL(path, import.meta.u
 const readme = read("../README.md");
 
 Deno.test("the README lists every SQLSTATE that an application can meet, and no other", () => {
-  const listed = [...readme.matchAll(/^\| `(OM\d{3})` \|/gm)].map(([, code]) => code);
+  const listed = [...readme.matchAll(/^\| `(OM\d{3})` +\|/gm)].map(([, code]) => code);
   const raised = Object.values(SQLSTATE).filter((code) => code < "OM020");
   assert.deepEqual(listed, raised);
 });
@@ -22,7 +22,7 @@ Deno.test("every SQLSTATE is raised somewhere in the schema, and the schema rais
 });
 
 Deno.test("the README lists every exit status of a worker, and no other", () => {
-  const listed = [...readme.matchAll(/^\| (\d) \| /gm)].map(([, code]) => Number(code));
+  const listed = [...readme.matchAll(/^\| (\d) +\| /gm)].map(([, code]) => Number(code));
   const ofWorkers = [EXIT.OK, EXIT.UNEXPECTED, EXIT.USAGE, EXIT.TRY_AGAIN, EXIT.CONFIGURATION];
   assert.deepEqual(listed, [...ofWorkers, EXIT.DISTRUSTED, EXIT.INCOMPLETE]);
 });
