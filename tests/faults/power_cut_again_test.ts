@@ -103,7 +103,7 @@ class Run implements AsyncDisposable {
 
   static async begin(system: FileSystem): Promise<Run> {
     const shelf = await Shelf.open();
-    const image = await shelf.format("disk.img", system, "320M");
+    const image = await shelf.format("disk.img", system, times("320M", "1500M"));
     const place = join(shelf.directory, "disk");
     await using _mount = await Mount.at(image, place);
     const world = await template().world({ hot: join(place, "root") });

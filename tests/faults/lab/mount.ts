@@ -1,4 +1,4 @@
-import { run } from "./command.ts";
+import { run, until } from "./command.ts";
 
 /** A mounted image. Disposing unmounts it, and removes the mount point. */
 export class Mount implements AsyncDisposable {
@@ -30,7 +30,24 @@ export class Mount implements AsyncDisposable {
     await run("umount", ...(lazy ? ["--lazy"] : []), this.path);
   }
 
+  /** Whatever still has a file open here (a worker that is ending) gets some time. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.unmount();
+    if (!this.#mounted) return;
+    this.#mounted = false;
+    await unmountAtLast(this.path);
+  }
+}
+
+/** Unmounts, where need be by force. Never throws: an error here would hide the one that led to it. */
+export async function unmountAtLast(path: string): Promise<void> {
+  try {
+    await until(
+      `${path} is unmounted`,
+      () => run("umount", path).then(() => true, () => false),
+      10_000,
+    );
+  } catch (error) {
+    console.error(`${error}; it is unmounted by force`);
+    await run("umount", "--lazy", path).catch((error) => console.error(error));
   }
 }

@@ -17,6 +17,6 @@ export function readFaultOptions(args: readonly string[] = Deno.args): FaultOpti
 export const options = readFaultOptions();
 
 /** The short version's number, or the long one's. */
-export function times(short: number, long: number): number {
+export function times<T>(short: T, long: T): T {
   return options.long ? long : short;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { run, until } from "./command.ts";
+import { unmountAtLast } from "./mount.ts";
 import type { Shelf } from "./shelf.ts";
 
 /** How the disk behaves from now on; see block_recorder.py. */
@@ -50,9 +51,10 @@ export class RecordedDisk implements AsyncDisposable {
 
   /** Only after everything mounted from it is unmounted. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await run("umount", this.mountpoint);
+    this.behave("ok");
+    await unmountAtLast(this.mountpoint);
     await this.recorder.status;
-    await Deno.remove(this.mountpoint);
+    await Deno.remove(this.mountpoint).catch((error) => console.error(error));
   }
 }
 

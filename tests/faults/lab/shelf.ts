@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { run } from "./command.ts";
+import { unmountAtLast } from "./mount.ts";
 
 export type FileSystem = "ext4" | "xfs";
 
@@ -12,7 +13,8 @@ export class Shelf implements AsyncDisposable {
   private constructor(readonly directory: string, readonly path: string) {}
 
   static async open(): Promise<Shelf> {
-    const directory = await Deno.makeTempDir({ prefix: "omoide-faults-" });
+    await clearAbandoned();
+    const directory = await Deno.makeTempDir({ prefix: `omoide-faults-shelf-${Deno.pid}-` });
     const image = join(directory, "shelf.img");
     const path = join(directory, "shelf");
     await Deno.mkdir(path);
@@ -47,7 +49,26 @@ export class Shelf implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run("umount", this.path);
-    await Deno.remove(this.directory, { recursive: true });
+    await unmountAtLast(this.path);
+    await Deno.remove(this.directory, { recursive: true }).catch((error) => console.error(error));
+  }
+}
+
+/** Unmounts what a run that was ended by force has left, the innermost first. */
+async function clearAbandoned(): Promise<void> {
+  const mounts = (await Deno.readTextFile("/proc/mounts")).split("\n")
+    .map((line) => line.split(" ")[1] ?? "");
+  for (const path of mounts.reverse()) {
+    const pid = /\/omoide-faults-shelf-(\d+)-/.exec(path)?.[1];
+    if (pid !== undefined && !await exists(`/proc/${pid}`)) await unmountAtLast(path);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch {
+    return false;
   }
 }
