@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { MediaDefectError } from "../errors.ts";
+import { MediaDefectError, MediaFailureError } from "../errors.ts";
 import { type Media, unfitName } from "../media.ts";
 import { fsyncFailure } from "./failures.ts";
 import { CheckingWriter, FileWriter, hashDefect, sizeDefect, writeAll } from "./object_writer.ts";
@@ -86,7 +86,10 @@ export class Batch implements StoreBatch {
       store.requireSound();
       store.pause.requireNone();
       const waiting = store.unlinked.size > 0 ? await store.unlinked.take(media) : null;
-      if (waiting === null) reckon();
+      if (waiting === null) {
+        if (!store.space.couldEverFit(media.size)) throw tooLarge(media, store);
+        reckon();
+      }
       try {
         makePublicDirectories(store, media, this.#verified);
       } catch (error) {
@@ -122,4 +125,12 @@ export class Batch implements StoreBatch {
     };
     void syncData();
   }
+}
+
+function tooLarge(media: Media, { root, space }: Store): MediaFailureError {
+  return new MediaFailureError(
+    media.id,
+    `its ${media.size} bytes are more than all of ${root} can hold (${space.shown}); ` +
+      "enlarge its file system, then `inbox retry`",
+  );
 }

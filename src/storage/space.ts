@@ -27,6 +27,7 @@ export class Space {
   /** Above the reserve, and above nothing: below zero where the reserve is used already. */
   #bytes = 0;
   #inodes = 0;
+  #totalBytes = 0;
   #keptBytes = 0;
   #keptInodes = 0;
   /** What is free and what is kept, for people. */
@@ -56,6 +57,7 @@ export class Space {
     const fraction = "fraction" in this.reserve ? this.reserve.fraction : 0;
     const keptBytes = "bytes" in this.reserve ? this.reserve.bytes : totalBytes * fraction;
     const keptInodes = found.inodes * fraction;
+    this.#totalBytes = totalBytes;
     this.#keptBytes = keptBytes;
     this.#keptInodes = keptInodes;
     this.#blockSize = found.blockSize;
@@ -71,6 +73,11 @@ export class Space {
   /** Whether a media of that many bytes would fit above the reserve. */
   fits(size: number): boolean {
     return this.#onDisk(size) <= this.#bytes && INODES <= this.#inodes;
+  }
+
+  /** Whether it would fit if there were nothing else. A pause for what never will would never end. */
+  couldEverFit(size: number): boolean {
+    return this.#onDisk(size) <= this.#totalBytes - this.#keptBytes;
   }
 
   /**

@@ -27,7 +27,7 @@ Deno.test({
         const standby = world.start("hot");
         await standby.says(/standing by/);
         // So long that its pauses have grown.
-        if (death === 0) await pause(times(6_000, 60_000));
+        if (death === 0) await pause(times(4_000, 60_000));
         await world.submitMany(random, 20);
         ok(!/serving/.test(standby.output));
         const begun = performance.now();

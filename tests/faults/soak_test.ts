@@ -31,7 +31,7 @@ Deno.test({
     });
     await using world = await template.world();
     await world.query(`UPDATE omoide.settings SET max_transaction_age = '${HOLD_SECONDS} seconds'`);
-    const soak = new Soak(world, times(25, 3600));
+    const soak = new Soak(world, times(18, 3600));
     await soak.run();
     console.log(`  ${soak.told()}`);
     strictEqual(soak.problems.join("\n"), "");
@@ -119,7 +119,7 @@ class Soak {
     await this.#measure();
     if (round % times(8, 40) === 0) await this.#killOne();
     if (round % times(25, 400) === 0) await this.#restart();
-    if (round % times(30, 300) === times(8, 200)) await this.#holdTransaction();
+    if (round % times(30, 300) === times(4, 200)) await this.#holdTransaction();
     await pause(100);
   }
 

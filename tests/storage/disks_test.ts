@@ -1,6 +1,11 @@
 import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert/strict";
 import { statfsSync } from "node:fs";
-import { ConfigurationError, StorageLostError, StoragePausedError } from "../../src/errors.ts";
+import {
+  ConfigurationError,
+  MediaFailureError,
+  StorageLostError,
+  StoragePausedError,
+} from "../../src/errors.ts";
 import { checkRoot } from "../../src/storage/check_root.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
 import { publicPath } from "../../src/storage/layout.ts";
@@ -122,9 +127,13 @@ for (
       await using disk = await TestDisk.make(system, size);
       disk.init();
       const storage = await disk.open();
-      const media = { ...mediaOf(new Uint8Array(0)), size: size };
+      const { bytes: free, totalBytes } = await storage.freeSpace();
       const batch = await storage.beginBatch();
-      await rejects(batch.createObject(media), StoragePausedError);
+      const createOne = (size: number) =>
+        batch.createObject({ ...mediaOf(new Uint8Array(0)), size });
+      // More than the whole disk is that media's trouble alone: no pause would ever end.
+      await rejects(createOne(totalBytes + 1), MediaFailureError);
+      await rejects(createOne(Math.ceil((free + totalBytes) / 2) - 16_384), StoragePausedError);
       deepStrictEqual(objectsIn(disk.root), []);
     },
   });
