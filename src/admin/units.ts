@@ -1,25 +1,15 @@
 import { UsageError } from "../errors.ts";
+import { parseSize } from "../units.ts";
 
-const STEPS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+export { showBytes } from "../units.ts";
 
-/** `1.5 GiB` */
-export function showBytes(bytes: number): string {
-  let value = bytes, step = 0;
-  while (value >= 1024 && step < STEPS.length - 1) {
-    value /= 1024;
-    step++;
-  }
-  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${STEPS[step]}`;
-}
-
-/** Reads `4096`, `200K`, `1.5G`, `5GiB`: powers of 1024. @throws {UsageError} */
+/** Reads `4096`, `200MB`, `1.5GiB`. @throws {UsageError} */
 export function parseBytes(text: string): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([KMGTP]?)(?:i?B)?$/i.exec(text.trim());
-  if (match === null) {
-    throw new UsageError(`${JSON.stringify(text)} is no size, such as 500M or 5G`);
+  const bytes = parseSize(text.trim());
+  if (bytes === null) {
+    throw new UsageError(`${JSON.stringify(text)} is no size, such as 500MB or 5GiB`);
   }
-  const power = " KMGTP".indexOf((match[2] ?? "").toUpperCase() || " ");
-  return Math.round(Number(match[1]) * 1024 ** power);
+  return bytes;
 }
 
 /** Reads a whole number within bounds. @throws {UsageError} */

@@ -153,7 +153,7 @@ Deno.test("limits are shown and set, all or none", async () => {
   const limits = ["inbox", "limits", ...database(world)];
   const before = await adminJson<Record<string, number>>(limits);
   assert.equal(before.result.max_inbox_bytes, 5 * 1024 ** 3);
-  const set = await admin([...limits, "--max-inbox-bytes", "7G", "--owner-media-per-day", "12"]);
+  const set = await admin([...limits, "--max-inbox-bytes", "7GiB", "--owner-media-per-day", "12"]);
   assert.match(set.stdout, /--max-inbox-bytes 7\.0 GiB, was 5\.0 GiB/);
   const refused = await admin([...limits, "--max-media-bytes", "1G", "--min-copies", "1"]);
   assert.equal(refused.code, 4);

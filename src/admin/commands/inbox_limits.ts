@@ -32,7 +32,7 @@ export function addInboxLimits(group: Command, outcome: Outcome): void {
     ],
     examples: [
       "omoide-admin inbox limits --database postgres://postgres@localhost/omoide",
-      "omoide-admin inbox limits --max-inbox-bytes 20G --owner-media-per-day 500 --database …",
+      "omoide-admin inbox limits --max-inbox-bytes 20GiB --owner-media-per-day 500 --database …",
     ],
     need: "ask",
     run: async (_args, options, { console }) => {

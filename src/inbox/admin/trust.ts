@@ -41,7 +41,7 @@ export async function redeliver(
     )
     INSERT INTO omoide.delivery (storage_id, media_id) SELECT $1, h.id FROM held h
     ON CONFLICT (storage_id, media_id) DO UPDATE
-      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL
+      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL, begun_in_life = NULL
     RETURNING media_id`,
     [storageId, mediaIds],
   );
