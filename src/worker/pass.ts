@@ -23,6 +23,11 @@ export interface PassContext {
   /** Bytes. */
   readonly batchBytes: number;
   readonly stop: AbortSignal;
+  /**
+   * Media whose attempt this process has counted and not finished; outlives the session. Counting again
+   * after each lost connection would park a large media on a bad line, as one that kills the worker.
+   */
+  readonly begun: Set<bigint>;
   /** Told before the first byte is stored. */
   readonly onStoring: () => Promise<void>;
   readonly onSettled: (settled: Settled) => void;
@@ -128,12 +133,15 @@ export class Pass {
   async #carryAlone(media: Media): Promise<void> {
     if (this.#alone > 0) this.#alone -= 1;
     await this.#acknowledger.settled();
-    if (!await begin(this.#context.session, media.id)) {
+    const { session, begun } = this.#context;
+    if (!begun.has(media.id) && !await begin(session, media.id)) {
       this.#context.log.warn("media {id} is parked, or owed no longer", { id: String(media.id) });
       return;
     }
+    begun.add(media.id);
     const error = await this.#tryAlone(media);
     if (error !== null) await this.#decide(media, error);
+    begun.delete(media.id);
   }
 
   /** Carries one media with nothing else under way. Returns why it could not be stored, or null. */

@@ -27,6 +27,8 @@ export interface ServiceContext {
   readonly log: Logger;
   readonly wake: Wake;
   readonly stop: AbortSignal;
+  /** See `PassContext.begun`. */
+  readonly begun: Set<bigint>;
 }
 
 /** Serves one session: walks over what is owed, waits, walks again. */
@@ -105,7 +107,7 @@ export class Service {
 
   /** One walk; a pause of the storage is waited out here. Returns how many media it met. */
   async #walk(): Promise<number> {
-    const { storage, heart, log, options, stop } = this.#context;
+    const { storage, heart, log, options, stop, begun } = this.#context;
     const session = this.#session;
     const began = performance.now();
     let media = 0;
@@ -115,6 +117,7 @@ export class Service {
       storage,
       log,
       stop,
+      begun,
       batchFiles: options.batchFiles,
       batchBytes: options.batchBytes,
       onStoring: () => heart.become(session, "storing"),

@@ -45,7 +45,10 @@ export async function runWorker(
       { ...patience, stop },
     );
     try {
-      const sessions = new Sessions(storage, credentials, { options, log, wake, stop });
+      const sessions = new Sessions(storage, credentials, {
+        ...{ options, log, wake, stop },
+        begun: new Set(),
+      });
       return await retrying((attempt) => sessions.serveOne(attempt), {
         ...patience,
         isTransient: (error) => patience.isTransient(error) || sessions.owesVerdict(error),

@@ -5,7 +5,7 @@ import { requireTools } from "../support/require_tool.ts";
 import { run, until } from "./lab/command.ts";
 import { NameWatcher } from "./lab/name_watcher.ts";
 import { options, times } from "./lab/options.ts";
-import { FaultyProxy } from "./lab/proxy.ts";
+import { FaultyProxy, type Wire } from "./lab/proxy.ts";
 import { Random } from "./lab/random.ts";
 import { sharedTemplate } from "./lab/template.ts";
 import type { WorkerProcess } from "./lab/worker_process.ts";
@@ -68,6 +68,37 @@ Deno.test({
     }
     await world.drained();
     await world.requireInvariants();
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "a media is not parked for connections that were cut while it came, after a worker's death",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using world = await template().world();
+    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+    // A death while storing: from now on its media go one at a time, each attempt counted first.
+    proxy.delayMs = 20;
+    await world.submitMany(random, 1, () => 5_000_000);
+    {
+      await using first = world.start("hot", { port: proxy.port });
+      await world.becomes("hot", "storing");
+      await first.kill();
+    }
+    proxy.delayMs = 0;
+    const cut = new Set<Wire>();
+    proxy.onServer = (bytes, wire) => {
+      if (cut.size >= 6 || bytes.length < 10_000 || cut.has(wire)) return;
+      cut.add(wire);
+      setTimeout(() => wire.cut(), 0);
+    };
+    await using hot = world.start("hot", { port: proxy.port });
+    await until("six cuts are over", () => cut.size >= 6, 120_000);
+    await world.drainOnce("cold");
+    await world.drained();
+    await world.requireInvariants();
+    strictEqual((await hot.stop()).code, 0);
   },
 });
 

@@ -225,6 +225,7 @@ class Scene {
       storage,
       log: SILENT,
       stop: new AbortController().signal,
+      begun: new Set(),
       batchFiles: 3,
       batchBytes: 1024 * 1024,
       onStoring: () => Promise.resolve(),
