@@ -116,5 +116,5 @@ export function osCode(error: unknown): string | undefined {
   if (error.name !== "Error") return undefined;
   const number = /\(os error (\d+)\)/.exec(error.message)?.[1];
   if (number === undefined) return undefined;
-  return (Deno.build.os === "linux" ? NAMELESS[Number(number)] : undefined) ?? `E${number}`;
+  return NAMELESS[Number(number)] ?? `E${number}`;
 }

@@ -23,7 +23,9 @@ for (const how of ["restart", "crash"] as const) {
       const random = new Random(options.seed);
       await using world = await template().world();
       const before = await world.trees();
-      const watchers = world.storages.map(({ root }) => new NameWatcher(root, world.expected));
+      await using watched = new AsyncDisposableStack();
+      const watchers = world.storages
+        .map(({ root }) => watched.use(new NameWatcher(root, world.expected)));
       await using hot = world.start("hot");
       await using cold = world.start("cold");
       await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
