@@ -246,17 +246,20 @@ Deno.test({
   },
 });
 
+/** Of the package libfaketime. */
+const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketime.so.1`;
+
 /** The worker's clock stands elsewhere; the database's is the one that counts. */
 for (const shift of ["+1h", "-1h", "+10y", "-10y"]) {
   Deno.test({
-    ...requireTools(["faketime"]),
+    ...requireTools([FAKETIME]),
     name: `a worker whose clock is ${shift} off stores and acknowledges as ever`,
     fn: async () => {
       const random = new Random(options.seed);
       await using world = await template().world();
       await world.submitMany(random, 20);
       const env = {
-        LD_PRELOAD: "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        LD_PRELOAD: FAKETIME,
         FAKETIME: shift,
         DONT_FAKE_MONOTONIC: "1",
       };

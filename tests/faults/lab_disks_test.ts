@@ -6,10 +6,10 @@ import { Mount } from "./lab/mount.ts";
 import { options, times } from "./lab/options.ts";
 import { PowerCuts, type Survival } from "./lab/power_cuts.ts";
 import { Random } from "./lab/random.ts";
-import { RecordedDisk } from "./lab/recorded_disk.ts";
+import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
 import { type FileSystem, Shelf } from "./lab/shelf.ts";
 
-const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", "python3", "fusermount3"], {
+const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", FUSEPY], {
   root: true,
 });
 const WRITER = new URL("./lab/tiny_writer.ts", import.meta.url).pathname;

@@ -1,6 +1,7 @@
 /** Power cuts after which the worker goes on with what is left, again and again. */
-import { ok, strictEqual } from "node:assert/strict";
+import { ok, rejects, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
+import { withAncestors } from "../../src/storage/directories.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { pause } from "./lab/command.ts";
 import { directoryOf } from "./lab/expected.ts";
@@ -9,14 +10,14 @@ import { Mount } from "./lab/mount.ts";
 import { options, times } from "./lab/options.ts";
 import { PowerCuts, type Survival } from "./lab/power_cuts.ts";
 import { Random } from "./lab/random.ts";
-import { RecordedDisk } from "./lab/recorded_disk.ts";
+import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
 import { type FileSystem, Shelf } from "./lab/shelf.ts";
 import { sharedTemplate } from "./lab/template.ts";
 import { readTree } from "./lab/tree.ts";
 import type { World } from "./lab/world.ts";
 
 const template = sharedTemplate();
-const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "python3", "fusermount3", "strace"], {
+const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", FUSEPY, "strace"], {
   root: true,
 });
 
@@ -56,37 +57,48 @@ for (const system of ["ext4", "xfs"] as const) {
     fn: async () => {
       const random = new Random(options.seed);
       await using run = await Run.begin(system);
-      const { world } = run;
-      const root = world.root("hot");
       for (let round = 0; round < times(2, 20); round++) {
-        const bytes = random.bytes(10_000);
-        const media = await world.submit(bytes, {
-          ownerUuid: random.uuid(),
-          itemUuid: random.uuid(),
-        });
-        const path = `${directoryOf(media)}/${media.itemUuid}.jpg`;
-        await run.untilCut("none", random, async () => {
-          // Killed after the link, at the fsync of its directory.
-          await world.drainOnce("hot", {
-            trace: {
-              log: join(run.shelf.directory, "strace"),
-              calls: ["fsync"],
-              inject: ["fsync:signal=KILL"],
-              paths: [join(root, directoryOf(media))],
-            },
-          });
-          ok((await Deno.stat(join(root, path))).isFile);
-          const { code, output } = await world.drainOnce("hot");
-          strictEqual(code, 0, output);
-          const [receipt] = await world.query<{ outcome: string }>(
-            "SELECT outcome FROM omoide.receipt WHERE storage = 'hot' AND media_id = $1",
-            [media.id],
-          );
-          strictEqual(receipt?.outcome, "present");
-        });
+        await linkDieFindCut(run, random);
         await run.requireReceipts();
       }
     },
+  });
+}
+
+Deno.test({
+  ...DISKS,
+  name: "the power cut sees the loss where the later one does not fsync what it found",
+  fn: async () => {
+    const random = new Random(options.seed);
+    await using run = await Run.begin("ext4");
+    await linkDieFindCut(run, random, ["fsync,fdatasync:retval=0"]);
+    await rejects(run.requireReceipts(), /I1/);
+  },
+});
+
+/** A worker dies between a link and its directory's fsync, the next one finds the name, the power goes. */
+async function linkDieFindCut(run: Run, random: Random, inject: string[] = []): Promise<void> {
+  const { world } = run;
+  const bytes = random.bytes(10_000);
+  const media = await world.submit(bytes, { ownerUuid: random.uuid(), itemUuid: random.uuid() });
+  const log = join(run.shelf.directory, "strace");
+  const calls = ["fsync", "fdatasync"];
+  await run.untilCut("none", random, async () => {
+    const root = world.root("hot");
+    const directory = join(root, directoryOf(media));
+    // At the first fsync of any directory: one of them would take the file system's whole journal with it.
+    const paths = [directory, join(root, ".omoide/objects", media.sha256.slice(0, 2))]
+      .flatMap((path) => withAncestors(path.slice(root.length + 1)))
+      .map((path) => join(root, path));
+    await world.drainOnce("hot", { trace: { log, calls, inject: ["fsync:signal=KILL"], paths } });
+    ok((await Deno.stat(join(directory, `${media.itemUuid}.jpg`))).isFile);
+    const { code, output } = await world.drainOnce("hot", { trace: { log, calls, inject } });
+    strictEqual(code, 0, output);
+    const [receipt] = await world.query<{ outcome: string }>(
+      "SELECT outcome FROM omoide.receipt WHERE storage = 'hot' AND media_id = $1",
+      [media.id],
+    );
+    strictEqual(receipt?.outcome, "present");
   });
 }
 

@@ -12,7 +12,7 @@ import { Mount } from "./lab/mount.ts";
 import { options, times } from "./lab/options.ts";
 import { PowerCuts, type Survival } from "./lab/power_cuts.ts";
 import { Random } from "./lab/random.ts";
-import { RecordedDisk } from "./lab/recorded_disk.ts";
+import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
 import { type FileSystem, Shelf } from "./lab/shelf.ts";
 import { sharedTemplate } from "./lab/template.ts";
 import { readTree } from "./lab/tree.ts";
@@ -20,10 +20,10 @@ import type { World } from "./lab/world.ts";
 
 const template = sharedTemplate();
 
-const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", "python3", "fusermount3"], {
+const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", FUSEPY], {
   root: true,
 });
-const TRACED = requireTools(["mkfs.xfs", "mkfs.ext4", "python3", "strace"], { root: true });
+const TRACED = requireTools(["mkfs.xfs", "mkfs.ext4", FUSEPY, "strace"], { root: true });
 
 /**
  * Small batches, so that there are many moments between an acknowledgement and the next flush; larger ones,

@@ -7,7 +7,7 @@ import { directoryOf, type Submitted } from "./lab/expected.ts";
 import { Mount } from "./lab/mount.ts";
 import { options } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
-import { RecordedDisk } from "./lab/recorded_disk.ts";
+import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
 import { Shelf } from "./lab/shelf.ts";
 import { admin, sharedTemplate } from "./lab/template.ts";
 import { readTree } from "./lab/tree.ts";
@@ -16,7 +16,7 @@ import type { World } from "./lab/world.ts";
 const template = sharedTemplate();
 
 const STRACE = requireTools(["strace"]);
-const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", "python3", "fusermount3"], {
+const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", FUSEPY], {
   root: true,
 });
 

@@ -6,13 +6,13 @@ import { until } from "./lab/command.ts";
 import { Mount } from "./lab/mount.ts";
 import { options } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
-import { RecordedDisk } from "./lab/recorded_disk.ts";
+import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
 import { Shelf } from "./lab/shelf.ts";
 import { sharedTemplate } from "./lab/template.ts";
 
 const template = sharedTemplate();
 
-const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "python3", "fusermount3"], { root: true });
+const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", FUSEPY], { root: true });
 
 Deno.test({
   // Half a minute of waiting for something not to happen: in the long version only.

@@ -10,7 +10,7 @@ export interface ToolNeeds {
 /**
  * For `Deno.test({ ...requireTools(["strace"], { root: true }), name, fn })`.
  *
- * @param names programs to be found in PATH or the administrator's directories
+ * @param names programs to be found in PATH or the administrator's directories, or absolute paths of files
  * @throws where CI=true and something is missing
  */
 export function requireTools(names: readonly string[], needs: ToolNeeds = {}): { ignore: boolean } {
@@ -24,7 +24,9 @@ export function requireTools(names: readonly string[], needs: ToolNeeds = {}): {
 }
 
 function isInstalled(name: string): boolean {
-  const directories = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
+  const directories = name.startsWith("/")
+    ? [""]
+    : [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
   return directories.some((directory) => {
     try {
       return Deno.statSync(`${directory}/${name}`).isFile;

@@ -6,6 +6,9 @@ import type { Shelf } from "./shelf.ts";
 /** How the disk behaves from now on; see block_recorder.py. */
 export type Behaviour = "ok" | "eio-write" | "eio-flush" | "eio-read" | "hang";
 
+/** What the recorder needs beside Debian's own Python: the package python3-fusepy. */
+export const FUSEPY = "/usr/lib/python3/dist-packages/fusepy.py";
+
 const RECORDER = new URL("./block_recorder.py", import.meta.url).pathname;
 
 /**
