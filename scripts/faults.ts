@@ -1,6 +1,6 @@
 /**
  * `deno task faults [--long] [--seed N] [NAME …]`: the fault tests of tests/faults, all or those whose
- * file's name holds one of the words given. As root, with the tools named by docs/faults.md; what cannot
+ * file's name holds one of the words given. As root, with the tools named by the README; what cannot
  * be tried here is left out and said so.
  */
 import { parseArgs } from "node:util";
