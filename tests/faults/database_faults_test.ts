@@ -206,7 +206,7 @@ Deno.test({
       await using world = await template().world();
       await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
       await world.submitMany(random, 20);
-      const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+      const log = await world.temporaryFile();
       await using hot = world.start("hot", {
         port: proxy.port,
         trace: { log, calls: ["fdatasync"], inject: ["fdatasync:error=EIO"] },

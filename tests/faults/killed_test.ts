@@ -100,7 +100,7 @@ Deno.test({
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();
-    const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+    const log = await world.temporaryFile();
     const sends = ["sendto", "sendmsg", "writev"];
     await world.submitMany(random, 5);
     await world.drainOnce("hot", { trace: { log, calls: sends } });
@@ -160,7 +160,7 @@ async function submitOne(world: World, random: Random): Promise<Submitted> {
 async function killAt(world: World, calls: string, path: string) {
   return {
     trace: {
-      log: await Deno.makeTempFile({ prefix: "omoide-faults-" }),
+      log: await world.temporaryFile(),
       calls: calls.split(","),
       inject: [`${calls}:signal=KILL`],
       paths: [join(world.root("hot"), path)],

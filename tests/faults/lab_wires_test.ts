@@ -30,9 +30,8 @@ Deno.test({
   ...STRACE,
   name: "a kill at a file's fdatasync leaves it written and not linked",
   fn: async () => {
-    const { code, directory } = await traceWriter(3, ["fdatasync:signal=KILL:when=2"]);
+    const { code, names } = await traceWriter(3, ["fdatasync:signal=KILL:when=2"]);
     ok(code !== 0);
-    const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
     deepStrictEqual(names, [".0", ".1", "0"]);
   },
 });
@@ -90,12 +89,16 @@ Deno.test("the proxy passes, holds back, swallows and cuts", async () => {
 
 async function traceWriter(count: number, inject: string[]) {
   const directory = await Deno.makeTempDir({ prefix: "omoide-faults-" });
-  const log = `${directory}.strace`;
+  const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
   const writer = [Deno.execPath(), "run", "-A", WRITER, directory, String(count), "all"];
   const [program = "", ...args] = straced(writer, { log, calls: CALLS, inject });
   const { code } = await new Deno.Command(program, { args, stdout: "null", stderr: "null" })
     .output();
-  return { code, directory, calls: parseStrace(await Deno.readTextFile(log)) };
+  const calls = parseStrace(await Deno.readTextFile(log));
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+  await Deno.remove(log);
+  await Deno.remove(directory, { recursive: true });
+  return { code, directory, names, calls };
 }
 
 /** Answers like PostgreSQL only in that each answer ends in ReadyForQuery. */

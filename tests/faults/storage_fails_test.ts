@@ -54,7 +54,7 @@ for (const [what, { calls, at, error = "EIO" }] of Object.entries(FAILURES)) {
       const media = await submitEachInItsOwnPlace(world, random, 6);
       const third = media[2];
       ok(third !== undefined);
-      const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+      const log = await world.temporaryFile();
       const ended = await world.drainOnce("hot", {
         trace: {
           log,
@@ -118,7 +118,7 @@ for (const error of ["ENXIO", "ENODEV", "ESTALE"]) {
       await using world = await template().world();
       const [, second] = await submitEachInItsOwnPlace(world, random, 4);
       ok(second !== undefined);
-      const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+      const log = await world.temporaryFile();
       const ended = await world.drainOnce("hot", {
         trace: {
           log,
@@ -148,7 +148,7 @@ Deno.test({
     await Deno.mkdir(directory, { recursive: true });
     const path = join(directory, `${third.itemUuid}.jpg`);
     await Deno.writeFile(path, new Uint8Array(third.size));
-    const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+    const log = await world.temporaryFile();
     const { code, output } = await world.drainOnce("hot", {
       trace: { log, calls: ["read", "pread64"], inject: ["read,pread64:error=EIO"], paths: [path] },
     });

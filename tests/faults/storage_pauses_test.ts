@@ -136,7 +136,7 @@ for (
       const media = await world.submitMany(random, 30);
       const tenth = media[9];
       ok(tenth !== undefined);
-      const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
+      const log = await world.temporaryFile();
       const calls = [call, ...(call === "openat" || call === "write" ? [] : [`${call}at`])];
       await using hot = world.start("hot", {
         trace: {

@@ -67,8 +67,7 @@ async function tracedRun(): Promise<TracedRun> {
   const world = stack.use(await template().world());
   const submitted = await world.submitMany(random, times(60, 600));
   submitted.push(...await world.submitMany(random, times(3, 20), () => 3_000_000));
-  const log = await Deno.makeTempFile({ prefix: "omoide-faults-" });
-  stack.defer(() => Deno.remove(log));
+  const log = await world.temporaryFile();
   const trace = { log, calls: [...FORBIDDEN, ...OPENING, ...STORING, ...SENDING] };
   const { code, output } = await world.drainOnce("hot", { trace, args: ["--batch-files", "16"] });
   strictEqual(code, 0, output);

@@ -178,6 +178,11 @@ export class World implements AsyncDisposable {
     return (await this.state(storage)).reason;
   }
 
+  /** A new empty file that goes with this world, such as a trace's. */
+  temporaryFile(): Promise<string> {
+    return Deno.makeTempFile({ dir: this.directory });
+  }
+
   /** Every storage's tree, to be compared with what it is later. */
   async trees(): Promise<Map<string, Map<string, Entry>>> {
     const trees = new Map<string, Map<string, Entry>>();
