@@ -1,5 +1,6 @@
 import {
   ConfigurationError,
+  DatabaseDamagedError,
   DatabaseUnavailableError,
   InterruptedError,
   StorageDistrustedError,
@@ -45,6 +46,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof StorageLostError) return EXIT.CONFIGURATION;
   if (error instanceof StorageDistrustedError) return EXIT.DISTRUSTED;
   if (error instanceof DatabaseUnavailableError) return EXIT.TRY_AGAIN;
+  if (error instanceof DatabaseDamagedError) return EXIT.CONFIGURATION;
   if (error instanceof StorageHeldError) return EXIT.TRY_AGAIN;
   if (error instanceof StoragePausedError) return EXIT.TRY_AGAIN;
   if (error instanceof InterruptedError) return EXIT.INTERRUPTED;

@@ -36,7 +36,8 @@ export function inboxError(error: unknown): unknown {
   if (TRY_AGAIN.some((prefix) => state.startsWith(prefix))) {
     return new DatabaseUnavailableError(`The database cannot answer now: ${message}`, options);
   }
-  if (state.startsWith("XX")) {
+  // 58: the database's own disk does not give what it holds (EIO, a file that has gone).
+  if (state.startsWith("XX") || state.startsWith("58")) {
     return new DatabaseDamagedError(`The database cannot read its own data: ${message}`, options);
   }
   if (state === SQLSTATE.STORAGE_HELD) return new StorageHeldError(message, options);

@@ -1,4 +1,4 @@
-import type { StoragePausedError } from "../errors.ts";
+import { DatabaseDamagedError, type StoragePausedError } from "../errors.ts";
 import { acknowledge, release, type Unacknowledged } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import type { NotStored, StoreBatch, Stored } from "../storage/storage.ts";
@@ -45,12 +45,7 @@ export class Acknowledger {
       const refused = stored.length === 0 ? [] : await acknowledge(this.#session, stored);
       const refusedIds = new Set(refused.map(({ mediaId }) => mediaId));
       const acknowledged = stored.filter(({ media }) => !refusedIds.has(media.id));
-      if (acknowledged.length > 0) {
-        await release(
-          this.#session,
-          acknowledged.map(({ media }) => media.id),
-        );
-      }
+      if (acknowledged.length > 0) await this.#release(acknowledged);
       this.#onSettled({ acknowledged, refused, notStored });
       this.#paused ??= paused;
     })();
@@ -59,6 +54,15 @@ export class Acknowledger {
     });
     const done: Promise<void> = this.#last.finally(() => this.#underWay.delete(done));
     this.#underWay.add(done);
+  }
+
+  async #release(acknowledged: readonly Stored[]): Promise<void> {
+    try {
+      await release(this.#session, acknowledged.map(({ media }) => media.id));
+    } catch (error) {
+      // The receipts are committed. A blob that the database can't read stays, and sweeping tells it.
+      if (!(error instanceof DatabaseDamagedError)) throw error;
+    }
   }
 
   /** From now on nothing more is acknowledged, whatever has been published. */

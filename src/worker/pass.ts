@@ -135,7 +135,8 @@ export class Pass {
     await this.#acknowledger.settled();
     const { session, begun } = this.#context;
     if (!begun.has(media.id) && !await begin(session, media.id)) {
-      this.#context.log.warn("media {id} is parked, or owed no longer", { id: String(media.id) });
+      // Parked by now (or, beside another worker's, no longer owed: then counting it is the lesser fault).
+      this.#tell(media, "its attempts are used up", "is parked");
       return;
     }
     begun.add(media.id);

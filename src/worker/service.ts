@@ -1,4 +1,4 @@
-import { ConfigurationError, StoragePausedError } from "../errors.ts";
+import { ConfigurationError, DatabaseDamagedError, StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
@@ -12,6 +12,7 @@ import { StoredLog } from "./stored_log.ts";
 import type { Wake } from "./wake.ts";
 
 /** While a storage is paused it is asked again after 1, 2, 4, … seconds, 20 at the most. */
+const FIRST_LOOK_MS = 1_000;
 const LONGEST_LOOK_MS = 20_000;
 
 /**
@@ -29,6 +30,8 @@ export interface ServiceContext {
   readonly stop: AbortSignal;
   /** See `PassContext.begun`. */
   readonly begun: Set<bigint>;
+  /** Told when something was stored and acknowledged, or there was nothing to do. */
+  readonly onStored: () => void;
 }
 
 /** Serves one session: walks over what is owed, waits, walks again. */
@@ -39,6 +42,8 @@ export class Service {
   /** The storage was paused: one media shows whether it takes them again. */
   #probing = false;
   #sweepAt = 0;
+  /** The next pause before a paused storage is asked again; grows until something is stored. */
+  #lookMs = FIRST_LOOK_MS;
   readonly #storedLog = new StoredLog();
   readonly #session: InboxSession;
   readonly #context: ServiceContext;
@@ -81,6 +86,7 @@ export class Service {
         if (performance.now() >= this.#sweepAt) await this.#sweep();
         if (await this.#walk() > 0) continue;
         if (options.mode === "drain") return this.#failed + await this.#awaitingRetry();
+        this.#context.onStored();
         await heart.become(session, "idle");
         const waitMs = Math.min(this.#sweepAt - performance.now(), this.#storedLog.dueInMs);
         await wake.wait(waitMs, session.ended, stop);
@@ -94,15 +100,27 @@ export class Service {
 
   /** Sweeps, and decides when the next one is due: at the poll, or when a failed media may be tried again. */
   async #sweep(): Promise<void> {
-    const { nextAttemptInMs } = await sweep(this.#session);
+    const nextAttemptInMs = await this.#sweepOrTell();
     const waitMs = Math.min(this.#context.options.pollInterval * 1000, nextAttemptInMs ?? Infinity);
     // Not at once: the two clocks may differ by a little.
     this.#sweepAt = performance.now() + Math.max(waitMs, 250);
   }
 
   async #awaitingRetry(): Promise<number> {
-    const { nextAttemptInMs } = await sweep(this.#session);
-    return nextAttemptInMs === null ? 0 : 1;
+    return await this.#sweepOrTell() === null ? 0 : 1;
+  }
+
+  /** A blob that the database can't read, and so can't delete, must not keep others from being stored. */
+  async #sweepOrTell(): Promise<number | null> {
+    const { heart, log } = this.#context;
+    try {
+      return (await sweep(this.#session)).nextAttemptInMs;
+    } catch (error) {
+      if (!(error instanceof DatabaseDamagedError)) throw error;
+      heart.lastError = error.message;
+      log.error("the inbox could not be swept: {message}", { message: error.message });
+      return null;
+    }
   }
 
   /** One walk; a pause of the storage is waited out here. Returns how many media it met. */
@@ -164,6 +182,10 @@ export class Service {
         },
       );
     }
+    if (acknowledged.length > 0) {
+      this.#lookMs = FIRST_LOOK_MS;
+      this.#context.onStored();
+    }
     heart.tally.media += acknowledged.length;
     heart.tally.bytes += bytes;
     return bytes;
@@ -175,14 +197,14 @@ export class Service {
     const session = this.#session;
     log.error("paused ({reason}): {message}", { reason: paused.reason, message: paused.message });
     await heart.become(session, "paused", paused.message);
-    for (let lookMs = 1000;; lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)) {
-      await pause(lookMs, session.ended, stop);
+    for (;;) {
+      await pause(this.#lookMs, session.ended, stop);
+      this.#lookMs = Math.min(2 * this.#lookMs, LONGEST_LOOK_MS);
       if (session.ended.aborted) throw session.ended.reason;
       if (stop.aborted) return;
       const [next] = await pending(session, 0n, 1);
-      if (next === undefined || await storage.wouldAccept(next.media.size)) break;
+      if (await storage.wouldAccept(next?.media.size ?? 0)) break;
     }
-    log.info("the storage takes media again");
     this.#probing = true;
   }
 }

@@ -1,9 +1,4 @@
-import {
-  DatabaseUnavailableError,
-  StorageDistrustedError,
-  StorageLostError,
-  StoragePausedError,
-} from "../errors.ts";
+import { DatabaseUnavailableError, StorageDistrustedError, StorageLostError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import { showAddress } from "../inbox/database_url.ts";
@@ -67,11 +62,13 @@ export async function runWorker(
   }
 }
 
+type SessionContext = Omit<ServiceContext, "storage" | "heart" | "onStored">;
+
 /** One storage's sessions with the inbox, one after the other. */
 class Sessions {
   readonly #storage: WriteOnceStorage;
   readonly #credentials: Credentials;
-  readonly #context: Omit<ServiceContext, "storage" | "heart">;
+  readonly #context: SessionContext;
   readonly #heart: Heart;
   #first = true;
   /** The disk failed: until the inbox knows, a restart would take it at its word again. */
@@ -80,7 +77,7 @@ class Sessions {
   constructor(
     storage: WriteOnceStorage,
     credentials: Credentials,
-    context: Omit<ServiceContext, "storage" | "heart">,
+    context: SessionContext,
   ) {
     this.#storage = storage;
     this.#credentials = credentials;
@@ -105,12 +102,12 @@ class Sessions {
       if (this.#verdict !== null) await this.#condemn(session, this.#verdict);
       const service = new Service(session, {
         ...this.#context,
+        onStored: attempt.succeeded,
         storage: this.#storage,
         heart: this.#heart,
       });
       await service.take(this.#first);
       this.#first = false;
-      attempt.succeeded();
       log.info("serving {root} from {database}", {
         root: options.root,
         database: showAddress(options.database),
@@ -123,7 +120,7 @@ class Sessions {
       if (cause instanceof StorageDistrustedError && cause !== this.#verdict) {
         await this.#condemn(session, cause);
       }
-      if (cause instanceof StorageLostError || cause instanceof StoragePausedError) {
+      if (cause instanceof Error && !(cause instanceof DatabaseUnavailableError)) {
         // The worker ends over it; where the inbox can be told why, it should be.
         await this.#heart.become(session, "stopped", cause.message).catch(() => {});
       }

@@ -94,3 +94,17 @@ Deno.test("the same file twice, another one under its name, and a lost answer's 
     count: "2",
   }]);
 });
+
+Deno.test("media of which PostgreSQL sends the end in two parts are carried like any other", async () => {
+  await using template = await Template.make();
+  await using world = await template.world();
+  const random = new Random(6);
+  const name = () => ({ ownerUuid: random.uuid(), itemUuid: random.uuid() });
+  // Its send buffer has 8 KiB: somewhere here it is flushed between the data's end and the answer's.
+  for (let size = 8060; size < 8140; size++) {
+    for (let i = 0; i < 4; i++) await world.submit(random.bytes(size), name());
+  }
+  const { code, output } = await world.drainOnce("hot", { args: ["--batch-files", "1"] });
+  assert.equal(code, 0, output);
+  assert.equal(await world.receipts("hot"), 320);
+});

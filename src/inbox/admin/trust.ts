@@ -34,8 +34,9 @@ export async function redeliver(
   const rows = await ask<{ media_id: string }>(
     connection,
     `WITH held AS (
-      SELECT m.id FROM omoide.media m
-      WHERE m.id = ANY ($2::bigint[]) AND m.released_at IS NULL FOR UPDATE
+      -- Writing the row, not only locking it, makes a release with an older snapshot fail.
+      UPDATE omoide.media m SET sealed_at = m.sealed_at
+      WHERE m.id = ANY ($2::bigint[]) AND m.released_at IS NULL RETURNING m.id
     ), void AS (
       DELETE FROM omoide.stored r USING held h WHERE r.storage_id = $1 AND r.media_id = h.id
     )
@@ -82,6 +83,13 @@ export async function replaceIdentity(
       "WHERE id = $1",
     [storageId, identity],
   );
+  // A release that is under way, or has an older snapshot, must not go by the receipts that go now.
+  await ask(
+    connection,
+    "UPDATE omoide.media SET sealed_at = sealed_at " +
+      "WHERE released_at IS NULL AND sealed_at IS NOT NULL",
+    [],
+  );
   const gone = await connection.query("DELETE FROM omoide.stored WHERE storage_id = $1", [
     storageId,
   ]);
@@ -89,7 +97,7 @@ export async function replaceIdentity(
     `INSERT INTO omoide.delivery (storage_id, media_id)
     SELECT $1, m.id FROM omoide.media m WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
     ON CONFLICT (storage_id, media_id) DO UPDATE
-      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL`,
+      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL, begun_in_life = NULL`,
     [storageId],
   );
   await ask(
