@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { type Connection, sqlstateOf } from "../../src/inbox/connect.ts";
+import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
+import { redeliver } from "../../src/inbox/admin/trust.ts";
 import { registerStorage } from "../../src/inbox/register_storage.ts";
 import type { TestInbox } from "../support/postgres.ts";
 import {
@@ -230,3 +232,21 @@ inboxTest("a transaction that the application holds open is ended by evict", asy
   await assert.rejects(app.query("COMMIT"));
   assert.equal(await valueOf(inbox.admin, "SELECT count(*) FROM omoide.media"), "0");
 });
+
+for (const level of ["repeatable read", "serializable"]) {
+  inboxTest(
+    `a worker with an old snapshot cannot release what another storage is owed again, under ${level}`,
+    async (inbox) => {
+      const id = await submit(await inbox.as("app"), "a picture", crypto.randomUUID());
+      const hot = await inbox.as("hot");
+      for (const worker of [hot, await inbox.as("cold")]) await acknowledge(worker, [id]);
+      await hot.query(`BEGIN ISOLATION LEVEL ${level}`);
+      await pendingIds(hot);
+      const cold = await valueOf(inbox.admin, "SELECT id FROM omoide.storage WHERE name = 'cold'");
+      await redeliver({ connection: inbox.admin } as AdminInbox, Number(cold), [id]);
+      await assert.rejects(release(hot, [id]), (error) => sqlstateOf(error) === "40001");
+      await hot.query("ROLLBACK");
+      assert.equal(await valueOf(inbox.admin, "SELECT count(*) FROM omoide.media_chunk"), "1");
+    },
+  );
+}
