@@ -115,7 +115,7 @@ Deno.test({
     await hot.says(/serving/);
     await using _cold = world.start("cold");
     let media = 0;
-    for (let round = 0; round < times(5, 50); round++) {
+    for (let round = 0; round < times(4, 8); round++) {
       const swallowed = proxy.swallowAnswerTo("omoide.acknowledge");
       media += (await world.submitMany(random, 5)).length;
       await swallowed;
