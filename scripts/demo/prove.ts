@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { connect } from "../../src/inbox/connect.ts";
-import { parseAdminDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { MEDIA_TYPES } from "../../src/media.ts";
+import { connectAsAdmin } from "../lib/connect_as_admin.ts";
 import type { Submitted } from "./submit.ts";
 import type { DemoStorage } from "./system.ts";
 
@@ -69,12 +68,7 @@ export async function prove(
 }
 
 async function askInbox(database: string) {
-  const { address, password } = parseAdminDatabaseUrl(database, "postgres");
-  const connection = await connect(
-    address,
-    password === undefined ? {} : { password },
-    "demo proof",
-  );
+  const connection = await connectAsAdmin(database, "demo proof");
   try {
     const { rows: receipts } = await connection.query<Receipt>(
       "SELECT storage, media_id, path, outcome FROM omoide.receipt",

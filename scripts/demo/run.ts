@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { connect, type Connection } from "../../src/inbox/connect.ts";
-import { parseAdminDatabaseUrl } from "../../src/inbox/database_url.ts";
+import type { Connection } from "../../src/inbox/connect.ts";
 import { showBytes } from "../../src/units.ts";
+import { connectAsAdmin } from "../lib/connect_as_admin.ts";
 import { filesOf, generatedFiles } from "./files.ts";
 import { showProgress } from "./progress.ts";
 import { type Proof, prove } from "./prove.ts";
@@ -105,12 +105,7 @@ async function watchReceipts(
   update: (name: string, done: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { address, password } = parseAdminDatabaseUrl(database, "postgres");
-  const connection = await connect(
-    address,
-    password === undefined ? {} : { password },
-    "demo watch",
-  );
+  const connection = await connectAsAdmin(database, "demo watch");
   try {
     while (!signal.aborted) {
       const counts = await countReceipts(connection);

@@ -30,5 +30,3 @@ export const SQLSTATE = {
   /** Program and schema are of different versions. */
   SCHEMA_VERSION: "OM025",
 } as const;
-
-export type Sqlstate = (typeof SQLSTATE)[keyof typeof SQLSTATE];

@@ -34,10 +34,6 @@ export class Heart {
     this.#storage = storage;
   }
 
-  get state(): WorkerState {
-    return this.#state;
-  }
-
   /** Changes the state and tells it at once; resolves when the inbox knows. */
   async become(
     session: InboxSession,
