@@ -2,7 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { submitMedia } from "../../src/inbox/application.ts";
 import { connect } from "../../src/inbox/connect.ts";
 import { parseAdminDatabaseUrl } from "../../src/inbox/database_url.ts";
-import { DemoSystem } from "../demo/system.ts";
+import type { Ground } from "./ground.ts";
 
 /** What is carried. */
 export interface Load {
@@ -12,9 +12,16 @@ export interface Load {
   readonly owners: number;
 }
 
-/** Seconds in which two workers, started together, carry the whole load and acknowledge it. */
-export async function carryWithWorkers(load: Load): Promise<number> {
-  return await withSystem(async (system) => {
+export interface Carried {
+  /** Seconds until the last receipt, of both storages. */
+  readonly stored: number;
+  /** Seconds until the inbox was empty. */
+  readonly released: number;
+}
+
+/** Two workers, started together, carry the whole load, acknowledge it, and empty the inbox. */
+export async function carryWithWorkers(ground: Ground, load: Load): Promise<Carried> {
+  return await ground.withSystem(async (system) => {
     await system.initialise();
     const database = await open(system.adminUrl);
     const owners = Array.from({ length: load.owners }, () => crypto.randomUUID());
@@ -26,18 +33,19 @@ export async function carryWithWorkers(load: Load): Promise<number> {
         ext: "jpg",
       }, randomBytes(load.size));
     }
-    await database.query("CHECKPOINT");
-    await run("sync", []);
+    await run("sync");
     system.startWorkers();
     const died = system.workerDied();
     for (;;) {
-      const { rows: [row] } = await database.query<{ n: string; seconds: number }>(
-        "SELECT count(*) AS n, extract(epoch FROM max(stored_at) - " +
-          "(SELECT min(started_at) FROM omoide.worker))::float8 AS seconds FROM omoide.stored",
+      const { rows: [row] } = await database.query<Carried & { left: string }>(
+        `SELECT count(*) FILTER (WHERE released_at IS NULL) AS left,
+           extract(epoch FROM max(released_at) - b.began)::float8 AS released,
+           extract(epoch FROM (SELECT max(stored_at) FROM omoide.stored) - b.began)::float8 AS stored
+         FROM omoide.media, (SELECT min(started_at) AS began FROM omoide.worker) b GROUP BY b.began`,
       );
-      if (Number(row?.n) === 2 * load.count) {
+      if (row?.left === "0") {
         await database.end();
-        return row?.seconds ?? NaN;
+        return row;
       }
       const what = await Promise.race([
         died,
@@ -49,8 +57,8 @@ export async function carryWithWorkers(load: Load): Promise<number> {
 }
 
 /** Seconds in which two naive workers, started together, write the same load, without one fsync. */
-export async function naiveTwice(load: Load): Promise<number> {
-  return await withSystem(async (system) => {
+export async function naiveTwice(ground: Ground, load: Load): Promise<number> {
+  return await ground.withSystem(async (system) => {
     const database = await open(system.adminUrl);
     await database.query(
       "CREATE TABLE naive (id bigserial PRIMARY KEY, content bytea, hot boolean DEFAULT false, " +
@@ -59,48 +67,58 @@ export async function naiveTwice(load: Load): Promise<number> {
     for (let i = 0; i < load.count; i++) {
       await database.query("INSERT INTO naive (content) VALUES ($1)", [randomBytes(load.size)]);
     }
-    await database.query("CHECKPOINT");
     await database.end();
-    await run("sync", []);
+    await run("sync");
     const script = new URL("./naive.ts", import.meta.url).pathname;
-    const began = performance.now();
-    await Promise.all(system.storages.map(async ({ name, root }) => {
-      await Deno.mkdir(root);
-      await run(Deno.execPath(), ["run", "-A", script, system.adminUrl, root, name]);
-    }));
-    return (performance.now() - began) / 1000;
+    return await seconds(() =>
+      Promise.all(system.storages.map(async ({ name, root }) => {
+        await Deno.mkdir(root);
+        await run(Deno.execPath(), "run", "-A", script, system.adminUrl, root, name);
+      }))
+    );
   });
 }
 
-/** Seconds in which `cp -r` twice, side by side, then `sync`, copies the same bytes from warm files. */
-export async function copyTwice(load: Load): Promise<number> {
-  const directory = await Deno.makeTempDir({ prefix: "omoide-bench-" });
-  try {
-    await Deno.mkdir(`${directory}/from`);
-    for (let i = 0; i < load.count; i++) {
-      await Deno.writeFile(`${directory}/from/${i}.jpg`, randomBytes(load.size));
-    }
-    await run("sync", []);
-    const began = performance.now();
-    await Promise.all(
-      ["hot", "cold"].map((name) => run("cp", ["-r", `${directory}/from`, `${directory}/${name}`])),
-    );
-    await run("sync", []);
-    return (performance.now() - began) / 1000;
-  } finally {
-    await Deno.remove(directory, { recursive: true });
+/** Plain tools that copy the same bytes twice, from files that are in memory. */
+export const COPIES = {
+  /** `cp -r`, `cp -r`, `sync` */
+  "cp, cp, sync": async (from: string, to: readonly string[]) => {
+    for (const each of to) await run("cp", "-r", from, each);
+  },
+  /** The same side by side, as the workers are. */
+  "cp & cp, sync": async (from: string, to: readonly string[]) => {
+    await Promise.all(to.map((each) => run("cp", "-r", from, each)));
+  },
+  /** And each copy checked, as a worker checks what it stores. */
+  "cp & cp, each sha256sum, sync": async (from: string, to: readonly string[]) => {
+    await Promise.all(to.map(async (each) => {
+      await run("cp", "-r", from, each);
+      await run("sh", "-c", `sha256sum '${each}'/*`);
+    }));
+  },
+} as const;
+
+export type Copy = keyof typeof COPIES;
+
+/** Seconds in which these tools copy the load twice and `sync` it. */
+export async function copyTwice(ground: Ground, load: Load, copy: Copy): Promise<number> {
+  const directory = await ground.freshDirectory();
+  const from = `${directory}/from`;
+  await Deno.mkdir(from);
+  for (let i = 0; i < load.count; i++) {
+    await Deno.writeFile(`${from}/${i}.jpg`, randomBytes(load.size));
   }
+  await run("sync");
+  return await seconds(async () => {
+    await COPIES[copy](from, [`${directory}/hot`, `${directory}/cold`]);
+    await run("sync");
+  });
 }
 
-async function withSystem<T>(work: (system: DemoSystem) => Promise<T>): Promise<T> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "omoide-bench-" }));
-  const system = await DemoSystem.start(directory, false);
-  try {
-    return await work(system);
-  } finally {
-    await system.stop();
-    await Deno.remove(directory, { recursive: true });
-  }
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return (performance.now() - began) / 1000;
 }
 
 async function open(url: string) {
@@ -115,7 +133,8 @@ function randomBytes(size: number): Uint8Array {
   return bytes;
 }
 
-async function run(command: string, args: readonly string[]): Promise<void> {
-  const { code } = await new Deno.Command(command, { args: [...args], stdin: "null" }).output();
+async function run(command: string, ...args: string[]): Promise<void> {
+  const { code } = await new Deno.Command(command, { args, stdin: "null", stdout: "null" })
+    .output();
   if (code !== 0) throw new Error(`${command} ended with ${code}`);
 }

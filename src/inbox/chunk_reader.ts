@@ -1,13 +1,15 @@
-import { DatabaseDamagedError, DatabaseUnavailableError } from "../errors.ts";
+import { DatabaseUnavailableError } from "../errors.ts";
 import { type ChunkPiece, CopyBinaryParser } from "./copy_binary.ts";
 import { inboxError } from "./inbox_error.ts";
-import { copyTo } from "./pg.ts";
 import type { InboxSession } from "./session.ts";
 
 /** The rows of one COPY: some media whole, or a range of one media's chunks. Bounded, see `readChunks`. */
 export type ChunkWindow =
   | { readonly mediaIds: readonly bigint[] }
   | { readonly mediaId: bigint; readonly fromSeq: number; readonly toSeq: number };
+
+/** Takes a piece, whose bytes are gone when it is done; no further piece comes before that. */
+export type TakePiece = (piece: ChunkPiece) => Promise<void> | void;
 
 /**
  * After so many milliseconds without a byte moving, reading is cut. A COPY is a transaction while it
@@ -16,7 +18,7 @@ export type ChunkWindow =
 const STALL_MS = 30_000;
 
 /**
- * Streams the chunks of a window, ordered by media and seq. The pieces are views into network buffers.
+ * Reads the chunks of a window, ordered by media and seq. The pieces are views into the network's buffer.
  *
  * COPY brings about 1 GB/s into Deno, rows through the ordinary protocol 90 MB/s. A window must be
  * bounded (tens of MiB), since its snapshot lives until it is read; for the same reason it is always
@@ -24,49 +26,62 @@ const STALL_MS = 30_000;
  *
  * @throws {DatabaseUnavailableError} when the connection ends or stalls
  * @throws {DatabaseDamagedError} when the server cannot read some of these rows
+ * @throws what `take` throws
  */
-export async function* readChunks(
+export async function readChunks(
   session: InboxSession,
   window: ChunkWindow,
-): AsyncGenerator<ChunkPiece, void, undefined> {
-  const copy = copyTo(copyStatement(window)) as unknown as CopyInternals;
-  const ready = mend(copy);
-  const onEnded = () => ready.resolve();
-  session.ended.addEventListener("abort", onEnded);
-  const stream = session.reading.query(copy);
-  // Under Deno 2.9.6 a socket that was idle before the COPY stays stopped: `pause()` stops its handle,
-  // and `read()` does not start it again. Resuming it here mended 800 of 800 hanging copies.
-  stream.connection.stream.resume();
+  take: TakePiece,
+): Promise<void> {
+  const { connection, tap } = session.reading;
   const parser = new CopyBinaryParser();
-  let moved = true;
+  const state: ReadingState = { moved: true, taking: undefined, failure: null };
+  /** Takes one piece after the other; without a turn of the event loop where none has to wait. */
+  const takeAll = (pieces: Iterator<ChunkPiece>): Promise<void> | void => {
+    for (let next = pieces.next(); !next.done; next = pieces.next()) {
+      const taken = take(next.value);
+      state.moved = true;
+      if (taken !== undefined) return taken.then(() => takeAll(pieces));
+    }
+  };
+  const fail = (error: unknown) => {
+    state.failure ??= { error };
+  };
+  tap.consumer = (bytes) => {
+    state.moved = true;
+    if (state.failure !== null) return;
+    try {
+      return state.taking = takeAll(parser.push(bytes))?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  };
   const stall = setInterval(() => {
-    if (!moved) session.cutReading();
-    moved = false;
+    if (!state.moved) session.cutReading();
+    state.moved = false;
   }, STALL_MS);
   try {
-    for await (const piece of stream) {
-      moved = true;
-      for (const chunkPiece of parser.push(piece)) {
-        yield chunkPiece;
-        moved = true;
-      }
-    }
-    await ready.promise;
+    await connection.query(copyStatement(window));
   } catch (error) {
-    if (error instanceof TypeError) throw error;
-    const meant = inboxError(error);
-    // The connection is of use again once the server is ready; of that, `pg` tells a failed query nothing.
-    if (meant instanceof DatabaseDamagedError) await session.query(session.reading, "SELECT");
-    throw meant;
+    throw inboxError(error);
   } finally {
     clearInterval(stall);
-    session.ended.removeEventListener("abort", onEnded);
+    tap.consumer = null;
+    // The connection can end while a piece is on its way to the disk.
+    await state.taking;
   }
+  if (state.failure !== null) throw state.failure.error;
   if (!parser.ended) {
-    throw new DatabaseUnavailableError(
-      "The connection to the database ended in the middle of a COPY",
-    );
+    throw new DatabaseUnavailableError("The database ended a COPY before its end marker");
   }
+}
+
+interface ReadingState {
+  /** Whether a byte has moved since the last look. */
+  moved: boolean;
+  /** The piece that is being taken, where that takes time. */
+  taking: Promise<void> | void;
+  failure: { readonly error: unknown } | null;
 }
 
 /** COPY takes no parameters; what stands in its text are numbers, and nothing else. */
@@ -76,32 +91,4 @@ function copyStatement(window: ChunkWindow): string {
     : `media_id = ${window.mediaId} AND seq BETWEEN ${window.fromSeq} AND ${window.toSeq}`;
   return `COPY (SELECT media_id, seq, bytes FROM omoide.my_chunk WHERE ${where} ` +
     "ORDER BY media_id, seq) TO STDOUT (FORMAT binary)";
-}
-
-/** What is used of the library's COPY beyond its published types. */
-interface CopyInternals extends AsyncIterable<Uint8Array> {
-  readonly connection: { readonly stream: { resume(): void } };
-  _buffer: object | null;
-  _parse(piece: Uint8Array): boolean;
-  handleReadyForQuery(): void;
-  submit(): void;
-}
-
-/**
- * Makes pg-copy-streams 7.0.0 bear a COPY whose last bytes come in two reads. PostgreSQL sends 8 KiB at a
- * time, so about 18 of every 8,192 lengths are cut between CopyDone and ReadyForQuery. Then its loop goes on
- * with the next read after it has thrown its buffer away, which ended the process; and its stream ends
- * while the connection is not free yet, so that the next COPY is queued instead of submitted.
- *
- * @returns resolved when the server is ready for the next query
- */
-function mend(copy: CopyInternals): PromiseWithResolvers<void> {
-  const ready = Promise.withResolvers<void>();
-  const parse = copy._parse;
-  copy._parse = function (piece) {
-    const goOn = parse.call(this, piece);
-    return this._buffer !== null && goOn;
-  };
-  copy.handleReadyForQuery = () => ready.resolve();
-  return ready;
 }

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
 import { type DatabaseAddress, showAddress } from "./database_url.ts";
 import { pg } from "./pg.ts";
@@ -31,6 +32,7 @@ const REFUSED: Record<string, string> = {
  * Opens one connection to the inbox.
  *
  * @param purpose shown in pg_stat_activity, as `omoide <purpose>`
+ * @param socket takes the place of the driver's own
  * @throws {DatabaseUnavailableError} when trying again may help: refused, unreachable, starting up
  * @throws {ConfigurationError} when it cannot: password, role, database, certificate
  */
@@ -38,8 +40,10 @@ export async function connect(
   address: DatabaseAddress,
   credentials: Credentials,
   purpose: string,
+  socket?: Duplex,
 ): Promise<Connection> {
   const client = new pg.Client({
+    ...(socket === undefined ? {} : { stream: () => socket }),
     host: address.host,
     port: address.port,
     database: address.database,
@@ -67,6 +71,11 @@ function tlsOptions(address: DatabaseAddress, credentials: Credentials) {
   if (address.tls === "disable") return false;
   const ca = credentials.ca === undefined ? {} : { ca: credentials.ca };
   return { ...ca, rejectUnauthorized: address.tls === "verify-full", servername: address.host };
+}
+
+/** The stream below a connection, which `pg` keeps beyond its published types. */
+export function streamOf(connection: Connection): Duplex {
+  return (connection as unknown as { connection: { stream: Duplex } }).connection.stream;
 }
 
 /** SQLSTATE of an error that the server sent, undefined for any other. */

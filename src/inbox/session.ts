@@ -1,5 +1,6 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
-import { connect, type Connection, type Credentials } from "./connect.ts";
+import { connect, type Connection, type Credentials, streamOf } from "./connect.ts";
+import { connectForCopy, type CopyConnection } from "./copy_connection.ts";
 import { type DatabaseAddress, showAddress } from "./database_url.ts";
 import { inboxError } from "./inbox_error.ts";
 
@@ -24,47 +25,49 @@ const SETTINGS = `
   SET tcp_user_timeout = 30000`;
 
 /**
- * The three connections of one worker. They live and die together: after any of them ended, nobody
+ * The four connections of one worker. They live and die together: after any of them ended, nobody
  * knows which of the others' statements took effect under which lock, so the worker drops what it has in
  * flight and begins anew.
  *
  * - `control` holds the storage's lock, listens, beats
  * - `reading` streams chunks
  * - `acknowledging` commits receipts while the next batch is read
+ * - `releasing` lets blobs leave, and sweeps, while receipts are committed
  */
 export class InboxSession {
   readonly #ended = new AbortController();
 
   private constructor(
     readonly control: Connection,
-    readonly reading: Connection,
+    readonly reading: CopyConnection,
     readonly acknowledging: Connection,
+    readonly releasing: Connection,
   ) {
-    for (const connection of [control, reading, acknowledging]) {
+    for (const connection of this.#connections) {
       connection.on("error", (error) => this.end(error));
       connection.on("end", () => this.end(new Error("the server closed the connection")));
     }
   }
 
   /**
-   * Opens the three connections.
+   * Opens the four connections.
    *
    * @throws {DatabaseUnavailableError} when trying again may help
    * @throws {ConfigurationError} when it cannot
    */
   static async open(address: DatabaseAddress, credentials: Credentials): Promise<InboxSession> {
     const opened: Connection[] = [];
-    const open = async (purpose: string) => {
-      const connection = await connect(address, credentials, purpose);
+    const kept = (connection: Connection) => {
       opened.push(connection);
       return connection;
     };
     try {
-      const session = new InboxSession(
-        await open("control"),
-        await open("reading"),
-        await open("acknowledging"),
-      );
+      const control = kept(await connect(address, credentials, "control"));
+      const reading = await connectForCopy(address, credentials, "reading");
+      kept(reading.connection);
+      const acknowledging = kept(await connect(address, credentials, "acknowledging"));
+      const releasing = kept(await connect(address, credentials, "releasing"));
+      const session = new InboxSession(control, reading, acknowledging, releasing);
       for (const connection of opened) await session.#prepare(connection, address);
       return session;
     } catch (error) {
@@ -122,12 +125,16 @@ export class InboxSession {
         cause,
       });
     this.#ended.abort(reason);
-    for (const connection of [this.control, this.reading, this.acknowledging]) destroy(connection);
+    for (const connection of this.#connections) destroy(connection);
   }
 
   /** Ends the reading alone, so that a disk that hangs does not hold a snapshot open in the database. */
   cutReading(): void {
-    destroy(this.reading);
+    destroy(this.reading.connection);
+  }
+
+  get #connections(): readonly Connection[] {
+    return [this.control, this.reading.connection, this.acknowledging, this.releasing];
   }
 
   async #prepare(connection: Connection, address: DatabaseAddress): Promise<void> {
@@ -156,17 +163,12 @@ export class InboxSession {
   }
 }
 
-/** What `pg` keeps of a connection beyond its published types. */
-interface Internals {
-  readonly processID: number | null;
-  readonly connection: { readonly stream: { destroy(): void } };
-}
-
+/** The server's process that it named at login, which `pg` keeps beyond its published types. */
 function processIdOf(connection: Connection): number | null {
-  return (connection as unknown as Internals).processID;
+  return (connection as unknown as { processID: number | null }).processID;
 }
 
 /** Ends a connection at once, without a word to the server. */
 function destroy(connection: Connection): void {
-  (connection as unknown as Internals).connection.stream.destroy();
+  streamOf(connection).destroy();
 }

@@ -146,7 +146,7 @@ export async function acknowledge(
  * its own: acknowledging sees the receipts of one moment, and another storage's may come at the next.
  */
 export async function release(session: InboxSession, ids: readonly bigint[]): Promise<void> {
-  await session.query(session.acknowledging, "SELECT omoide.release($1)", [ids]);
+  await session.query(session.releasing, "SELECT omoide.release($1)", [ids]);
 }
 
 /** @param final the inbox's own bytes are bad: park at once, waiting can't mend that */
@@ -233,7 +233,7 @@ export interface Swept {
 /** The inbox's housekeeping that any worker can do: releases, missing deliveries, limits, old snapshots. */
 export async function sweep(session: InboxSession): Promise<Swept> {
   const [row] = await session.query<{ released: string; wait: number | null }>(
-    session.acknowledging,
+    session.releasing,
     "SELECT released, extract(epoch FROM next_attempt_in)::float8 AS wait FROM omoide.sweep()",
   );
   return {

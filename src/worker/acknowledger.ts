@@ -1,7 +1,8 @@
-import { DatabaseDamagedError, type StoragePausedError } from "../errors.ts";
-import { acknowledge, release, type Unacknowledged } from "../inbox/worker_calls.ts";
+import type { StoragePausedError } from "../errors.ts";
+import { acknowledge, type Unacknowledged } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import type { NotStored, StoreBatch, Stored } from "../storage/storage.ts";
+import { Releaser } from "./releaser.ts";
 
 /** Batches under way at once: one being read, one being flushed, one being acknowledged. */
 const IN_FLIGHT = 3;
@@ -24,6 +25,7 @@ export interface Settled {
 export class Acknowledger {
   readonly #session: InboxSession;
   readonly #onSettled: (settled: Settled) => void;
+  readonly #releaser: Releaser;
   readonly #underWay = new Set<Promise<void>>();
   #last: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
@@ -32,6 +34,7 @@ export class Acknowledger {
   constructor(session: InboxSession, onSettled: (settled: Settled) => void) {
     this.#session = session;
     this.#onSettled = onSettled;
+    this.#releaser = new Releaser(session, (error) => this.#failure ??= { error });
   }
 
   /** Publishes a batch, and acknowledges it after all that were added before. */
@@ -45,7 +48,7 @@ export class Acknowledger {
       const refused = stored.length === 0 ? [] : await acknowledge(this.#session, stored);
       const refusedIds = new Set(refused.map(({ mediaId }) => mediaId));
       const acknowledged = stored.filter(({ media }) => !refusedIds.has(media.id));
-      if (acknowledged.length > 0) await this.#release(acknowledged);
+      if (acknowledged.length > 0) this.#releaser.add(acknowledged.map(({ media }) => media.id));
       this.#onSettled({ acknowledged, refused, notStored });
       this.#paused ??= paused;
     })();
@@ -54,15 +57,6 @@ export class Acknowledger {
     });
     const done: Promise<void> = this.#last.finally(() => this.#underWay.delete(done));
     this.#underWay.add(done);
-  }
-
-  async #release(acknowledged: readonly Stored[]): Promise<void> {
-    try {
-      await release(this.#session, acknowledged.map(({ media }) => media.id));
-    } catch (error) {
-      // The receipts are committed. A blob that the database can't read stays, and sweeping tells it.
-      if (!(error instanceof DatabaseDamagedError)) throw error;
-    }
   }
 
   /** From now on nothing more is acknowledged, whatever has been published. */
@@ -79,6 +73,7 @@ export class Acknowledger {
   /** Resolves when nothing is under way any more. @throws what a batch met */
   async settled(): Promise<void> {
     await Promise.all(this.#underWay);
+    await this.#releaser.settled();
     this.#throwFailure();
   }
 

@@ -29,11 +29,7 @@ export async function carry(
   const intake = new Intake(batch, media);
   try {
     for (const window of windowsOf(media, windowBytes)) {
-      for await (const piece of readChunks(session, window)) {
-        // Most pieces need no waiting: awaiting nothing would still cost a turn of the event loop each.
-        const rest = intake.take(piece);
-        if (rest !== undefined) await rest;
-      }
+      await readChunks(session, window, (piece) => intake.take(piece));
       if (intake.over || ("toSeq" in window && intake.lacks(window.toSeq))) break;
     }
   } catch (error) {

@@ -85,6 +85,7 @@ const ALLOWED_OF_DENO = [
     "stdout",
   ],
   ...["Signal", "OpenOptions"],
+  ...["connect", "TcpConn"],
 ];
 
 interface Graph {
@@ -174,6 +175,15 @@ Deno.test("a file is opened for writing in one place, and only where there was n
   assert.deepEqual(places, ["/src/storage/file_calls.ts"]);
 });
 
+Deno.test("only src/inbox connects, and in one place", () => {
+  const places = ours.filter((path) =>
+    /\bDeno\.(connect|listen)/.test(codeOf(Deno.readTextFileSync(path)))
+  );
+  assert.deepEqual(places.map((path) => path.slice(path.lastIndexOf("/src/"))), [
+    "/src/inbox/copy_socket.ts",
+  ]);
+});
+
 Deno.test("only src/storage touches files", () => {
   const touches =
     /\bDeno\.(open|lstat|stat|mkdir|link|realPath|read\w*|errors\.NotFound)\w*\b|from\s+""\s*;?\s*\/\/ node:fs/;
@@ -250,7 +260,7 @@ async function packageDirectories(): Promise<string[]> {
     const names = { ...manifest.dependencies, ...manifest.optionalDependencies };
     for (const each of Object.keys(names)) await visit(each, directory);
   };
-  for (const name of ["pg", "pg-copy-streams", "commander", "@logtape/logtape"]) {
+  for (const name of ["pg", "commander", "@logtape/logtape"]) {
     await visit(name, root);
   }
   return [...seen];

@@ -1,0 +1,48 @@
+import { Buffer } from "node:buffer";
+import type { Duplex } from "node:stream";
+import { connect, type Connection, type Credentials, streamOf } from "./connect.ts";
+import { CopySocket } from "./copy_socket.ts";
+import { CopyTap } from "./copy_tap.ts";
+import type { DatabaseAddress } from "./database_url.ts";
+
+/** A connection on which COPY brings bytes. */
+export interface CopyConnection {
+  readonly connection: Connection;
+  readonly tap: CopyTap;
+}
+
+/**
+ * As `connect`, for a connection that COPY is read from.
+ *
+ * Encrypted ones keep the driver's own socket: Deno's cannot do `sslmode=require`, which checks no
+ * certificate.
+ */
+export async function connectForCopy(
+  address: DatabaseAddress,
+  credentials: Credentials,
+  purpose: string,
+): Promise<CopyConnection> {
+  if (address.tls === "disable") {
+    const socket = new CopySocket();
+    const connection = await connect(address, credentials, purpose, socket);
+    return { connection, tap: socket.tap };
+  }
+  const connection = await connect(address, credentials, purpose);
+  return { connection, tap: tapOf(streamOf(connection)) };
+}
+
+/** Puts a tap between a stream and the driver that listens to it; between two messages, as after login. */
+function tapOf(stream: Duplex): CopyTap {
+  const driver = stream.listeners("data");
+  stream.removeAllListeners("data");
+  const tap = new CopyTap((bytes) => {
+    for (const listener of driver) listener.call(stream, Buffer.from(bytes.buffer));
+  });
+  stream.on("data", (piece: Uint8Array) => {
+    const taken = tap.push(piece);
+    if (taken === undefined) return;
+    stream.pause();
+    void taken.then(() => stream.resume());
+  });
+  return tap;
+}

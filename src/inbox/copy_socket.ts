@@ -1,0 +1,86 @@
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
+import { CopyTap } from "./copy_tap.ts";
+
+/** A chunk and its header in one read; larger buffers were no faster, and memory stays where it is. */
+const READ_BYTES = 256 * 1024 + 64;
+
+/**
+ * A TCP connection for the driver, read into one buffer that is used again, with a tap for what COPY sends.
+ *
+ * Node's own socket makes a new buffer for each read: 0.45 against 0.20 s of processor time for 800 MB, and
+ * up to 320 MB of memory waiting to be collected. Its `onread` option does not, but Deno 2.7 lacks it.
+ */
+export class CopySocket extends Duplex {
+  readonly tap: CopyTap = new CopyTap((bytes) => this.push(Buffer.from(bytes.buffer)));
+  #connection: Deno.TcpConn | null = null;
+
+  constructor() {
+    super({ allowHalfOpen: false });
+  }
+
+  /** What `pg` calls to begin; "connect" or "error" follows. */
+  connect(port: number, hostname: string): this {
+    this.#run(port, hostname).catch((error) => this.destroy(error));
+    return this;
+  }
+
+  // `pg` asks for these of a socket: both are always on here.
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(): this {
+    return this;
+  }
+
+  async #run(port: number, hostname: string): Promise<void> {
+    const connection = await Deno.connect({ port, hostname });
+    if (this.destroyed) return connection.close();
+    this.#connection = connection;
+    connection.setNoDelay(true);
+    connection.setKeepAlive(true);
+    this.emit("connect");
+    const buffer = new Uint8Array(READ_BYTES);
+    while (!this.destroyed) {
+      const read = await connection.read(buffer);
+      if (read === null) {
+        this.push(null);
+        return;
+      }
+      await this.tap.push(buffer.subarray(0, read));
+    }
+  }
+
+  /** Nothing to do: bytes come when the server sends them, and what comes here is small. */
+  override _read(): void {}
+
+  override _write(
+    bytes: Uint8Array,
+    _encoding: string,
+    done: (error?: Error | null) => void,
+  ): void {
+    this.#writeAll(bytes).then(() => done(), done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#connected().closeWrite().then(() => done(), done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#connection?.close();
+    this.#connection = null;
+    done(error);
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    for (let written = 0; written < bytes.length;) {
+      written += await this.#connected().write(bytes.subarray(written));
+    }
+  }
+
+  #connected(): Deno.TcpConn {
+    if (this.#connection === null) throw new Error("the connection is closed");
+    return this.#connection;
+  }
+}
