@@ -70,7 +70,7 @@ export async function connect(
 function tlsOptions(address: DatabaseAddress, credentials: Credentials) {
   if (address.tls === "disable") return false;
   const ca = credentials.ca === undefined ? {} : { ca: credentials.ca };
-  return { ...ca, rejectUnauthorized: address.tls === "verify-full", servername: address.host };
+  return { ...ca, rejectUnauthorized: address.tls === "verify-full" };
 }
 
 /** The stream below a connection, which `pg` keeps beyond its published types. */

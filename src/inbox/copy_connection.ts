@@ -38,11 +38,16 @@ function tapOf(stream: Duplex): CopyTap {
   const tap = new CopyTap((bytes) => {
     for (const listener of driver) listener.call(stream, Buffer.from(bytes.buffer));
   });
+  const fail = (error: unknown) => void stream.destroy(error as Error);
   stream.on("data", (piece: Uint8Array) => {
-    const taken = tap.push(piece);
-    if (taken === undefined) return;
-    stream.pause();
-    void taken.then(() => stream.resume());
+    try {
+      const taken = tap.push(piece);
+      if (taken === undefined) return;
+      stream.pause();
+      taken.then(() => stream.resume(), fail);
+    } catch (error) {
+      fail(error);
+    }
   });
   return tap;
 }

@@ -24,7 +24,7 @@ export class CopyTap {
   #left = 0;
   #isCopyData = false;
 
-  /** @param passOn gets copies, since the network's buffer is used again */
+  /** @param passOn gets copies (not by `slice`, of which Node's Buffer makes a view): buffers are used again */
   constructor(passOn: (bytes: Uint8Array) => void) {
     this.#passOn = passOn;
   }
@@ -46,7 +46,7 @@ export class CopyTap {
       rest = rest.subarray(part.length);
       this.#left -= part.length;
       if (!this.#isCopyData) {
-        this.#passOn(part.slice());
+        this.#passOn(new Uint8Array(part));
         continue;
       }
       const taken = this.consumer?.(part);

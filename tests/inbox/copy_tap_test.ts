@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { CopyTap } from "../../src/inbox/copy_tap.ts";
 
@@ -31,9 +32,14 @@ function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   return ends.toSorted((a, b) => a - b).map((end) => bytes.slice(from, from = end));
 }
 
-/** Pushes the pieces through one buffer that is used again, as a socket does. */
-async function pushAll(tap: CopyTap, pieces: readonly Uint8Array[]): Promise<void> {
-  const buffer = new Uint8Array(Math.max(...pieces.map(({ length }) => length)));
+/** Pushes the pieces through one buffer that is used again, Node's or a plain one, as sockets do. */
+async function pushAll(
+  tap: CopyTap,
+  pieces: readonly Uint8Array[],
+  ofNode: boolean,
+): Promise<void> {
+  const length = Math.max(...pieces.map(({ length }) => length));
+  const buffer = ofNode ? Buffer.alloc(length) : new Uint8Array(length);
   for (const piece of pieces) {
     buffer.set(piece);
     await tap.push(buffer.subarray(0, piece.length));
@@ -46,15 +52,16 @@ Deno.test("however the network cuts them, COPY's bytes go one way and all other 
       fc.array(message, { minLength: 1 }),
       fc.array(fc.nat(), { maxLength: 20 }),
       fc.boolean(),
-      async (messages, places, slowly) => {
+      fc.boolean(),
+      async (messages, places, slowly, ofNode) => {
         const copied: Uint8Array[] = [];
         const passedOn: Uint8Array[] = [];
         const tap = new CopyTap((bytes) => passedOn.push(bytes));
         tap.consumer = (bytes) => {
-          if (!slowly) return void copied.push(bytes.slice());
-          return Promise.resolve().then(() => void copied.push(bytes.slice()));
+          if (!slowly) return void copied.push(new Uint8Array(bytes));
+          return Promise.resolve().then(() => void copied.push(new Uint8Array(bytes)));
         };
-        await pushAll(tap, cut(concat(messages.map(encode)), places));
+        await pushAll(tap, cut(concat(messages.map(encode)), places), ofNode);
         const isCopy = ({ type }: Message) => type === "d";
         assert.deepEqual(concat(copied), concat(messages.filter(isCopy).map(({ body }) => body)));
         assert.deepEqual(

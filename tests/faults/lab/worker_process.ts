@@ -6,6 +6,8 @@ export interface WorkerPlan {
   readonly storage: string;
   readonly root: string;
   readonly database: { readonly port: number; readonly name: string };
+  /** The URL's `sslmode`. */
+  readonly sslmode?: string;
   readonly passwordFile: string;
   /** Logs in as this role instead of the storage's own. */
   readonly role?: string;
@@ -150,11 +152,12 @@ export class WorkerProcess implements AsyncDisposable {
 }
 
 function argumentsOf(plan: WorkerPlan): string[] {
-  const { storage, root, database, passwordFile, role } = plan;
+  const { storage, root, database, passwordFile, role, sslmode } = plan;
   const user = role === undefined ? "" : `${role}@`;
+  const query = sslmode === undefined ? "" : `?sslmode=${sslmode}`;
   return [
     ...["--storage", storage, "--root", root, "--password-file", passwordFile],
-    ...["--database", `postgres://${user}127.0.0.1:${database.port}/${database.name}`],
+    ...["--database", `postgres://${user}127.0.0.1:${database.port}/${database.name}${query}`],
     ...(plan.args ?? []),
   ];
 }
