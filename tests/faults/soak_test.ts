@@ -4,7 +4,7 @@
  */
 import { ok, strictEqual } from "node:assert/strict";
 import { requireTools } from "../support/require_tool.ts";
-import { pause } from "./lab/command.ts";
+import { pause, until } from "./lab/command.ts";
 import { NameWatcher } from "./lab/name_watcher.ts";
 import { options, times } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
@@ -13,11 +13,13 @@ import type { WorkerProcess } from "./lab/worker_process.ts";
 import type { World } from "./lab/world.ts";
 
 const MiB = 1024 * 1024;
-/** PostgreSQL's own minute would be the whole of the short version. */
-const NAPTIME_SECONDS = 5;
+/** PostgreSQL's own, a minute, would be the whole of the short version. */
+const NAPTIME_SECONDS = times(5, 60);
 /** After so long a transaction of the application is ended, at the next sweep. */
 const HOLD_SECONDS = times(8, 60);
 const POLL_SECONDS = 5;
+/** At 20 MB/s an hour would leave 150 GB in the storages; at the pace after this it leaves 35. */
+const FULL_SPEED_SECONDS = 120;
 /** What one worker may hold. The spike's peak was 101 MB; Deno alone takes 60. */
 const MEMORY = 200 * MiB;
 
@@ -35,10 +37,15 @@ Deno.test({
     await soak.run();
     console.log(`  ${soak.told()}`);
     strictEqual(soak.problems.join("\n"), "");
+    ok(soak.evicted > 0 && soak.evicted === soak.held, soak.told());
     ok(soak.peakMemory < MEMORY, `a worker held ${soak.peakMemory / MiB} MiB`);
     ok(
       soak.peakFiles < soak.fileBound,
       `files had ${soak.peakFiles}, the bound is ${soak.fileBound}`,
+    );
+    ok(
+      soak.peakFilesHeld < soak.fileBoundHeld,
+      `files had ${soak.peakFilesHeld} under a held snapshot, the bound is ${soak.fileBoundHeld}`,
     );
     await world.requireInvariants();
   },
@@ -58,7 +65,9 @@ class Soak {
   #submittedBytes = 0;
   #kills = 0;
   #restarts = 0;
-  #held = 0;
+  #restartIsDue = false;
+  /** Transactions that were held open, and those that a sweep has ended. */
+  held = 0;
   evicted = 0;
 
   constructor(private readonly world: World, private readonly seconds: number) {}
@@ -87,10 +96,11 @@ class Soak {
       for (let round = 1; this.#elapsed < this.seconds; round++) await this.#round(round);
       this.#ensureWorkers();
       await this.world.drained();
+      await until("the last held transaction is ended", () => this.evicted === this.held);
     } finally {
       for (const worker of this.#workers.values()) await worker.kill();
+      for (const watcher of watchers) this.problems.push(...(await watcher.stop()).wrong);
     }
-    for (const watcher of watchers) this.problems.push(...(await watcher.stop()).wrong);
   }
 
   told(): string {
@@ -99,7 +109,7 @@ class Soak {
     return [
       `${Math.round(this.#elapsed)} s, ${length} media, ${mib(this.#submittedBytes)}`,
       `${this.#kills} kills, ${this.#restarts} restarts of PostgreSQL`,
-      `${this.evicted} of ${this.#held} held transactions evicted`,
+      `${this.evicted} of ${this.held} held transactions evicted`,
       `a worker held ${mib(this.peakMemory)} at most`,
       `peak backlog ${mib(this.#peakBacklog)}`,
       `blobs' files ${mib(this.peakFiles)} (bound ${mib(this.fileBound)})`,
@@ -117,10 +127,12 @@ class Soak {
     );
     this.#submittedBytes += media.reduce((sum, { size }) => sum + size, 0);
     await this.#measure();
-    if (round % times(8, 40) === 0) await this.#killOne();
-    if (round % times(25, 400) === 0) await this.#restart();
-    if (round % times(30, 300) === times(4, 200)) await this.#holdTransaction();
-    await pause(100);
+    if (round % times(8, 32) === 0) await this.#killOne();
+    if (round % times(25, 320) === 0) this.#restartIsDue = true;
+    // Not while a transaction is held, which a restart would end before a sweep does.
+    if (this.#restartIsDue && this.evicted === this.held) await this.#restart();
+    if (round % times(30, 240) === times(4, 120)) await this.#holdTransaction();
+    await pause(this.#elapsed < FULL_SPEED_SECONDS ? 100 : 1500);
   }
 
   #ensureWorkers(): void {
@@ -144,7 +156,7 @@ class Soak {
          (SELECT coalesce(sum(size), 0) FROM omoide.media WHERE released_at IS NULL) AS backlog`,
     );
     const files = Number(row?.files);
-    if (this.#held === 0) this.peakFiles = Math.max(this.peakFiles, files);
+    if (this.held === 0) this.peakFiles = Math.max(this.peakFiles, files);
     else this.peakFilesHeld = Math.max(this.peakFilesHeld, files);
     this.#peakBacklog = Math.max(this.#peakBacklog, Number(row?.backlog));
   }
@@ -156,19 +168,19 @@ class Soak {
   }
 
   async #restart(): Promise<void> {
+    this.#restartIsDue = false;
+    this.#restarts++;
     if (this.#random.chance(0.5)) await this.world.server.kill();
     else await this.world.server.pause();
     await this.world.server.startAgain();
-    this.#restarts++;
   }
 
   /** The application holds a snapshot; some sweep ends it. */
   async #holdTransaction(): Promise<void> {
-    const holder = await this.world.connect();
-    await holder.query("SET SESSION AUTHORIZATION omoide_app");
+    const holder = await this.world.connectApplication();
     await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
     await holder.query("SELECT omoide.find_media(gen_random_uuid(), gen_random_uuid())");
-    this.#held++;
+    this.held++;
     holder.once("end", () => this.evicted++);
   }
 }

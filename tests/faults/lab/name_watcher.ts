@@ -3,13 +3,17 @@ import { pause } from "./command.ts";
 import { type Expected, sha256Of } from "./expected.ts";
 import { publicNames } from "./tree.ts";
 
+/** Names that are read again in each round, in turn: with all of an hour's, new ones would have to wait. */
+const AGAIN = 500;
+
 /**
  * Reads the public names of a root over and over while a run goes on (I3): each new name at once, and
- * every name in each round again. What it saw once must stay, as the same file.
+ * the others again in turn. What it saw once must stay, as the same file.
  */
 export class NameWatcher implements AsyncDisposable {
   readonly #seen = new Map<string, number | null>();
   readonly #wrong: string[] = [];
+  #turn: string[] = [];
   #stopping = false;
   #reads = 0;
   readonly #done: Promise<void>;
@@ -30,9 +34,14 @@ export class NameWatcher implements AsyncDisposable {
       const names = await publicNames(this.root);
       const fresh = names.filter((name) => !this.#seen.has(name));
       for (const name of fresh) await this.#look(name);
-      for (const name of this.#seen.keys()) await this.#look(name);
+      for (const name of this.#nextAgain()) await this.#look(name);
       await pause(1);
     }
+  }
+
+  #nextAgain(): readonly string[] {
+    if (this.#turn.length === 0) this.#turn = [...this.#seen.keys()];
+    return this.#turn.splice(0, AGAIN);
   }
 
   async #look(name: string): Promise<void> {

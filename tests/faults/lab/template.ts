@@ -9,6 +9,7 @@ import { World } from "./world.ts";
 
 const ADMIN = new URL("../../../src/admin/main.ts", import.meta.url).pathname;
 const DATABASE = "template_inbox";
+/** Of the application's role and each storage's. */
 const PASSWORD = "secret";
 const PREFIX_SIZE = 2;
 
@@ -41,6 +42,7 @@ export class Template implements AsyncDisposable {
     await template.#query("postgres", `CREATE DATABASE ${DATABASE}`);
     const client = await template.#connect(DATABASE);
     await initInbox(client);
+    await client.query(`ALTER ROLE omoide_app PASSWORD '${PASSWORD}'`);
     for (const name of storages) await addStorage(client, name, join(directory, name));
     await client.end();
     return template;

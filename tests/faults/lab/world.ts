@@ -22,6 +22,7 @@ export class World implements AsyncDisposable {
     readonly server: EmbeddedPostgres,
     readonly database: string,
     readonly storages: readonly StoragePlace[],
+    /** Holds the password of the application's role and of each storage's. */
     private readonly passwordFile: string,
     private readonly directory: string,
   ) {}
@@ -85,10 +86,14 @@ export class World implements AsyncDisposable {
 
   /** Another connection of the superuser. Its end by a fault is no error: the next query says so. */
   async connect(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: this.server.url(this.database) });
-    client.on("error", () => {});
-    await client.connect();
-    return client;
+    return await open(this.server.url(this.database));
+  }
+
+  /** A connection of the application, logged in as it does: its role counts, not only its rights. */
+  async connectApplication(): Promise<pg.Client> {
+    const url = new URL(this.server.url(this.database, "omoide_app"));
+    url.password = (await Deno.readTextFile(this.passwordFile)).trim();
+    return await open(url.href);
   }
 
   /** Submits bytes as the application does. @throws where the inbox refuses, or is away */
@@ -104,10 +109,8 @@ export class World implements AsyncDisposable {
       sha256: sha256Of(bytes),
     };
     this.expected.allow(media);
-    const known = await alive(this.#application);
-    const application = known ?? await this.connect();
+    const application = await alive(this.#application) ?? await this.connectApplication();
     this.#application = application;
-    if (known === undefined) await application.query("SET SESSION AUTHORIZATION omoide_app");
     const { rows } = await application.query<{ id: string }>(
       "SELECT omoide.submit_media($1, $2, $3, $4, $5) AS id",
       [media.ownerUuid, media.itemUuid, media.mediaType, media.ext, bytes],
@@ -212,6 +215,13 @@ export class World implements AsyncDisposable {
     await this.#application?.end().catch(() => {});
     await Deno.remove(this.directory, { recursive: true });
   }
+}
+
+async function open(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
 }
 
 async function alive(client: pg.Client | undefined): Promise<pg.Client | undefined> {
