@@ -23,7 +23,7 @@ export class Releaser {
 
   add(ids: readonly bigint[]): void {
     this.#waiting.push(...ids);
-    this.#running ??= this.#run();
+    if (this.#waiting.length > 0) this.#running ??= this.#run();
   }
 
   /** Resolves when everything that was added has been asked for. */

@@ -32,6 +32,7 @@ Deno.test({
 
     await t.step("from nothing to two workers and NGINX", async () => {
       for (const block of under("From nothing")) await place.follow(block);
+      await world.query(`ALTER ROLE omoide_app PASSWORD '${APPLICATION_PASSWORD}'`);
       await world.submitMany(random, 40);
       await world.drained();
       await world.requireInvariants({ drained: true });
@@ -113,6 +114,9 @@ Deno.test({
   },
 });
 
+/** What the chapter leaves to the administrator to choose. */
+const APPLICATION_PASSWORD = "chosen by the administrator";
+
 /** A machine with nothing of Omoide on it, and a PostgreSQL with an empty database. */
 class Place implements AsyncDisposable {
   readonly #roots: { name: string; root: string }[];
@@ -125,7 +129,9 @@ class Place implements AsyncDisposable {
     private readonly runtime: BaseRuntime,
   ) {
     this.#roots = ["hot", "cold"].map((name) => ({ name, root: join(machine.shared, name) }));
-    this.world = new World(server, "omoide", this.#roots, "", join(machine.shared, "world"));
+    const directory = join(machine.shared, "world");
+    const passwordFile = join(directory, "password");
+    this.world = new World(server, "omoide", this.#roots, passwordFile, directory);
   }
 
   static async make(runtime: BaseRuntime | null): Promise<Place> {
@@ -134,6 +140,7 @@ class Place implements AsyncDisposable {
     const machine = await Machine.boot();
     const place = new Place(machine, server, runtime);
     await Deno.mkdir(join(machine.shared, "world"));
+    await Deno.writeTextFile(join(machine.shared, "world/password"), APPLICATION_PASSWORD);
     await Deno.mkdir(join(machine.shared, "omoide"));
     await run("cp", "-r", join(PROJECT, "scripts/deploy"), join(machine.shared, "omoide"));
     for (const name of ["hot", "cold"]) await place.newDisk(`/srv/omoide/${name}`, name);
