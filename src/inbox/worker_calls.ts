@@ -109,6 +109,11 @@ export async function begin(session: InboxSession, id: bigint): Promise<boolean>
   return rows.length > 0;
 }
 
+/** Takes back an attempt that `begin` counted: it ended for a reason that lies in the storage. */
+export async function unbegin(session: InboxSession, id: bigint): Promise<void> {
+  await session.query(session.control, "SELECT omoide.unbegin($1)", [[id]]);
+}
+
 /** A media whose receipt the inbox refused: its id means another media there now, or none. */
 export interface Unacknowledged {
   readonly mediaId: bigint;

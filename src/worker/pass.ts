@@ -3,9 +3,10 @@ import {
   MediaDefectError,
   StorageDistrustedError,
   StorageLostError,
+  StoragePausedError,
 } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import { begin, type Delivery, pending, reportFailure } from "../inbox/worker_calls.ts";
+import { begin, type Delivery, pending, reportFailure, unbegin } from "../inbox/worker_calls.ts";
 import { type Media, unfitName } from "../media.ts";
 import type { NotStored, WriteOnceStorage } from "../storage/storage.ts";
 import { Acknowledger, type Settled } from "./acknowledger.ts";
@@ -140,8 +141,15 @@ export class Pass {
       return;
     }
     begun.add(media.id);
-    const error = await this.#tryAlone(media);
-    if (error !== null) await this.#decide(media, error);
+    try {
+      const error = await this.#tryAlone(media);
+      if (error !== null) await this.#decide(media, error);
+    } catch (error) {
+      if (!(error instanceof StoragePausedError)) throw error;
+      await unbegin(session, media.id);
+      begun.delete(media.id);
+      throw error;
+    }
     begun.delete(media.id);
   }
 

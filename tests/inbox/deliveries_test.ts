@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Connection } from "../../src/inbox/connect.ts";
+import { SCHEMA_VERSION as VERSION } from "../../src/inbox/schema_version.ts";
 import {
   acknowledge,
   inboxTest,
@@ -16,7 +17,7 @@ const TAKE = "SELECT * FROM omoide.take_storage($1, $2, $3)";
 const CHECK = "SELECT * FROM omoide.check_storage($1, $2, $3)";
 const FAIL = "SELECT attempts, parked FROM omoide.report_failure($1, $2, $3)";
 const BEGIN = "SELECT omoide.begin($1) AS id";
-const VERSION = 7;
+const UNBEGIN = "SELECT omoide.unbegin($1)";
 
 async function beat(worker: Connection, state: string): Promise<void> {
   await worker.query(
@@ -49,12 +50,14 @@ inboxTest("a storage is taken by one session at a time, and free when that ends"
 inboxTest("a storage is refused with what is wrong and how to mend it", async (inbox) => {
   const [hot, app] = [await inbox.as("hot"), await inbox.as("app")];
   const { hot: identity, cold: other } = inbox.identities;
+  const olderWorker = new RegExp(`version ${VERSION - 1} .* version ${VERSION}`);
+  const newerWorker = new RegExp(`version ${VERSION + 1}`);
   for (const call of [TAKE, CHECK]) {
     await refused(inbox.admin, "OM020", call, [VERSION, "hot", identity], /postgres/);
     await refused(app, "42501", call, [VERSION, "hot", identity]);
     await refused(hot, "OM020", call, [VERSION, "cold", other], /storage hot, not to 'cold'/);
-    await refused(hot, "OM025", call, [VERSION - 1, "hot", identity], /version 6 .* version 7/);
-    await refused(hot, "OM025", call, [VERSION + 1, "hot", identity], /version 8/);
+    await refused(hot, "OM025", call, [VERSION - 1, "hot", identity], olderWorker);
+    await refused(hot, "OM025", call, [VERSION + 1, "hot", identity], newerWorker);
     await refused(hot, "OM021", call, [VERSION, "hot", other], /identity/);
     await refused(hot, "OM021", call, [VERSION, "hot", null], /identity/);
   }
@@ -182,6 +185,24 @@ inboxTest("an attempt that was counted before it was made is not counted twice",
     attempts: 2,
     parked: false,
   }]);
+});
+
+inboxTest("an attempt that ended with the storage's own trouble is taken back", async (inbox) => {
+  const [app, hot, cold] = [await inbox.as("app"), await inbox.as("hot"), await inbox.as("cold")];
+  const id = await submit(app);
+  const attempts = () =>
+    valueOf(inbox.admin, "SELECT attempts FROM omoide.delivery WHERE storage_id = 1");
+  await hot.query(TAKE, [VERSION, "hot", inbox.identities.hot]);
+  await hot.query(FAIL, [id, "failed", false]);
+  // Nothing was counted ahead: a failure stays.
+  await hot.query(UNBEGIN, [[id]]);
+  assert.equal(await attempts(), 1);
+  await hot.query(BEGIN, [[id]]);
+  assert.equal(await attempts(), 2);
+  await cold.query(UNBEGIN, [[id]]);
+  assert.equal(await attempts(), 2);
+  for (let n = 0; n < 2; n++) await hot.query(UNBEGIN, [[id]]);
+  assert.equal(await attempts(), 1);
 });
 
 inboxTest("a clock that was set back puts off nothing for longer than an hour", async (inbox) => {

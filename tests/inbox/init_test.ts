@@ -6,7 +6,15 @@ import { MIGRATIONS } from "../../src/inbox/schema/migrations.ts";
 import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
 import { SQLSTATE } from "../../src/inbox/sqlstates.ts";
 import { startPostgres, VERSIONS } from "../support/postgres.ts";
-import { inboxTest, refused, rowsOf, serverTest, submit, valueOf } from "./support/inbox_test.ts";
+import {
+  inboxTest,
+  pendingIds,
+  refused,
+  rowsOf,
+  serverTest,
+  submit,
+  valueOf,
+} from "./support/inbox_test.ts";
 
 for (const version of VERSIONS) {
   Deno.test(`twenty inits at once make one inbox (PostgreSQL ${version})`, async () => {
@@ -116,10 +124,31 @@ inboxTest("whoever is no superuser is told to be one", async (inbox) => {
 
 inboxTest("a schema newer than this program is left alone", async (inbox) => {
   await inbox.admin.query("UPDATE omoide.settings SET schema_version = schema_version + 1");
-  await assert.rejects(initInbox(inbox.admin), /version 8, this program knows 7/);
+  const refusal = new RegExp(`version ${SCHEMA_VERSION + 1}, this program knows ${SCHEMA_VERSION}`);
+  await assert.rejects(initInbox(inbox.admin), refusal);
   const storage = { name: "third", identity: crypto.randomUUID(), prefixSize: 2 };
-  await assert.rejects(registerStorage(inbox.admin, storage), /version 8, this program knows 7/);
+  await assert.rejects(registerStorage(inbox.admin, storage), refusal);
 });
+
+inboxTest(
+  "an inbox of the version before is brought up to date with what it holds",
+  async (inbox) => {
+    const [app, hot] = [await inbox.as("app"), await inbox.as("hot")];
+    const id = await submit(app);
+    // As version 7 left it.
+    await inbox.admin.query(
+      "DROP FUNCTION omoide.unbegin; DELETE FROM omoide.migration WHERE version = 8; " +
+        "UPDATE omoide.settings SET schema_version = 7",
+    );
+    await initInbox(inbox.admin);
+    assert.equal(
+      await valueOf(inbox.admin, "SELECT schema_version FROM omoide.settings"),
+      SCHEMA_VERSION,
+    );
+    await hot.query("SELECT omoide.unbegin($1)", [[id]]);
+    assert.deepEqual(await pendingIds(hot), [id]);
+  },
+);
 
 serverTest("a schema omoide that is something else is left alone", async (server) => {
   const connection = await server.connect(await server.createDatabase());

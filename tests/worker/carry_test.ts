@@ -108,3 +108,25 @@ Deno.test("media of which PostgreSQL sends the end in two parts are carried like
   assert.equal(code, 0, output);
   assert.equal(await world.receipts("hot"), 320);
 });
+
+Deno.test("a full disk counts against no media, however often a worker is started beside it", async () => {
+  await using template = await Template.make();
+  await using world = await template.world();
+  await world.submitMany(new Random(11), 3);
+  // A media that failed before goes alone, its attempt counted before it is made.
+  await world.query("UPDATE omoide.delivery SET attempts = 1");
+  const attempts = () =>
+    world.query(
+      "SELECT attempts, parked_at FROM omoide.owed WHERE storage = 'hot' ORDER BY media_id",
+    );
+  const before = await attempts();
+  // More starts than the attempts after which a media is parked.
+  for (let start = 1; start <= 7; start++) {
+    const { code, output } = await world.drainOnce("hot", { args: ["--reserve", "99.9%"] });
+    assert.equal(code, 3, output);
+    assert.match(output, /has no room for a media/);
+  }
+  assert.deepEqual(await attempts(), before);
+  await world.drainAll();
+  await world.requireInvariants({ drained: true });
+});

@@ -10,6 +10,7 @@ import storages from "./0004_storages.sql" with { type: "text" };
 import deliveries from "./0005_deliveries.sql" with { type: "text" };
 import release from "./0006_release.sql" with { type: "text" };
 import views from "./0007_views.sql" with { type: "text" };
+import unbegin from "./0008_unbegin.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 5, name: "deliveries", sql: deliveries },
   { version: 6, name: "release", sql: release },
   { version: 7, name: "views", sql: views },
+  { version: 8, name: "unbegin", sql: unbegin },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

@@ -43,7 +43,7 @@ BEGIN
     EXECUTE 'GRANT SELECT ON omoide.my_chunk TO ' || v_role;
     EXECUTE 'GRANT EXECUTE ON FUNCTION
       omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
-      omoide.pending(bigint, int), omoide.begin(bigint[]),
+      omoide.pending(bigint, int), omoide.begin(bigint[]), omoide.unbegin(bigint[]),
       omoide.acknowledge(bigint[], bytea[], bigint[], text[], text[]), omoide.release(bigint[]),
       omoide.report_failure(bigint, text, boolean), omoide.distrust(text),
       omoide.heartbeat(text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
