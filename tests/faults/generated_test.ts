@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import fc from "fast-check";
 import { strictEqual } from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { StorageHeldError } from "../../src/errors.ts";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
 import { retireStorage } from "../../src/inbox/admin/storages.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
@@ -15,6 +16,7 @@ import { sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import { Pass } from "../../src/worker/pass.ts";
 import { requireTools } from "../support/require_tool.ts";
+import { until } from "./lab/command.ts";
 import { CrashingCalls } from "./lab/crashing_calls.ts";
 import { directoryOf, sha256Of } from "./lab/expected.ts";
 import { brokenReceipts, receiptsOf, releasedTooEarly, wrongNames } from "./lab/invariants.ts";
@@ -201,7 +203,7 @@ class Scene {
     }, { password: "secret" });
     if (loseAnswer) proxy.swallowAnswerTo("omoide.acknowledge");
     try {
-      await takeStorage(session, name, storage.identity.uuid);
+      await this.#take(session, name, storage.identity.uuid);
       await sweep(session);
       await this.#passOver(session, storage, this.#unclean.has(name));
       await sweep(session);
@@ -213,6 +215,18 @@ class Scene {
       session.end(new Error("the process ended"));
       storage.close();
     }
+  }
+
+  /** The server may need a moment to notice that the life before this one has ended. */
+  async #take(session: InboxSession, name: string, identity: string): Promise<void> {
+    await until(`${name} is free`, async () => {
+      try {
+        return await takeStorage(session, name, identity);
+      } catch (error) {
+        if (error instanceof StorageHeldError) return undefined;
+        throw error;
+      }
+    });
   }
 
   async #passOver(
