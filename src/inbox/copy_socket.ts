@@ -64,7 +64,7 @@ export class CopySocket extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#connected().closeWrite().then(() => done(), done);
+    this.#closeWrite().then(() => done(), done);
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -77,6 +77,10 @@ export class CopySocket extends Duplex {
     for (let written = 0; written < bytes.length;) {
       written += await this.#connected().write(bytes.subarray(written));
     }
+  }
+
+  async #closeWrite(): Promise<void> {
+    await this.#connected().closeWrite();
   }
 
   #connected(): Deno.TcpConn {

@@ -64,7 +64,10 @@ export class Directories {
     this.entryMade(parent);
   }
 
-  /** To be called after each entry that was made in a directory. */
+  /**
+   * To be called after each entry that was made in a directory, and for each that was found and is relied
+   * on: somebody else (`storage sync`, a worker that died) may have made it since the last fsync.
+   */
   entryMade(path: string): void {
     const known = this.#known.get(path);
     // One that was forgotten counts as never fsynced already.
@@ -106,6 +109,8 @@ export class Directories {
     if (known !== undefined && known.dev === dev && known.ino === ino) return;
     this.#known.delete(path);
     this.#known.set(path, { dev, ino, entries: 0, synced: -1 });
+    // Whoever made it may not have fsynced its parent.
+    if (path !== "") this.entryMade(parentOf(path));
     if (this.#known.size > this.mostKnown) this.#forgetOldest();
   }
 
@@ -129,6 +134,10 @@ export interface DirectoryHandle {
   readonly file: Deno.FsFile;
   /** To be called once its fsync has succeeded: all entries made before `open` are durable. */
   readonly synced: () => void;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 /** `a/b/c` has itself, `a/b`, `a` and "", the root. */

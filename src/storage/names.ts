@@ -68,10 +68,16 @@ function namesOf(store: Store, media: Media): { usual: string; other: string | n
 
 async function look(store: Store, path: string, media: Media) {
   try {
-    return await examine(`${store.root}/${path}`, media, store.calls);
+    const there = await examine(`${store.root}/${path}`, media, store.calls);
+    if (there === "same bytes") store.directories.entryMade(directoryOf(path));
+    return there;
   } catch (error) {
     throw store.note(error);
   }
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 /** False where the name exists. */
@@ -84,7 +90,7 @@ function link(store: Store, object: string, name: string, media: Media): boolean
     if (error instanceof Deno.errors.NotFound) store.requireIdentity();
     throw store.noteChange(error, `link ${object} to ${name}`, media.id);
   }
-  store.directories.entryMade(name.slice(0, name.lastIndexOf("/")));
+  store.directories.entryMade(directoryOf(name));
   return true;
 }
 

@@ -32,7 +32,10 @@ export async function createObject(
     const file = openNew(store, path, media.id);
     if (file === null) {
       const found = attempt === 1 ? await findPublished(store, media) : null;
-      if (found !== null) return found;
+      if (found !== null) {
+        store.directories.entryMade(directory);
+        return found;
+      }
       continue;
     }
     store.directories.entryMade(directory);

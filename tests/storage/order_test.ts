@@ -6,6 +6,7 @@ import {
   publicPath,
 } from "../../src/storage/layout.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
+import type { Media } from "../../src/media.ts";
 import { type Call, wrapCalls } from "./support/calls.ts";
 import { mediaOf, someBytes, store, storeOne, TestStorage, WAYS } from "./support/roots.ts";
 
@@ -200,9 +201,67 @@ Deno.test("an entry made while its directory is being synced asks for another fs
   gate.resolve();
   strictEqual((await publishingOne).stored.length, 1);
 
-  // What was synced while the first fsync hung is not asked for a third time.
+  // What is found is asked for again: nothing tells whether this process has made it.
   strictEqual((await store(storage, first, bytes)).stored[0]?.outcome, "present");
-  strictEqual(syncs, 2);
+  strictEqual(syncs, 3);
+});
+
+/** What another process has made and not yet synced, such as `storage sync` beside the worker. */
+type Make = (test: TestStorage, media: Media, bytes: Uint8Array) => void;
+const MADE_BY_OTHERS: { readonly [what: string]: Make } = {
+  "the object and its name": (test, media, bytes) => {
+    Deno.writeFileSync(test.at(objectPath(media)), bytes, { mode: 0o440 });
+    Deno.linkSync(test.at(objectPath(media)), test.at(publicPath(media, 2)));
+  },
+  "the name alone": (test, media, bytes) =>
+    Deno.writeFileSync(test.at(publicPath(media, 2)), bytes, { mode: 0o440 }),
+};
+
+for (const [what, make] of Object.entries(MADE_BY_OTHERS)) {
+  for (const way of WAYS) {
+    Deno.test(`${what}, made by another process in directories that were synced before, are synced again (${way})`, async () => {
+      using test = new TestStorage("disk");
+      const record = new Record(test.root);
+      const storage = await test.open({ calls: record.calls });
+      const ownerUuid = crypto.randomUUID();
+      const itemUuid = crypto.randomUUID();
+      const bytes = someBytes(1000);
+      // The same owner, prefix and objects' directory.
+      await storeOne(storage, mediaOf(bytes, { ownerUuid, itemUuid }), bytes);
+      const media = mediaOf(bytes, { ownerUuid, itemUuid, ext: "png" });
+      make(test, media, bytes);
+      record.forget();
+      deepStrictEqual(await storeOne(storage, media, bytes, way), {
+        outcome: "present",
+        path: null,
+      });
+      deepStrictEqual(
+        record.synced(),
+        [objectDirectory(media.sha256), publicDirectory(media, 2)].sort(),
+      );
+    });
+  }
+}
+
+Deno.test("a directory that another process has made is synced with its parent", async () => {
+  using test = new TestStorage("disk");
+  const record = new Record(test.root);
+  const storage = await test.open({ calls: record.calls });
+  const bytes = someBytes(1000);
+  await storeOne(storage, mediaOf(bytes), bytes);
+  const media = mediaOf(bytes);
+  Deno.mkdirSync(test.at(publicDirectory(media, 2)), { recursive: true, mode: 0o750 });
+  record.forget();
+  strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+  deepStrictEqual(
+    record.synced(),
+    [
+      objectDirectory(media.sha256),
+      "content",
+      `content/${media.ownerUuid}`,
+      publicDirectory(media, 2),
+    ].sort(),
+  );
 });
 
 Deno.test("no more files are flushed at once than there are writers", async () => {
