@@ -3,7 +3,7 @@ import { MediaDefectError, MediaFailureError } from "../errors.ts";
 import { type Media, unfitName } from "../media.ts";
 import { fsyncFailure } from "./failures.ts";
 import { CheckingWriter, FileWriter, hashDefect, sizeDefect, writeAll } from "./object_writer.ts";
-import { createObject, type NewObject } from "./objects.ts";
+import { createObject, findStored, type NewObject } from "./objects.ts";
 import { type Entry, publish } from "./publish.ts";
 import type { ObjectWriter, Published, StoreBatch } from "./storage.ts";
 import type { Store } from "./store.ts";
@@ -50,6 +50,24 @@ export class Batch implements StoreBatch {
     slots.give();
   }
 
+  async takeHeld(media: Media): Promise<boolean> {
+    this.#requireTaking(media);
+    const store = this.#store;
+    try {
+      store.pause.requireNone();
+      const waiting = await this.#takeUnlinked(media);
+      if (waiting !== null) {
+        this.#entries.push(waiting);
+        return true;
+      }
+      const found = await findStored(store, media, this.#verified);
+      if (found !== null) this.#entries.push({ media, object: null, found });
+      return found !== null;
+    } catch (error) {
+      throw store.note(error);
+    }
+  }
+
   async createObject(media: Media): Promise<ObjectWriter> {
     this.#requireTaking(media);
     const { slots, space } = this.#store;
@@ -85,23 +103,30 @@ export class Batch implements StoreBatch {
     try {
       store.requireSound();
       store.pause.requireNone();
-      const waiting = store.unlinked.size > 0 ? await store.unlinked.take(media) : null;
-      if (waiting === null) {
-        if (!store.space.couldEverFit(media.size)) throw tooLarge(media, store);
-        reckon();
-      }
-      try {
-        makePublicDirectories(store, media, this.#verified);
-      } catch (error) {
-        if (waiting !== null) store.unlinked.remember(media.id, waiting);
-        throw error;
-      }
-      if (waiting !== null) return { media, object: waiting.path, found: null };
+      const waiting = await this.#takeUnlinked(media);
+      if (waiting !== null) return waiting;
+      if (!store.space.couldEverFit(media.size)) throw tooLarge(media, store);
+      reckon();
+      makePublicDirectories(store, media, this.#verified);
       const created = await createObject(store, media, this.#verified);
       return "file" in created ? created : { media, object: null, found: created };
     } catch (error) {
       throw store.note(error);
     }
+  }
+
+  /** The entry of a media whose object this process has written already, and could not link. */
+  async #takeUnlinked(media: Media): Promise<Entry | null> {
+    const { unlinked } = this.#store;
+    const waiting = unlinked.size > 0 ? await unlinked.take(media) : null;
+    if (waiting === null) return null;
+    try {
+      makePublicDirectories(this.#store, media, this.#verified);
+    } catch (error) {
+      unlinked.remember(media.id, waiting);
+      throw error;
+    }
+    return { media, object: waiting.path, found: null };
   }
 
   /** Lets the fdatasync of a whole object go on by itself; takes over the slot and the open file. */

@@ -4,7 +4,7 @@ import { skeletonFailure } from "./failures.ts";
 import { MAX_OBJECT_NAMES, OBJECT_MODE, objectDirectory, objectPath } from "./layout.ts";
 import { findPublished, type Found } from "./names.ts";
 import type { Store } from "./store.ts";
-import { requireSkeleton } from "./tree.ts";
+import { makePublicDirectories, requireSkeleton } from "./tree.ts";
 
 /** An object that was just created, empty. */
 export interface NewObject {
@@ -31,11 +31,8 @@ export async function createObject(
     const path = objectPath(media, attempt);
     const file = openNew(store, path, media.id);
     if (file === null) {
-      const found = attempt === 1 ? await findPublished(store, media) : null;
-      if (found !== null) {
-        store.directories.entryMade(directory);
-        return found;
-      }
+      const found = attempt === 1 ? await findLinked(store, media) : null;
+      if (found !== null) return found;
       continue;
     }
     store.directories.entryMade(directory);
@@ -54,6 +51,30 @@ export async function createObject(
     } and its like; ` +
       "find out what ended them, then remove them with `storage sweep`",
   );
+}
+
+/** The name of a media that an attempt before has stored, where that got so far; null where it did not. */
+export async function findStored(
+  store: Store,
+  media: Media,
+  verified: Set<string>,
+): Promise<Found | null> {
+  requireSkeleton(store, objectDirectory(media.sha256), verified);
+  const path = objectPath(media);
+  try {
+    if (store.calls.lstat(`${store.root}/${path}`) === null) return null;
+  } catch (error) {
+    throw store.note(skeletonFailure(error, `look at ${path}`, media.id));
+  }
+  makePublicDirectories(store, media, verified);
+  return await findLinked(store, media);
+}
+
+/** As `findPublished`, of a media whose object exists: that name, too, must survive a power cut. */
+async function findLinked(store: Store, media: Media): Promise<Found | null> {
+  const found = await findPublished(store, media);
+  if (found !== null) store.directories.entryMade(objectDirectory(media.sha256));
+  return found;
 }
 
 /** Null where the name exists. */

@@ -89,6 +89,14 @@ export interface StoreBatch {
    * @throws {MediaFailureError} this media alone cannot be stored now
    */
   storeBytes(media: Media, bytes: Uint8Array): Promise<void>;
+  /**
+   * Takes a media that an attempt before has brought here already: its name has its bytes, or an object
+   * waits for nothing but its name. What exists is read from end to end, so ask before a COPY is begun: a
+   * file of 4 GiB on a slow disk would hold that up for minutes.
+   *
+   * @returns false where its bytes are needed; errors as `storeBytes`
+   */
+  takeHeld(media: Media): Promise<boolean>;
   /** Creates the object of a media that is too large to be held in memory. Errors as `storeBytes`. */
   createObject(media: Media): Promise<ObjectWriter>;
   /**

@@ -28,7 +28,7 @@ export async function carry(
 ): Promise<Carried> {
   const intake = new Intake(batch, media);
   try {
-    for (const window of windowsOf(media, windowBytes)) {
+    for (const window of windowsOf(await intake.begin(), windowBytes)) {
       await readChunks(session, window, (piece) => intake.take(piece));
       if (intake.over || ("toSeq" in window && intake.lacks(window.toSeq))) break;
     }

@@ -18,7 +18,7 @@ const IN_MEMORY_BYTES = 1024 * 1024;
 export class Intake {
   readonly notStored: NotStored[] = [];
   readonly #batch: StoreBatch;
-  readonly #media: readonly Media[];
+  #media: readonly Media[];
   #buffer = new Uint8Array(0);
   #index = 0;
   #filled = 0;
@@ -31,6 +31,26 @@ export class Intake {
   constructor(batch: StoreBatch, media: readonly Media[]) {
     this.#batch = batch;
     this.#media = media;
+  }
+
+  /**
+   * Settles the larger media that are here already. To be called first.
+   *
+   * @returns those whose chunks are needed
+   */
+  async begin(): Promise<readonly Media[]> {
+    const needed: Media[] = [];
+    for (const media of this.#media) {
+      try {
+        const isHeld = media.size > IN_MEMORY_BYTES && await this.#batch.takeHeld(media);
+        if (!isHeld) needed.push(media);
+      } catch (error) {
+        this.#setAside(media, error);
+        if (this.#over !== null) return [];
+      }
+    }
+    this.#media = needed;
+    return needed;
   }
 
   /** Whether the storage takes no more, so that the rest of a large media need not be read. */
@@ -146,10 +166,14 @@ export class Intake {
   #fail(error: unknown): void {
     this.#writer?.abandon();
     this.#writer = null;
-    const media = this.#media[this.#index] as Media;
+    this.#setAside(this.#media[this.#index] as Media, error);
+    this.#skipping = true;
+  }
+
+  /** What concerns one media is noted for it; anything else is the end of the storing. */
+  #setAside(media: Media, error: unknown): void {
     if (error instanceof MediaDefectError || error instanceof MediaFailureError) {
       this.notStored.push({ media, error });
-      this.#skipping = true;
     } else {
       this.#over = { error };
     }

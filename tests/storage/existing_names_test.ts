@@ -357,3 +357,54 @@ Deno.test("a link planted between two batches is seen though the directory was u
   // Others are none the worse for it.
   strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
 });
+
+/** How far an attempt before got, and whether the media's bytes are still needed. */
+const ATTEMPTS: { readonly [how: string]: { held: boolean; outcome: string } } = {
+  "nothing was tried": { held: false, outcome: "stored" },
+  "the process died before the link": { held: false, outcome: "stored" },
+  "the process died behind the link": { held: true, outcome: "present" },
+  "the link failed, and the process went on": { held: true, outcome: "stored" },
+};
+
+for (const [how, { held, outcome }] of Object.entries(ATTEMPTS)) {
+  Deno.test(`bytes that are here already are not asked for again: ${how}`, async () => {
+    using test = new TestStorage();
+    const bytes = someBytes(1000);
+    const media = mediaOf(bytes);
+    const fault = new Fault();
+    const died = await test.open({ calls: fault.calls });
+    if (how !== "nothing was tried") {
+      if (how !== "the process died behind the link") {
+        fault.set(({ name }) => name === "link" ? "ENOSPC" : null);
+      }
+      await store(died, media, bytes);
+      fault.clear();
+    }
+    const isSame = how === "the link failed, and the process went on";
+    if (isSame) ok(await died.wouldAccept(media.size));
+    else died.close();
+
+    const storage = isSame ? died : await test.open();
+    const objects = objectsIn(test.root);
+    const batch = await storage.beginBatch();
+    strictEqual(await batch.takeHeld(media), held);
+    deepStrictEqual(objectsIn(test.root), objects);
+    if (!held) await batch.storeBytes(media, bytes);
+    const { stored } = await batch.publish();
+    deepStrictEqual(stored, [{ media, outcome, path: null }]);
+    deepStrictEqual(Deno.readFileSync(test.at(publicPath(media, 2))), bytes);
+  });
+}
+
+Deno.test("other bytes under a media's name and object are not taken for it", async () => {
+  using test = new TestStorage();
+  const storage = await test.open();
+  const bytes = someBytes(1000);
+  const media = mediaOf(bytes);
+  for (const path of [objectPath(media), publicPath(media, 2)]) {
+    Deno.writeFileSync(put(test.at(path)), bytes.map((byte) => byte ^ 1));
+  }
+  const batch = await storage.beginBatch();
+  strictEqual(await batch.takeHeld(media), false);
+  deepStrictEqual((await batch.publish()).stored, []);
+});

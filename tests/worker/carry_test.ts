@@ -130,3 +130,28 @@ Deno.test("a full disk counts against no media, however often a worker is starte
   await world.drainAll();
   await world.requireInvariants({ drained: true });
 });
+
+Deno.test("a large media that is here already is not read from the inbox again", async () => {
+  await using template = await Template.make();
+  await using world = await template.world();
+  const random = new Random(12);
+  const large = await world.submit(random.bytes(5 * MiB), {
+    ownerUuid: random.uuid(),
+    itemUuid: random.uuid(),
+  });
+  await world.submitMany(random, 3);
+  assert.equal((await world.drainOnce("hot")).code, 0);
+  // As if the worker had died behind the link; and what it would read now could only be refused.
+  await world.query(
+    "INSERT INTO omoide.delivery (storage_id, media_id) SELECT storage_id, media_id FROM omoide.stored",
+  );
+  await world.query("DELETE FROM omoide.stored");
+  await world.query("UPDATE omoide.media_chunk SET bytes = 'x' WHERE media_id = $1", [large.id]);
+  const { code, output } = await world.drainOnce("hot");
+  assert.equal(code, 0, output);
+  const receipts = await world.query<{ media_id: string; outcome: string }>(
+    "SELECT media_id, outcome FROM omoide.stored ORDER BY media_id",
+  );
+  assert.deepEqual(receipts.map(({ outcome }) => outcome), Array(4).fill("present"));
+  assert.equal(receipts[0]?.media_id, String(large.id));
+});
