@@ -12,10 +12,13 @@ export type ChunkWindow =
 export type TakePiece = (piece: ChunkPiece) => Promise<void> | void;
 
 /**
- * After so many milliseconds without a byte moving, reading is cut. A COPY is a transaction while it
+ * After so many milliseconds without a byte moving, the session ends. A COPY is a transaction while it
  * runs: with a hanging disk on this end, it would keep the database from cleaning up for everybody.
  */
 const STALL_MS = 30_000;
+const STALLED = `nothing of a COPY has moved for ${
+  STALL_MS / 1000
+} s; the disk or the network hangs, see dmesg`;
 
 /**
  * Reads the chunks of a window, ordered by media and seq. The pieces are views into the network's buffer.
@@ -57,7 +60,7 @@ export async function readChunks(
     }
   };
   const stall = setInterval(() => {
-    if (!state.moved) session.cutReading();
+    if (!state.moved) session.end(new Error(STALLED));
     state.moved = false;
   }, STALL_MS);
   try {

@@ -40,6 +40,8 @@ function tapOf(stream: Duplex): CopyTap {
   });
   const fail = (error: unknown) => void stream.destroy(error as Error);
   stream.on("data", (piece: Uint8Array) => {
+    // What was read already when it was destroyed; the consumer may still be at the piece before.
+    if (stream.destroyed) return;
     try {
       const taken = tap.push(piece);
       if (taken === undefined) return;

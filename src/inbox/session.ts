@@ -128,11 +128,6 @@ export class InboxSession {
     for (const connection of this.#connections) destroy(connection);
   }
 
-  /** Ends the reading alone, so that a disk that hangs does not hold a snapshot open in the database. */
-  cutReading(): void {
-    destroy(this.reading.connection);
-  }
-
   get #connections(): readonly Connection[] {
     return [this.control, this.reading.connection, this.acknowledging, this.releasing];
   }

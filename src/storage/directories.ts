@@ -114,10 +114,10 @@ export class Directories {
     if (this.#known.size > this.mostKnown) this.#forgetOldest();
   }
 
-  /** Never one whose entries are not synced yet: its inode is what the fsync will be compared with. */
+  /** Never one with entries that are not synced yet: its inode is what the fsync will be compared with. */
   #forgetOldest(): void {
     for (const [path, known] of this.#known) {
-      if (known.synced < known.entries) continue;
+      if (known.entries > Math.max(known.synced, 0)) continue;
       this.#known.delete(path);
       return;
     }

@@ -48,7 +48,7 @@ export class Acknowledger {
       const refused = stored.length === 0 ? [] : await acknowledge(this.#session, stored);
       const refusedIds = new Set(refused.map(({ mediaId }) => mediaId));
       const acknowledged = stored.filter(({ media }) => !refusedIds.has(media.id));
-      this.#releaser.add(acknowledged.map(({ media }) => media.id));
+      this.#releaser.add(acknowledged.map(({ media }) => media));
       this.#onSettled({ acknowledged, refused, notStored });
       this.#paused ??= paused;
     })();

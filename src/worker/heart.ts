@@ -1,7 +1,8 @@
 import { type Beat, heartbeat, type WorkerState } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import type { WriteOnceStorage } from "../storage/storage.ts";
+import type { FreeSpace, WriteOnceStorage } from "../storage/storage.ts";
 import { VERSION } from "../version.ts";
+import type { Logger } from "./log.ts";
 import { pause } from "./retry.ts";
 
 const BEAT_EVERY_MS = 10_000;
@@ -25,13 +26,16 @@ export interface Tally {
 export class Heart {
   readonly #startedAt = new Date();
   readonly #storage: WriteOnceStorage;
+  readonly #log: Logger;
   readonly tally: Tally = { media: 0, bytes: 0 };
   lastError: string | null = null;
   #state: WorkerState = "starting";
   #reason: string | null = null;
+  #diskHangs = false;
 
-  constructor(storage: WriteOnceStorage) {
+  constructor(storage: WriteOnceStorage, log: Logger) {
     this.#storage = storage;
+    this.#log = log;
   }
 
   /** Changes the state and tells it at once; resolves when the inbox knows. */
@@ -44,6 +48,11 @@ export class Heart {
     this.#state = state;
     this.#reason = reason;
     await this.beat(session);
+  }
+
+  /** Tells that this worker waits for another's storage, and leaves that one's state as it is. */
+  async standBy(session: InboxSession): Promise<void> {
+    await heartbeat(session, this.#beatOf("standby", null, null));
   }
 
   /** Beats until the session has ended; a beat that the inbox refuses ends the session. */
@@ -59,22 +68,38 @@ export class Heart {
   }
 
   async beat(session: InboxSession): Promise<void> {
-    const space = await this.#freeSpaceOrNull();
-    const beat: Beat = {
+    const space = await this.#freeSpace();
+    const trouble = this.#diskTrouble(space);
+    this.#tellDisk(trouble);
+    const known = space === "late" ? null : space;
+    await heartbeat(session, this.#beatOf(this.#state, trouble ?? this.#reason, known));
+  }
+
+  #beatOf(state: WorkerState, reason: string | null, space: FreeSpace | null): Beat {
+    return {
       version: VERSION,
       startedAt: this.#startedAt,
-      state: this.#state,
-      reason: this.#diskTrouble(space !== null) ?? this.#reason,
+      state,
+      reason,
       space,
       storedMedia: this.tally.media,
       storedBytes: this.tally.bytes,
       lastError: this.lastError,
     };
-    await heartbeat(session, beat);
   }
 
-  #diskTrouble(answers: boolean): string | null {
-    if (!answers) return `the disk has not answered for ${DISK_ANSWER_MS / 1000} s; see dmesg`;
+  /** The journal must not be empty while a disk hangs: what waits for the disk tells nothing meanwhile. */
+  #tellDisk(trouble: string | null): void {
+    if (this.#diskHangs === (trouble !== null)) return;
+    this.#diskHangs = trouble !== null;
+    if (trouble !== null) this.#log.error("{trouble}", { trouble });
+    else this.#log.info("the disk answers again");
+  }
+
+  #diskTrouble(space: FreeSpace | null | "late"): string | null {
+    if (space === "late") {
+      return `the disk has not answered for ${DISK_ANSWER_MS / 1000} s; see dmesg`;
+    }
     const stillMs = this.#storage.stillForMs();
     if (stillMs < DISK_STILL_MS) return null;
     return `the disk has finished none of its flushes for ${
@@ -82,15 +107,16 @@ export class Heart {
     } s; see dmesg`;
   }
 
-  async #freeSpaceOrNull() {
-    const late = new AbortController();
+  /** Null where the storage is over, for a reason that is told elsewhere. */
+  async #freeSpace(): Promise<FreeSpace | null | "late"> {
+    const answered = new AbortController();
     try {
       return await Promise.race([
         this.#storage.freeSpace().catch(() => null),
-        pause(DISK_ANSWER_MS, late.signal).then(() => null),
+        pause(DISK_ANSWER_MS, answered.signal).then(() => "late" as const),
       ]);
     } finally {
-      late.abort();
+      answered.abort();
     }
   }
 }

@@ -48,16 +48,23 @@ export class Pass {
   readonly #acknowledger: Acknowledger;
   readonly #suspects: NotStored[] = [];
   readonly #limit: number;
+  readonly #isDue: () => boolean;
   #alone: number;
 
   /**
    * @param bounds.alone how many media go one at a time, counted first, before batches are risked
    * @param bounds.limit the walk ends after so many media
+   * @param bounds.isDue whether something else has waited long enough: uploads that never pause must not
+   *   keep the inbox from being swept, nor what failed from being tried again
    */
-  constructor(context: PassContext, bounds: { readonly alone: number; readonly limit: number }) {
+  constructor(
+    context: PassContext,
+    bounds: { readonly alone: number; readonly limit: number; readonly isDue?: () => boolean },
+  ) {
     this.#context = context;
     this.#alone = bounds.alone;
     this.#limit = bounds.limit;
+    this.#isDue = bounds.isDue ?? (() => false);
     this.#acknowledger = new Acknowledger(context.session, (settled) => {
       context.onSettled(settled);
       this.#suspects.push(...settled.notStored);
@@ -85,6 +92,7 @@ export class Pass {
         if (this.seen === 0) await this.#context.onStoring();
         await this.#carryPage(page);
         after = last.media.id;
+        if (this.#isDue()) break;
       }
       await this.#acknowledger.settled();
     } catch (error) {

@@ -1,9 +1,11 @@
 import { DatabaseDamagedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { release } from "../inbox/worker_calls.ts";
+import type { Media } from "../media.ts";
 
-/** Media in one release: about 30 ms of deleting where they are small. */
-const MOST_AT_ONCE = 1024;
+/** What one release takes at the most, beside its first media: less than half a second of deleting. */
+const MOST_MEDIA = 1024;
+const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
  * Lets blobs leave the inbox behind the acknowledging, on a connection of its own: deleting 1 GB costs the
@@ -13,7 +15,7 @@ const MOST_AT_ONCE = 1024;
 export class Releaser {
   readonly #session: InboxSession;
   readonly #onFailure: (error: unknown) => void;
-  readonly #waiting: bigint[] = [];
+  readonly #waiting: Media[] = [];
   #running: Promise<void> | null = null;
 
   constructor(session: InboxSession, onFailure: (error: unknown) => void) {
@@ -21,8 +23,8 @@ export class Releaser {
     this.#onFailure = onFailure;
   }
 
-  add(ids: readonly bigint[]): void {
-    this.#waiting.push(...ids);
+  add(media: readonly Media[]): void {
+    this.#waiting.push(...media);
     if (this.#waiting.length > 0) this.#running ??= this.#run();
   }
 
@@ -33,9 +35,7 @@ export class Releaser {
 
   async #run(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) {
-        await this.#release(this.#waiting.splice(0, MOST_AT_ONCE));
-      }
+      while (this.#waiting.length > 0) await this.#release(this.#next());
     } catch (error) {
       this.#onFailure(error);
     } finally {
@@ -43,9 +43,20 @@ export class Releaser {
     }
   }
 
-  async #release(ids: readonly bigint[]): Promise<void> {
+  #next(): readonly Media[] {
+    let count = 0;
+    let bytes = 0;
+    for (const { size } of this.#waiting) {
+      bytes += size;
+      if (count > 0 && (count === MOST_MEDIA || bytes > MOST_BYTES)) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #release(media: readonly Media[]): Promise<void> {
     try {
-      await release(this.#session, ids);
+      await release(this.#session, media.map(({ id }) => id));
     } catch (error) {
       // The receipts are committed. A blob that the database can't read stays, and sweeping tells it.
       if (!(error instanceof DatabaseDamagedError)) throw error;

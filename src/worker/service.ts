@@ -30,6 +30,8 @@ export interface ServiceContext {
   readonly stop: AbortSignal;
   /** See `PassContext.begun`. */
   readonly begun: Set<bigint>;
+  /** Media still to go one at a time, each counted first; outlives the session. */
+  readonly suspects: { left: number };
   /** Told when something was stored and acknowledged, or there was nothing to do. */
   readonly onStored: () => void;
 }
@@ -37,8 +39,6 @@ export interface ServiceContext {
 /** Serves one session: walks over what is owed, waits, walks again. */
 export class Service {
   #failed = 0;
-  /** Media still to go one at a time, each counted first. */
-  #alone = 0;
   /** The storage was paused: one media shows whether it takes them again. */
   #probing = false;
   #sweepAt = 0;
@@ -65,7 +65,7 @@ export class Service {
       );
     }
     if (taken.unclean && firstOfProcess) {
-      this.#alone = SUSPECT_MEDIA;
+      this.#context.suspects.left = SUSPECT_MEDIA;
       log.warn("the worker before this one died while it was storing: its media go one at a time");
     }
   }
@@ -125,7 +125,7 @@ export class Service {
 
   /** One walk; a pause of the storage is waited out here. Returns how many media it met. */
   async #walk(): Promise<number> {
-    const { storage, heart, log, options, stop, begun } = this.#context;
+    const { storage, heart, log, options, stop, begun, suspects } = this.#context;
     const session = this.#session;
     const began = performance.now();
     let media = 0;
@@ -144,7 +144,11 @@ export class Service {
         media += settled.acknowledged.length;
         bytes += this.#count(settled);
       },
-    }, { alone: this.#alone, limit: this.#probing ? 1 : Infinity });
+    }, {
+      alone: suspects.left,
+      limit: this.#probing ? 1 : Infinity,
+      isDue: () => performance.now() >= this.#sweepAt,
+    });
     this.#probing = false;
     try {
       await pass.run();
@@ -152,7 +156,7 @@ export class Service {
       if (!(error instanceof StoragePausedError) || options.mode === "drain") throw error;
       await this.#waitOut(error);
     } finally {
-      this.#alone = pass.seen === 0 ? 0 : pass.alone;
+      suspects.left = pass.seen === 0 ? 0 : pass.alone;
       this.#failed += pass.failed;
       if (pass.failed > 0) this.#sweepAt = 0;
       this.#storedLog.add(media, bytes, (performance.now() - began) / 1000);

@@ -1,4 +1,9 @@
-import { DatabaseUnavailableError, StorageDistrustedError, StorageLostError } from "../errors.ts";
+import {
+  DatabaseUnavailableError,
+  StorageDistrustedError,
+  StorageHeldError,
+  StorageLostError,
+} from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import { showAddress } from "../inbox/database_url.ts";
@@ -43,6 +48,7 @@ export async function runWorker(
       const sessions = new Sessions(storage, credentials, {
         ...{ options, log, wake, stop },
         begun: new Set(),
+        suspects: { left: 0 },
       });
       return await retrying((attempt) => sessions.serveOne(attempt), {
         ...patience,
@@ -82,7 +88,7 @@ class Sessions {
     this.#storage = storage;
     this.#credentials = credentials;
     this.#context = context;
-    this.#heart = new Heart(storage);
+    this.#heart = new Heart(storage, context.log);
   }
 
   /** What this process knows of its disk; null while the disk is sound. */
@@ -98,6 +104,7 @@ class Sessions {
   async serveOne(attempt: Attempt): Promise<ExitCode> {
     const { options, log } = this.#context;
     const session = await InboxSession.open(options.database, this.#credentials);
+    let isTaken = false;
     try {
       if (this.#verdict !== null) await this.#condemn(session, this.#verdict);
       const service = new Service(session, {
@@ -107,6 +114,7 @@ class Sessions {
         heart: this.#heart,
       });
       await service.take(this.#first);
+      isTaken = true;
       this.#first = false;
       log.info("serving {root} from {database}", {
         root: options.root,
@@ -120,13 +128,22 @@ class Sessions {
       if (cause instanceof StorageDistrustedError && cause !== this.#verdict) {
         await this.#condemn(session, cause);
       }
-      if (cause instanceof Error && !(cause instanceof DatabaseUnavailableError)) {
-        // The worker ends over it; where the inbox can be told why, it should be.
-        await this.#heart.become(session, "stopped", cause.message).catch(() => {});
-      }
+      await this.#tellEnd(session, cause, isTaken);
       throw cause;
     } finally {
       session.end(new Error("the worker is done with it"));
+    }
+  }
+
+  /**
+   * Where the inbox can be told why the worker ends, or waits, it should be. But the state is that of the
+   * worker that has the storage: another's would hide it, and that it had died while it was storing.
+   */
+  async #tellEnd(session: InboxSession, cause: unknown, isTaken: boolean): Promise<void> {
+    if (cause instanceof StorageHeldError) {
+      await this.#heart.standBy(session).catch(() => {});
+    } else if (isTaken && cause instanceof Error && !(cause instanceof DatabaseUnavailableError)) {
+      await this.#heart.become(session, "stopped", cause.message).catch(() => {});
     }
   }
 

@@ -50,6 +50,7 @@ Deno.test({
         return row?.held === 0;
       }, 60_000);
       ok(await world.receipts("hot") < submitted);
+      await hot.says(/the disk has (not answered|finished none of its flushes) for/);
     } finally {
       console.log(
         `  ${
