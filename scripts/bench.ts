@@ -3,20 +3,26 @@
  * as ratios against plain tools in the same run: a naive worker without fsync, and `cp` twice and `sync`.
  * Prints tables; asserts nothing, since machines differ.
  */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { Ground } from "./bench/ground.ts";
 import { carryWithWorkers, COPIES, type Copy, copyTwice, naiveTwice } from "./bench/runs.ts";
 
 const program = new Command("bench")
-  .option("--rounds <n>", "rounds of each; medians and the ratios of each round are printed", "3")
-  .option("--owners <n>", "owners of the small media", "1")
+  .option("--rounds <n>", "rounds of each; medians and each round's ratios are printed", count, 3)
+  .option("--owners <n>", "owners of the small media", count, 1)
   .option("--dir <dir>", "where to write: the disk that is measured")
   .parse(Deno.args, { from: "user" });
-const { rounds, owners, dir } = program.opts<{ rounds: string; owners: string; dir?: string }>();
+const { rounds, owners, dir } = program.opts<{ rounds: number; owners: number; dir?: string }>();
+
+function count(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new InvalidArgumentError("It takes a whole number from 1.");
+}
 
 const KB = 1000;
 const MB = 1000 * KB;
-const small = { count: 5000, size: 20 * KB, owners: Number(owners) };
+const small = { count: 5000, size: 20 * KB, owners };
 const large = { count: 400, size: 2 * MB, owners: 1 };
 
 /** What each way took, in seconds, by round. */
@@ -33,7 +39,7 @@ const carry = async (ground: Ground, name: string, load: typeof small) => {
 
 {
   await using ground = await Ground.make(dir);
-  for (let round = 1; round <= Number(rounds); round++) {
+  for (let round = 1; round <= rounds; round++) {
     console.log(`round ${round}`);
     await carry(ground, "small", small);
     note("naive", await naiveTwice(ground, small));

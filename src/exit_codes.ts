@@ -27,7 +27,7 @@ export const EXIT = {
   CONFIGURATION: 4,
   /** An administrator must act: a disk failed, the storage is distrusted until `storage trust`. */
   DISTRUSTED: 5,
-  /** `--once`: the rest is stored, but some media could not be; `status` names them. */
+  /** `--once`: the rest is stored, but some media could not be; `inbox parked` names them. */
   INCOMPLETE: 6,
   /** Administrator's tools: nothing is wrong, but not everything is where it should be yet. */
   BEHIND: 7,

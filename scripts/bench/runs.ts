@@ -134,7 +134,12 @@ function randomBytes(size: number): Uint8Array {
 }
 
 async function run(command: string, ...args: string[]): Promise<void> {
-  const { code } = await new Deno.Command(command, { args, stdin: "null", stdout: "null" })
-    .output();
-  if (code !== 0) throw new Error(`${command} ended with ${code}`);
+  const { code, stderr } = await new Deno.Command(command, {
+    args,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (code === 0) return;
+  throw new Error(`${command} ended with ${code}: ${new TextDecoder().decode(stderr).trim()}`);
 }

@@ -1,11 +1,14 @@
+import { ConfigurationError, StorageLostError } from "../errors.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { showAddress } from "../inbox/database_url.ts";
 import { InboxSession } from "../inbox/session.ts";
 import { checkStorage } from "../inbox/worker_calls.ts";
 import { checkRoot, type Finding } from "../storage/check_root.ts";
 import { readIdentity } from "../storage/identity.ts";
+import type { StorageIdentity } from "../storage/storage.ts";
 import { readCredentials } from "./credentials.ts";
 import type { WorkerOptions } from "./options.ts";
+import { requireOwnInbox } from "./own_inbox.ts";
 
 /**
  * `--check`: proves everything that a worker needs and stores nothing. Prints a line for each thing, and
@@ -15,7 +18,7 @@ export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
   console.log("ok    sandbox: the permissions are exactly those that a worker needs");
   const findings = await checkRoot(options.root, { storage: options.storage }, options);
   for (const finding of findings) tell(finding);
-  const database = await checkDatabase(options);
+  const database = await checkDatabase(options, identityOrNull(options.root));
   const code = findings.every(({ ok }) => ok) ? database : EXIT.CONFIGURATION;
   console.log(
     code === EXIT.OK
@@ -25,29 +28,38 @@ export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
   return code;
 }
 
+/** Null where there is none: why, is among the root's findings. */
+function identityOrNull(root: string): StorageIdentity | null {
+  try {
+    return readIdentity(root);
+  } catch (error) {
+    if (error instanceof ConfigurationError || error instanceof StorageLostError) return null;
+    throw error;
+  }
+}
+
 function tell({ name, ok, detail, mend }: Finding): void {
   console.log(
     `${ok ? "ok   " : "FAIL "} ${name}: ${detail}${ok || mend === null ? "" : `; ${mend}`}`,
   );
 }
 
-async function checkDatabase(options: WorkerOptions): Promise<ExitCode> {
+async function checkDatabase(
+  options: WorkerOptions,
+  identity: StorageIdentity | null,
+): Promise<ExitCode> {
   const where = showAddress(options.database);
   try {
     const session = await InboxSession.open(options.database, readCredentials(options));
     try {
-      const identity = readIdentity(options.root);
-      const { inbox, held } = await checkStorage(session, options.storage, identity.uuid);
-      if (inbox !== identity.inbox) {
-        tell({
-          name: "inbox",
-          ok: false,
-          detail: `${where} is the inbox ${inbox}, the root belongs to ${identity.inbox}`,
-          mend: "see --database and --root",
-        });
+      if (identity === null) {
+        const detail = `${where} answers; whether it knows this storage, the root must tell first`;
+        tell({ name: "inbox", ok: false, detail, mend: null });
         return EXIT.CONFIGURATION;
       }
-      const company = held ? "; a worker holds it now, another would stand by" : "";
+      const known = await checkStorage(session, options.storage, identity.uuid);
+      requireOwnInbox(known, identity);
+      const company = known.held ? "; a worker holds it now, another would stand by" : "";
       tell({
         name: "inbox",
         ok: true,

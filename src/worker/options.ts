@@ -52,7 +52,9 @@ const MiB = 1024 * 1024;
  */
 export function parseWorkerOptions(args: readonly string[]): WorkerOptions {
   const given = parse(args);
-  if (given.once && given.check) throw new UsageError("--once and --check exclude each other");
+  if (given.once && given.check) {
+    throw new UsageError("--once and --check exclude each other: give one of them");
+  }
   const storage = required(given.storage, "--storage NAME");
   return {
     storage,

@@ -1,4 +1,4 @@
-import { ConfigurationError, DatabaseDamagedError, StoragePausedError } from "../errors.ts";
+import { DatabaseDamagedError, StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
@@ -6,6 +6,7 @@ import type { Settled } from "./acknowledger.ts";
 import type { Heart } from "./heart.ts";
 import type { Logger } from "./log.ts";
 import type { WorkerOptions } from "./options.ts";
+import { requireOwnInbox } from "./own_inbox.ts";
 import { Pass } from "./pass.ts";
 import { pause } from "./retry.ts";
 import { StoredLog } from "./stored_log.ts";
@@ -58,12 +59,7 @@ export class Service {
     const { storage, log } = this.#context;
     const { identity } = storage;
     const taken = await takeStorage(this.#session, identity.storage, identity.uuid);
-    if (taken.inbox !== identity.inbox || taken.prefixSize !== identity.prefixSize) {
-      throw new ConfigurationError(
-        `The inbox ${taken.inbox} (prefix size ${taken.prefixSize}) is not the one that this storage ` +
-          `belongs to: ${identity.inbox} (prefix size ${identity.prefixSize}); see --root and --database`,
-      );
-    }
+    requireOwnInbox(taken, identity);
     if (taken.unclean && firstOfProcess) {
       this.#context.suspects.left = SUSPECT_MEDIA;
       log.warn("the worker before this one died while it was storing: its media go one at a time");

@@ -22,6 +22,10 @@ const POLL_SECONDS = 5;
 const FULL_SPEED_SECONDS = 120;
 /** What one worker may hold. The spike's peak was 101 MB; Deno alone takes 60. */
 const MEMORY = 200 * MiB;
+/** A worker that lives on may hold so much more in the last quarter than in the second. */
+const GROWTH = 20 * MiB;
+/** Never killed, so that its memory can be looked at; the other one is. */
+const LIVES_ON = "hot";
 
 Deno.test({
   ...requireTools([]),
@@ -33,12 +37,18 @@ Deno.test({
     });
     await using world = await template.world();
     await world.query(`UPDATE omoide.settings SET max_transaction_age = '${HOLD_SECONDS} seconds'`);
-    const soak = new Soak(world, times(18, 3600));
+    const soak = new Soak(world, times(18, 60 * options.minutes));
     await soak.run();
     console.log(`  ${soak.told()}`);
     strictEqual(soak.problems.join("\n"), "");
     ok(soak.evicted > 0 && soak.evicted === soak.held, soak.told());
     ok(soak.peakMemory < MEMORY, `a worker held ${soak.peakMemory / MiB} MiB`);
+    ok(
+      soak.peakLate < soak.peakEarly + GROWTH,
+      `the worker that lived on held ${soak.peakLate / MiB} MiB, and ${
+        soak.peakEarly / MiB
+      } before`,
+    );
     ok(
       soak.peakFiles < soak.fileBound,
       `files had ${soak.peakFiles}, the bound is ${soak.fileBound}`,
@@ -57,6 +67,9 @@ class Soak {
   readonly #workers = new Map<string, WorkerProcess>();
   readonly #began = performance.now();
   peakMemory = 0;
+  /** The most that the worker that lives on held in the second quarter, and in the last, in bytes. */
+  peakEarly = 0;
+  peakLate = 0;
   /** The chunks' files at their largest, in bytes, before the first transaction was held. */
   peakFiles = 0;
   /** And from then on: they are used again, but hardly ever become shorter. */
@@ -94,7 +107,7 @@ class Soak {
     );
     try {
       for (let round = 1; this.#elapsed < this.seconds; round++) await this.#round(round);
-      this.#ensureWorkers();
+      this.#startMissing();
       await this.world.drained();
       await until("the last held transaction is ended", () => this.evicted === this.held);
     } finally {
@@ -111,6 +124,9 @@ class Soak {
       `${this.#kills} kills, ${this.#restarts} restarts of PostgreSQL`,
       `${this.evicted} of ${this.held} held transactions evicted`,
       `a worker held ${mib(this.peakMemory)} at most`,
+      `the one that lived on ${mib(this.peakEarly)} in the second quarter, ${
+        mib(this.peakLate)
+      } in the last`,
       `peak backlog ${mib(this.#peakBacklog)}`,
       `blobs' files ${mib(this.peakFiles)} (bound ${mib(this.fileBound)})`,
       `under a held snapshot ${mib(this.peakFilesHeld)} (bound ${mib(this.fileBoundHeld)})`,
@@ -119,7 +135,7 @@ class Soak {
 
   /** A few seconds of life. */
   async #round(round: number): Promise<void> {
-    this.#ensureWorkers();
+    this.#startMissing();
     const media = await this.world.submitMany(
       this.#random,
       15,
@@ -135,21 +151,23 @@ class Soak {
     await pause(this.#elapsed < FULL_SPEED_SECONDS ? 100 : 1500);
   }
 
-  #ensureWorkers(): void {
+  /** Starts what was killed; what ended by itself is told by `measure`. */
+  #startMissing(): void {
+    const args = ["--poll-interval", String(POLL_SECONDS)];
     for (const { name } of this.world.storages) {
-      if (this.#workers.get(name)?.over ?? true) {
-        this.#workers.set(
-          name,
-          this.world.start(name, { args: ["--poll-interval", String(POLL_SECONDS)] }),
-        );
-      }
+      if (!this.#workers.has(name)) this.#workers.set(name, this.world.start(name, { args }));
     }
   }
 
   async #measure(): Promise<void> {
-    for (const worker of this.#workers.values()) {
-      if (worker.over) this.problems.push(`a worker ended by itself: ${worker.output.slice(-500)}`);
-      else this.peakMemory = Math.max(this.peakMemory, worker.residentBytes());
+    for (const [name, worker] of this.#workers) {
+      if (worker.over) throw new Error(`a worker ended by itself: ${worker.output.slice(-500)}`);
+      const bytes = worker.residentBytes();
+      this.peakMemory = Math.max(this.peakMemory, bytes);
+      if (name !== LIVES_ON) continue;
+      const quarter = Math.floor(4 * this.#elapsed / this.seconds);
+      if (quarter === 1) this.peakEarly = Math.max(this.peakEarly, bytes);
+      if (quarter === 3) this.peakLate = Math.max(this.peakLate, bytes);
     }
     const [row] = await this.world.query<{ files: string; backlog: string }>(
       `SELECT pg_table_size('omoide.media_chunk') AS files,
@@ -162,8 +180,9 @@ class Soak {
   }
 
   async #killOne(): Promise<void> {
-    const name = this.#random.pick([...this.#workers.keys()]);
+    const name = this.#random.pick([...this.#workers.keys()].filter((each) => each !== LIVES_ON));
     await this.#workers.get(name)?.kill();
+    this.#workers.delete(name);
     this.#kills++;
   }
 

@@ -1,17 +1,28 @@
 /**
- * How much to do, and with which seed: `deno test … -- --long --seed N`, as `deno task faults` calls it.
+ * How much to do, and with which seed: `deno test … -- --long --seed N --minutes N`, as `deno task faults`
+ * calls it.
  * The short version is the default, so that a plain `deno test` and CI take minutes.
  */
 export interface FaultOptions {
   readonly long: boolean;
   readonly seed: number;
+  /** How long the long version's soak goes on. */
+  readonly minutes: number;
 }
 
 export function readFaultOptions(args: readonly string[] = Deno.args): FaultOptions {
-  const at = args.indexOf("--seed");
-  const seed = at === -1 ? 1 : Number(args[at + 1]);
-  if (!Number.isInteger(seed)) throw new Error(`--seed ${args[at + 1]} is not a whole number`);
-  return { long: args.includes("--long"), seed };
+  return {
+    long: args.includes("--long"),
+    seed: wholeNumber(args, "--seed", 1),
+    minutes: wholeNumber(args, "--minutes", 60),
+  };
+}
+
+function wholeNumber(args: readonly string[], option: string, otherwise: number): number {
+  const at = args.indexOf(option);
+  const number = at === -1 ? otherwise : Number(args[at + 1]);
+  if (!Number.isInteger(number)) throw new Error(`${option} ${args[at + 1]} is not a whole number`);
+  return number;
 }
 
 export const options = readFaultOptions();
