@@ -15,8 +15,12 @@ try {
 }
 
 const child = spawnWorker(Deno.args, { stdin: "inherit", stdout: "inherit", stderr: "inherit" });
+// Ctrl-C reaches the worker by itself, being in the terminal's group too; a second one would have it leave
+// without finishing what is open.
+const hasCtrlC = Deno.stdin.isTerminal();
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   Deno.addSignalListener(signal, () => {
+    if (signal === "SIGINT" && hasCtrlC) return;
     try {
       child.kill(signal);
     } catch {

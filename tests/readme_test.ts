@@ -13,14 +13,6 @@ Deno.test("the README lists every SQLSTATE that an application can meet, and no 
   assert.deepEqual(listed, raised);
 });
 
-Deno.test("every SQLSTATE is raised somewhere in the schema, and the schema raises no other", () => {
-  const schema = [...Deno.readDirSync(new URL("../src/inbox/schema/", import.meta.url))]
-    .filter(({ name }) => name.endsWith(".sql"))
-    .map(({ name }) => read(`../src/inbox/schema/${name}`)).join("\n");
-  const raised = [...new Set([...schema.matchAll(/'(OM\d{3})'/g)].map(([, code]) => code))];
-  assert.deepEqual(raised.sort(), Object.values(SQLSTATE).toSorted());
-});
-
 Deno.test("the README lists every exit status of a worker, and no other", () => {
   const listed = [...readme.matchAll(/^\| (\d) +\| /gm)].map(([, code]) => Number(code));
   const ofWorkers = [EXIT.OK, EXIT.UNEXPECTED, EXIT.USAGE, EXIT.TRY_AGAIN, EXIT.CONFIGURATION];

@@ -161,8 +161,7 @@ Deno.test("an attacker who filled the inbox is limited, let through, and purged"
   const limits = ["inbox", "limits", "--database", database(world)];
   await run(0, ...limits, "--max-inbox-bytes", "2M");
   const attacker = random.uuid();
-  const application = await world.connect();
-  await application.query("SET SESSION AUTHORIZATION omoide_app");
+  const application = await world.connectApplication();
   const attack = () =>
     application.query("SELECT omoide.submit_media($1, $2, 'content', 'jpg', $3)", [
       attacker,

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { pg } from "../../src/inbox/pg.ts";
 import { initInbox } from "../../src/inbox/migrate.ts";
+import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
+import type { Connection } from "../../src/inbox/connect.ts";
+import type { TestInbox } from "../support/postgres.ts";
 import { inboxTest, refused, rowsOf, sha256, submit, valueOf } from "./support/inbox_test.ts";
 
 const DENIED = "42501";
+const ACKNOWLEDGE =
+  "SELECT * FROM omoide.acknowledge(ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', '{stored}', '{NULL}')";
 const UUID = "00000000-0000-4000-8000-0000000000aa";
 
 inboxTest(
@@ -88,8 +93,8 @@ inboxTest("the application cannot call what the workers call", async (inbox) => 
   const app = await inbox.as("app");
   for (
     const call of [
-      `take_storage(7, 'hot', '${UUID}')`,
-      `check_storage(7, 'hot', '${UUID}')`,
+      `take_storage(${SCHEMA_VERSION}, 'hot', '${UUID}')`,
+      `check_storage(${SCHEMA_VERSION}, 'hot', '${UUID}')`,
       "pending(0, 10)",
       "begin('{1}')",
       "acknowledge('{1}', '{x}', '{1}', '{stored}', '{NULL}')",
@@ -183,32 +188,41 @@ inboxTest("a superuser's SET ROLE omoide_app has no more than the application", 
   assert.equal(await valueOf(inbox.admin, "SELECT count(*) FROM omoide.media"), "1");
 });
 
-inboxTest("nobody gets past the pinned search_path", async (inbox) => {
+/** What stands before PostgreSQL's own in the search_path of whoever made it, by a call that meets it. */
+const EVIL_FUNCTIONS: Record<string, { result: string; call: string }> = {
+  "sha256(bytea)": { result: "bytea", call: "SELECT sha256('x')" },
+  "now()": { result: "timestamptz", call: "SELECT now()" },
+  "octet_length(bytea)": { result: "int", call: "SELECT octet_length('x'::bytea)" },
+  "pg_notify(text, text)": { result: "void", call: "SELECT pg_notify('x', '')" },
+  "format(text, VARIADIC text[])": { result: "text", call: "SELECT format('%s', 'x'::text)" },
+  "eq(bigint, bigint)": { result: "boolean", call: "SELECT 1::bigint = 1::bigint" },
+  "current_setting(text)": { result: "text", call: "SELECT current_setting('x')" },
+};
+
+/** Makes them; @returns connections of the application and a worker that look there first. */
+async function plantEvil(inbox: TestInbox): Promise<{ app: Connection; hot: Connection }> {
   await inbox.admin.query(
     "CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO omoide_app, omoide_hot; " +
       "GRANT USAGE ON LANGUAGE plpgsql TO omoide_app",
   );
-  const reached = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'reached'; END $$";
   const app = await inbox.as("app");
   const hot = await inbox.as("hot");
-  for (
-    const [name, result] of [
-      ["sha256(bytea)", "bytea"],
-      ["now()", "timestamptz"],
-      ["octet_length(bytea)", "int"],
-      ["pg_notify(text, text)", "void"],
-      ["format(text, VARIADIC text[])", "text"],
-      ["eq(bigint, bigint)", "boolean"],
-      ["num_nulls(VARIADIC anyarray)", "int"],
-    ]
-  ) {
-    await app.query(`CREATE FUNCTION evil.${name} RETURNS ${result} ${reached}`);
+  for (const [name, { result }] of Object.entries(EVIL_FUNCTIONS)) {
+    await app.query(
+      `CREATE FUNCTION evil.${name} RETURNS ${result} ` +
+        "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'reached'; END $$",
+    );
   }
   await app.query(
     "CREATE OPERATOR evil.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = evil.eq); " +
       "CREATE TABLE evil.settings (x int); CREATE TABLE evil.media (x int)",
   );
   for (const client of [app, hot]) await client.query("SET search_path = evil, pg_catalog, omoide");
+  return { app, hot };
+}
+
+inboxTest("nobody gets past the pinned search_path", async (inbox) => {
+  const { app, hot } = await plantEvil(inbox);
   const id = await submit(app, "a picture", UUID, UUID);
   await app.query("BEGIN");
   const opened = await valueOf(app, "SELECT omoide.open_media($1, $1, 'preview', 'jpg')", [UUID]);
@@ -224,11 +238,42 @@ inboxTest("nobody gets past the pinned search_path", async (inbox) => {
     new Uint8Array(sha256("a picture")),
     new Uint8Array(sha256("abc")),
   ]);
-  await hot.query(
-    "SELECT * FROM omoide.acknowledge(ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', '{stored}', '{NULL}')",
-    [id, sha256("a picture")],
-  );
+  await hot.query(ACKNOWLEDGE, [id, sha256("a picture")]);
   await hot.query("SELECT * FROM omoide.sweep()");
+  // What tells of an error calls functions too.
+  await refused(app, "OM010", "SELECT omoide.open_media($1, $1, 'x', 'jpg')", [UUID]);
+});
+
+inboxTest("where the search_path is not pinned, what stands first is reached", async (inbox) => {
+  const { app, hot } = await plantEvil(inbox);
+  const id = await valueOf(
+    inbox.admin,
+    "SELECT omoide.submit_media($1, $1, 'content', 'jpg', 'a picture')",
+    [UUID],
+  );
+  const reached = async (client: Connection, text: string, values: unknown[] = []) =>
+    await refused(client, "P0001", text, values, /reached/);
+  for (const { call } of Object.values(EVIL_FUNCTIONS)) await reached(app, call);
+
+  await inbox.admin.query(
+    `DO $$ DECLARE v_function regprocedure; BEGIN
+       FOR v_function IN SELECT p.oid FROM pg_proc p
+         WHERE p.pronamespace = 'omoide'::regnamespace AND p.proconfig::text LIKE '%search_path%'
+       LOOP EXECUTE format('ALTER FUNCTION %s RESET search_path', v_function); END LOOP;
+     END $$`,
+  );
+  await reached(app, "SELECT omoide.submit_media($1, $1, 'content', 'jpg', 'x')", [UUID]);
+  await reached(app, "SELECT omoide.open_media($1, $1, 'x', 'jpg')", [UUID]);
+  await app.query("BEGIN");
+  const opened = await valueOf(app, "SELECT omoide.open_media($1, $1, 'preview', 'jpg')", [UUID]);
+  await app.query("SAVEPOINT open");
+  await reached(app, "SELECT omoide.append_chunk($1, 0, 'abc')", [opened]);
+  await app.query("ROLLBACK TO open");
+  await reached(app, "SELECT omoide.seal_media($1, 3, $2)", [opened, sha256("abc")]);
+  await app.query("ROLLBACK");
+  await reached(app, "SELECT omoide.find_media($1, $1)", [UUID]);
+  await reached(hot, ACKNOWLEDGE, [id, sha256("a picture")]);
+  await reached(hot, "SELECT * FROM omoide.sweep()");
 });
 
 inboxTest("what the application sets for itself is undone by inbox init", async (inbox) => {

@@ -284,8 +284,7 @@ inboxTest("a receipt tells outcome and path, and no path that leaves the root", 
   const ack =
     "SELECT verdict FROM omoide.acknowledge(ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', ARRAY[$3], ARRAY[$4])";
   const sum = sha256("a picture");
-  for (const path of ["/etc/passwd", "../x", "a/../b", "a//b", "a/", "a\nb", ".omoide", "..", ""]) {
-    if (path === ".omoide") continue;
+  for (const path of ["/etc/passwd", "../x", "a/../b", "a//b", "a/", "a\nb", "..", ""]) {
     await refused(hot, "23514", ack, [id, sum, "stored", path]);
   }
   await refused(hot, "23514", ack, [id, sum, "dropped", null]);

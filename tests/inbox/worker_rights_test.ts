@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
 import {
   acknowledge,
   inboxTest,
@@ -37,7 +38,8 @@ inboxTest(
 inboxTest("a worker cannot act for another storage", async (inbox) => {
   const [app, hot, cold] = [await inbox.as("app"), await inbox.as("hot"), await inbox.as("cold")];
   const id = await submit(app);
-  await refused(hot, "OM020", "SELECT * FROM omoide.take_storage(7, 'cold', $1)", [
+  await refused(hot, "OM020", "SELECT * FROM omoide.take_storage($1, 'cold', $2)", [
+    SCHEMA_VERSION,
     inbox.identities.cold,
   ]);
   assert.deepEqual(await acknowledge(hot, [id]), ["acknowledged"]);

@@ -2,6 +2,7 @@
  * What somebody would try who got to run code inside a worker. Run by sandbox_test.ts under a worker's
  * own flags, after the worker's own start; prints one JSON line: what each attempt met, "out" where it got out.
  */
+import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { readFileSync } from "node:fs";
 import { spawn } from "node:child_process";
@@ -13,6 +14,7 @@ interface Targets {
   readonly root: string;
   readonly outside: string;
   readonly secret: string;
+  /** Of servers at 127.0.0.1 and 127.0.0.2, and of a name server at the first. */
   readonly otherPort: number;
 }
 
@@ -60,8 +62,20 @@ const attempts: Record<string, () => unknown> = {
     }),
   "listen": () => Deno.listen({ port: 0, hostname: "127.0.0.1" }).close(),
   "send a datagram": () =>
-    Deno.listenDatagram({ port: 0, transport: "udp", hostname: "127.0.0.1" }),
-  "ask the name service": () => Deno.resolveDns("example.org", "A"),
+    new Promise((resolve, reject) => {
+      // A socket that may not be bound throws where nobody stands.
+      addEventListener("error", (event) => {
+        event.preventDefault();
+        reject(event.error);
+      }, { once: true });
+      const socket = createSocket("udp4").on("error", reject);
+      socket.send("secret", otherPort, "127.0.0.1", (error) => error ? reject(error) : resolve(0));
+    }),
+  "ask a name server": () =>
+    Deno.resolveDns("example.org", "A", {
+      nameServer: { ipAddr: "127.0.0.1", port: otherPort },
+    }),
+  "ask the machine's name service": () => Deno.resolveDns("example.org", "A"),
   "read an environment variable": () => {
     if (Deno.env.get("OMOIDE_TEST_SECRET") === undefined) throw new Error("hidden");
   },

@@ -3,9 +3,10 @@ import { createHash, randomFillSync } from "node:crypto";
 import { streamMedia } from "../../src/inbox/application.ts";
 import { CHUNK_BYTES } from "../../src/inbox/chunk_bytes.ts";
 import { Random } from "../faults/lab/random.ts";
-import { Template } from "../faults/lab/template.ts";
+import { sharedTemplate } from "../faults/lab/template.ts";
 import { requireTools } from "../support/require_tool.ts";
 
+const template = sharedTemplate();
 const MiB = 1024 * 1024;
 
 /** Around every bound at which the way of a media changes: chunk, memory, batch. */
@@ -15,8 +16,7 @@ const SIZES = [
 ];
 
 Deno.test("media of every size arrive byte for byte in both storages, and leave the inbox", async () => {
-  await using template = await Template.make();
-  await using world = await template.world();
+  await using world = await template().world();
   const random = new Random(1);
   for (const size of SIZES) {
     for (const mediaType of ["content", "preview", "thumbnail"]) {
@@ -39,8 +39,7 @@ Deno.test({
   ...requireTools([]),
   name: "a media of 1 GiB is carried with less than 200 MB of memory",
   fn: async () => {
-    await using template = await Template.make();
-    await using world = await template.world();
+    await using world = await template().world();
     const hash = createHash("sha256");
     const content = async function* () {
       const piece = new Uint8Array(MiB);
@@ -74,8 +73,7 @@ Deno.test({
 });
 
 Deno.test("the same file twice, another one under its name, and a lost answer's repetition all live", async () => {
-  await using template = await Template.make();
-  await using world = await template.world();
+  await using world = await template().world();
   const random = new Random(2);
   const name = { ownerUuid: random.uuid(), itemUuid: random.uuid() };
   const first = random.bytes(5000);
@@ -96,8 +94,7 @@ Deno.test("the same file twice, another one under its name, and a lost answer's 
 });
 
 Deno.test("media of which PostgreSQL sends the end in two parts are carried like any other", async () => {
-  await using template = await Template.make();
-  await using world = await template.world();
+  await using world = await template().world();
   const random = new Random(6);
   const name = () => ({ ownerUuid: random.uuid(), itemUuid: random.uuid() });
   // Its send buffer has 8 KiB: somewhere here it is flushed between the data's end and the answer's.
@@ -110,8 +107,7 @@ Deno.test("media of which PostgreSQL sends the end in two parts are carried like
 });
 
 Deno.test("a full disk counts against no media, however often a worker is started beside it", async () => {
-  await using template = await Template.make();
-  await using world = await template.world();
+  await using world = await template().world();
   await world.submitMany(new Random(11), 3);
   // A media that failed before goes alone, its attempt counted before it is made.
   await world.query("UPDATE omoide.delivery SET attempts = 1");
@@ -132,8 +128,7 @@ Deno.test("a full disk counts against no media, however often a worker is starte
 });
 
 Deno.test("a large media that is here already is not read from the inbox again", async () => {
-  await using template = await Template.make();
-  await using world = await template.world();
+  await using world = await template().world();
   const random = new Random(12);
   const large = await world.submit(random.bytes(5 * MiB), {
     ownerUuid: random.uuid(),

@@ -113,6 +113,15 @@ const REFUSALS: Record<string, Refusal> = {
     code: 5,
     says: /is distrusted since .*storage trust hot/,
   },
+  "a root with another prefix size than the inbox": {
+    arrange: async (world) => {
+      await world.query("UPDATE omoide.storage SET prefix_size = 3 WHERE name = 'hot'");
+      return {};
+    },
+    code: 4,
+    says:
+      /\(prefix size 3\) is not the one that this storage belongs to.*see --root and --database/,
+  },
 };
 
 Deno.test("a worker that cannot work says why in one line, and how to mend it", async (t) => {
@@ -166,4 +175,24 @@ Deno.test({
       });
     }
   },
+});
+
+Deno.test("--once beside a worker that holds the storage ends with 3 and says so", async (t) => {
+  await using template = await Template.make();
+  await using world = await template.world();
+  await using worker = world.start("hot", { args: ["--poll-interval", "3600"] });
+  await world.becomes("hot", "idle");
+  await t.step("on the same root, by its lock", async () => {
+    const { code, output } = await world.drainOnce("hot");
+    assert.equal(code, 3, output);
+    assert.match(output, /Another process holds the storage at /);
+  });
+  await t.step("on another machine, by the inbox's", async () => {
+    const copy = `${world.root("hot")}-copy`;
+    await run("cp", "--archive", world.root("hot"), copy);
+    const { code, output } = await world.drainOnce("hot", { root: copy });
+    assert.equal(code, 3, output);
+    assert.match(output, /another worker holds the storage hot\. It can be taken when/);
+  });
+  assert.equal((await worker.stop()).code, 0, worker.output);
 });
