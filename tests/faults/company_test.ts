@@ -42,7 +42,7 @@ Deno.test({
       await world.drained();
       await world.requireInvariants();
     } finally {
-      await active.kill();
+      await active[Symbol.asyncDispose]();
     }
   },
 });
@@ -57,7 +57,10 @@ Deno.test({
     const before = await world.trees();
     const swapped = await world.drainOnce("hot", { root: world.root("cold") });
     strictEqual(swapped.code, 4, swapped.output);
-    match(swapped.output, /cold/);
+    match(
+      swapped.output,
+      /is the storage cold \([0-9a-f-]{36}\), not hot; see --root and --storage/,
+    );
     const pretending = await world.drainOnce("hot", {
       root: world.root("cold"),
       storage: "cold",

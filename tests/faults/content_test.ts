@@ -3,11 +3,11 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { run } from "./lab/command.ts";
-import { directoryOf, sha256Of, type Submitted } from "./lab/expected.ts";
+import { directoryOf, objectPath, parent, sha256Of, type Submitted } from "./lab/expected.ts";
 import { options } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
 import { sharedTemplate } from "./lab/template.ts";
-import { publicNames } from "./lab/tree.ts";
+import { exists, publicNames, readTree } from "./lab/tree.ts";
 import type { World } from "./lab/world.ts";
 
 const template = sharedTemplate();
@@ -15,32 +15,84 @@ const template = sharedTemplate();
 const LINUX = requireTools([]);
 const CHUNK = 262_144;
 
-/** What a superuser, a broken restore or a bad disk may do to a media of three chunks behind the checks. */
-const DAMAGES: Record<string, (id: bigint) => string> = {
-  "a chunk with one byte changed": (id) =>
-    `UPDATE omoide.media_chunk SET bytes = set_byte(bytes, 7, 255 - get_byte(bytes, 7))
-     WHERE media_id = ${id} AND seq = 1`,
-  "its first chunk missing": (id) =>
-    `DELETE FROM omoide.media_chunk WHERE media_id = ${id} AND seq = 0`,
-  "its last chunk missing": (id) =>
-    `DELETE FROM omoide.media_chunk WHERE media_id = ${id} AND seq = 2`,
-  "all chunks missing": (id) => `DELETE FROM omoide.media_chunk WHERE media_id = ${id}`,
-  "a chunk too many": (id) =>
-    `INSERT INTO omoide.media_chunk SELECT media_id, 3, bytes FROM omoide.media_chunk
-     WHERE media_id = ${id} AND seq = 2`,
-  "a chunk twice": (id) =>
-    `ALTER TABLE omoide.media_chunk DROP CONSTRAINT IF EXISTS media_chunk_pkey;
-     INSERT INTO omoide.media_chunk SELECT * FROM omoide.media_chunk
-     WHERE media_id = ${id} AND seq = 1`,
-  "two chunks in each other's place": (id) =>
-    `UPDATE omoide.media_chunk c SET bytes = (SELECT bytes FROM omoide.media_chunk o
-     WHERE o.media_id = c.media_id AND o.seq = 1 - c.seq) WHERE media_id = ${id} AND seq < 2`,
-  "a chunk that is too short": (id) =>
-    `UPDATE omoide.media_chunk SET bytes = substring(bytes FROM 1 FOR 100)
-     WHERE media_id = ${id} AND seq = 1`,
-  "a size that is too small": (id) => `UPDATE omoide.media SET size = size - 1 WHERE id = ${id}`,
-  "a size that is too large": (id) => `UPDATE omoide.media SET size = size + 1 WHERE id = ${id}`,
-  "another checksum": (id) => `UPDATE omoide.media SET sha256 = sha256('x') WHERE id = ${id}`,
+interface Damage {
+  /** Does it to a media of so many chunks, three at least. */
+  readonly sql: (id: bigint, chunks: number) => string;
+  /** What its parking tells. */
+  readonly reason: (chunks: number) => RegExp;
+}
+
+/** What a superuser, a broken restore or a bad disk may do to a media's chunks behind the checks. */
+const DAMAGES: Record<string, Damage> = {
+  "a chunk with one byte changed": {
+    sql: (id) =>
+      `UPDATE omoide.media_chunk SET bytes = set_byte(bytes, 7, 255 - get_byte(bytes, 7))
+       WHERE media_id = ${id} AND seq = 1`,
+    reason: () => /^the inbox holds bytes with SHA-256 [0-9a-f]{64}, the media has/,
+  },
+  "its first chunk missing": {
+    sql: (id) => `DELETE FROM omoide.media_chunk WHERE media_id = ${id} AND seq = 0`,
+    reason: () => /^chunk 0 is missing: after it comes 1$/,
+  },
+  "its last chunk missing": {
+    sql: (id, chunks) =>
+      `DELETE FROM omoide.media_chunk WHERE media_id = ${id} AND seq = ${chunks - 1}`,
+    reason: (chunks) => new RegExp(`^chunks are missing: they have ${(chunks - 1) * CHUNK} bytes`),
+  },
+  "all chunks missing": {
+    sql: (id) => `DELETE FROM omoide.media_chunk WHERE media_id = ${id}`,
+    reason: () => /^chunks are missing: they have 0 bytes/,
+  },
+  "a chunk too many": {
+    sql: (id, chunks) =>
+      `INSERT INTO omoide.media_chunk SELECT media_id, ${chunks}, bytes FROM omoide.media_chunk
+       WHERE media_id = ${id} AND seq = ${chunks - 1}`,
+    reason: (chunks) => new RegExp(`^chunk ${chunks} has \\d+ bytes where 0 are due`),
+  },
+  "a chunk twice": {
+    sql: (id) =>
+      `INSERT INTO omoide.media_chunk SELECT * FROM omoide.media_chunk
+       WHERE media_id = ${id} AND seq = 1`,
+    reason: () => /^chunk 1 comes twice$/,
+  },
+  "its last chunk twice": {
+    sql: (id, chunks) =>
+      `INSERT INTO omoide.media_chunk SELECT * FROM omoide.media_chunk
+       WHERE media_id = ${id} AND seq = ${chunks - 1}`,
+    reason: (chunks) => new RegExp(`^chunk ${chunks - 1} comes twice$`),
+  },
+  "two chunks in each other's place": {
+    sql: (id) =>
+      `UPDATE omoide.media_chunk c SET bytes = (SELECT bytes FROM omoide.media_chunk o
+       WHERE o.media_id = c.media_id AND o.seq = 1 - c.seq) WHERE media_id = ${id} AND seq < 2`,
+    reason: () => /^the inbox holds bytes with SHA-256 [0-9a-f]{64}, the media has/,
+  },
+  "a chunk that is too short": {
+    sql: (id) =>
+      `UPDATE omoide.media_chunk SET bytes = substring(bytes FROM 1 FOR 100)
+       WHERE media_id = ${id} AND seq = 1`,
+    reason: () => new RegExp(`^chunk 1 has 100 bytes where ${CHUNK} are due`),
+  },
+  "a size that is too small": {
+    sql: (id) => `UPDATE omoide.media SET size = size - 1 WHERE id = ${id}`,
+    reason: (chunks) =>
+      new RegExp(`^chunk ${chunks - 1} has (\\d+) bytes where (?!\\1 )\\d+ are due`),
+  },
+  // Where its last chunk is full already, the byte would have to come in a further one.
+  "a size that is too large": {
+    sql: (id) => `UPDATE omoide.media SET size = size + 1 WHERE id = ${id}`,
+    reason: (chunks) =>
+      new RegExp(
+        `^chunk ${chunks - 1} has 1000 bytes where 1001 are due` +
+          `|^chunks are missing: they have ${chunks * CHUNK} bytes, the media has ${
+            chunks * CHUNK + 1
+          }$`,
+      ),
+  },
+  "another checksum": {
+    sql: (id) => `UPDATE omoide.media SET sha256 = sha256('x') WHERE id = ${id}`,
+    reason: () => /^the inbox holds bytes with SHA-256 [0-9a-f]{64}, the media has 2d711642b726/,
+  },
 };
 
 Deno.test({
@@ -50,62 +102,107 @@ Deno.test({
     const random = new Random(options.seed);
     await using world = await template().world();
     await liftChecks(world);
-    const bad = new Map<string, Submitted>();
+    const bad: Bad[] = [];
     for (const size of [2 * CHUNK + 1000, 6 * CHUNK, 140 * CHUNK]) {
-      for (const [what, damage] of Object.entries(DAMAGES)) {
-        // The largest come in several windows: one of them will do.
-        if (size > 100 * CHUNK && !/byte|last|too many/.test(what)) continue;
+      const chunks = Math.ceil(size / CHUNK);
+      for (const [name, { sql, reason }] of Object.entries(DAMAGES)) {
+        // The largest come in several windows: what concerns their ends will do.
+        if (size > 100 * CHUNK && !/byte|last|too many/.test(name)) continue;
         await world.submitMany(random, 1);
         const media = await world.submit(random.bytes(size), someName(random));
-        await world.query(damage(media.id));
-        bad.set(`${what}, of ${size} bytes`, media);
+        await world.query(sql(media.id, chunks));
+        bad.push({ media, what: `${name}, of ${size} bytes`, reason: reason(chunks) });
       }
     }
     await world.submitMany(random, 1);
     const { code, output } = await world.drainOnce("hot");
     strictEqual(code, 6, output);
-    for (const [what, media] of bad) await requireParked(world, media, what);
+    for (const each of bad) await requireParked(world, each);
     await requireOnlyParkedLeft(world);
   },
 });
 
-/** Names put in past the database's own checks. */
-const NAMES: Record<string, string> = {
-  "an ext that leaves the directory": `ext = '/../../../../../escaped'`,
-  "an ext with a NUL's neighbour": `ext = 'a' || chr(1)`,
-  "an ext with a separator": `ext = 'a/b'`,
-  "an empty ext": `ext = ''`,
-  "a media_type that leaves the root": `media_type = '../../tmp'`,
-  "a media_type of the private directory": `media_type = '.omoide/objects'`,
-  "a public_name that leaves the root": `public_name = '../../../../escaped.jpg'`,
-  "a public_name of another item": `public_name = gen_random_uuid() || '.jpg'`,
-  "a public_name that is null": `public_name = NULL`,
-  "a public_name that is empty": `public_name = ''`,
-  "a size below nothing": `size = -1`,
-  "a size beyond all numbers": `size = 9223372036854775807`,
+/** Names put in past the database's own checks, and what their parking tells. */
+const NAMES: Record<string, readonly [change: string, reason: RegExp]> = {
+  "an ext that leaves the directory": [
+    `ext = '/../../../../../escaped'`,
+    /^ext "\/\.\.\/\.\.\/\.\.\/\.\.\/\.\.\/escaped" is not 1 to 16 letters or digits$/,
+  ],
+  "an ext with a NUL's neighbour": [
+    `ext = 'a' || chr(1)`,
+    /^ext "a\\u0001" is not 1 to 16 letters or digits$/,
+  ],
+  "an ext with a separator": [`ext = 'a/b'`, /^ext "a\/b" is not 1 to 16 letters or digits$/],
+  "an empty ext": [`ext = ''`, /^ext "" is not 1 to 16 letters or digits$/],
+  "a media_type that leaves the root": [
+    `media_type = '../escaped'`,
+    /^media_type "\.\.\/escaped" is none of content/,
+  ],
+  "a media_type of the private directory": [
+    `media_type = '.omoide/objects'`,
+    /^media_type "\.omoide\/objects" is none of content/,
+  ],
+  "a public_name that leaves the root": [
+    `public_name = '../../../../escaped.jpg'`,
+    /^public_name "\.\.\/\.\.\/\.\.\/\.\.\/escaped\.jpg" does not belong to its item and ext$/,
+  ],
+  "a public_name of another item": [
+    `public_name = gen_random_uuid() || '.jpg'`,
+    /^public_name "[0-9a-f-]{36}\.jpg" does not belong to its item and ext$/,
+  ],
+  "a public_name that is null": [
+    `public_name = NULL`,
+    /^public_name null does not belong to its item and ext$/,
+  ],
+  "a public_name that is empty": [
+    `public_name = ''`,
+    /^public_name "" does not belong to its item and ext$/,
+  ],
+  "a size below nothing": [`size = -1`, /^the inbox holds 0 bytes, the media has -1$/],
+  "a size beyond all numbers": [
+    `size = 9223372036854775807`,
+    /^chunk 0 has 1000 bytes where 262144 are due/,
+  ],
 };
 
 Deno.test({
   ...LINUX,
-  name: "names that try to leave the root are parked, and the others are stored",
+  name: "names that try to leave the root are parked and make nothing anywhere, others are stored",
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();
     await liftChecks(world);
-    const bad = new Map<string, Submitted>();
-    for (const [what, change] of Object.entries(NAMES)) {
-      await world.submitMany(random, 1);
+    const bad: Bad[] = [];
+    const good: Submitted[] = [];
+    for (const [what, [change, reason]] of Object.entries(NAMES)) {
+      good.push(...await world.submitMany(random, 1));
       const media = await world.submit(random.bytes(1000), someName(random));
       await world.query(`UPDATE omoide.media SET ${change} WHERE id = ${media.id}`);
-      bad.set(what, media);
+      bad.push({ media, what, reason });
     }
-    await world.submitMany(random, 1);
+    good.push(...await world.submitMany(random, 1));
+    // Holds both roots: what leaves one of them by a few levels is found here.
+    const around = join(world.root("hot"), "..");
+    const before = await readTree(around);
     const { code, output } = await world.drainOnce("hot");
     strictEqual(code, 6, output);
-    for (const [what, media] of bad) await requireParked(world, media, what);
+    for (const each of bad) await requireParked(world, each);
     await requireOnlyParkedLeft(world);
+    const made = [...(await readTree(around)).keys()].filter((path) => !before.has(path)).sort();
+    deepStrictEqual(made, pathsOf(good).map((path) => `hot/${path}`));
   },
 });
+
+/** All that the storing of these media makes, relative to the root. */
+function pathsOf(media: readonly Submitted[]): string[] {
+  const paths = media.flatMap((one) => [
+    parent(directoryOf(one)),
+    directoryOf(one),
+    `${directoryOf(one)}/${one.itemUuid}.${one.ext}`,
+    objectPath(one),
+  ]);
+  return [...new Set(paths)].sort();
+}
 
 const BIND = "import os, socket, sys; os.chdir(sys.argv[1]); " +
   "socket.socket(socket.AF_UNIX).bind(sys.argv[2])";
@@ -271,21 +368,29 @@ function identityOf(info: Deno.FileInfo) {
 async function liftChecks(world: World): Promise<void> {
   const constraints = await world.query<{ table: string; name: string }>(
     `SELECT conrelid::regclass::text AS table, conname AS name FROM pg_constraint
-     WHERE conrelid IN ('omoide.media'::regclass, 'omoide.media_chunk'::regclass) AND contype = 'c'`,
+     WHERE conrelid IN ('omoide.media'::regclass, 'omoide.media_chunk'::regclass) AND contype = 'c'
+       OR conname = 'media_chunk_pkey'`,
   );
   for (const { table, name } of constraints) {
     await world.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`);
   }
 }
 
-async function requireParked(world: World, media: Submitted, what: string): Promise<void> {
+/** A media that must not be stored. */
+interface Bad {
+  readonly media: Submitted;
+  readonly what: string;
+  readonly reason: RegExp;
+}
+
+async function requireParked(world: World, { media, what, reason }: Bad): Promise<void> {
   const [row] = await world.query<{ parked: boolean; last_error: string }>(
     `SELECT parked_at IS NOT NULL AS parked, last_error FROM omoide.owed
      WHERE storage = 'hot' AND media_id = $1`,
     [media.id],
   );
   ok(row?.parked, `${what}: ${row?.last_error ?? "is owed no longer"}`);
-  ok(row.last_error.length > 10, what);
+  match(row.last_error, reason, `${what}: ${row.last_error}`);
   const names = (await publicNames(world.root("hot"))).filter((name) =>
     name.includes(media.itemUuid)
   );
@@ -297,13 +402,4 @@ async function requireOnlyParkedLeft(world: World): Promise<void> {
     "SELECT count(*)::int AS left FROM omoide.owed WHERE storage = 'hot' AND parked_at IS NULL",
   );
   deepStrictEqual(row, { left: 0 });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

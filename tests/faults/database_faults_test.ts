@@ -1,6 +1,7 @@
 /** The database goes away, comes back, lies or keeps silent: nothing is lost, and nobody spins. */
-import { match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
+import { freePort } from "../support/free_port.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { run, until } from "./lab/command.ts";
 import { NameWatcher } from "./lab/name_watcher.ts";
@@ -54,22 +55,22 @@ Deno.test({
     await using hot = world.start("hot", { port: proxy.port });
     await using cold = world.start("cold", { port: proxy.port });
     await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
+    let copiesCut = 0;
     for (let round = 0; round < times(10, 200); round++) {
-      let bytesUntilCut = random.between(0, 3_000_000);
-      if (random.chance(0.5)) {
-        proxy.onServer = (bytes, wire) => {
-          bytesUntilCut -= bytes.length;
-          if (bytesUntilCut < 0) wire.cut();
-        };
-      }
+      // After fewer bytes than will come, so that it does happen. Every third round has none.
+      const cut = round % 3 === 2
+        ? undefined
+        : cutAfter(proxy, random.between(0, 1_000_000), { inCopy: round % 3 === 0 });
       await world.submitMany(random, 10, (random) => random.between(0, 600_000));
-      proxy.onServer = () => {};
+      if (await cut?.()) copiesCut++;
       await world.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'omoide %'",
       );
     }
     await world.drained();
     await world.requireInvariants();
+    ok(copiesCut > 0);
+    console.log(`  ${copiesCut} connections cut in the middle of a COPY`);
   },
 });
 
@@ -93,10 +94,16 @@ Deno.test({
     proxy.onServer = (bytes, wire) => {
       if (cut.size >= 6 || bytes.length < 10_000 || cut.has(wire)) return;
       cut.add(wire);
+      // Else the media might be stored before its attempts are looked at.
+      proxy.refusing = cut.size === 6;
       setTimeout(() => wire.cut(), 0);
     };
     await using hot = world.start("hot", { port: proxy.port });
+    await hot.says(/its media go one at a time/);
     await until("six cuts are over", () => cut.size >= 6, 120_000);
+    const owed = await world.query("SELECT attempts FROM omoide.owed WHERE storage = 'hot'");
+    deepStrictEqual(owed, [{ attempts: 1 }]);
+    proxy.refusing = false;
     await world.drainOnce("cold");
     await world.drained();
     await world.requireInvariants();
@@ -156,19 +163,47 @@ Deno.test({
   ...LINUX,
   name: "a worker uses next to no processor while its database is away, silent or refuses it",
   fn: async () => {
+    const random = new Random(options.seed);
     await using world = await template().world();
     await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
     await using hot = world.start("hot", { port: proxy.port });
     await hot.says(/serving/);
-    const idle = await processorShare(hot, 2);
+    const shares = new Map([["idle", await processorShare(hot, 2)]]);
+    const measure = async (how: string) => shares.set(how, await processorShare(hot, times(4, 60)));
+
+    let from = hot.output.length;
+    proxy.goAway();
+    await hot.says(/waiting/, { from });
+    await measure("away");
+    from = hot.output.length;
+    proxy.comeBack();
+    await hot.says(/serving/, { from });
+
+    from = hot.output.length;
     proxy.refusing = true;
     proxy.cutAll();
-    await hot.says(/waiting/);
-    const away = await processorShare(hot, times(4, 60));
-    ok(idle < 0.05 && away < 0.05, `idle ${idle}, away ${away}`);
-    console.log(`  idle ${(idle * 100).toFixed(1)} %, away ${(away * 100).toFixed(1)} %`);
+    await hot.says(/waiting/, { from });
+    await measure("refusing");
+    from = hot.output.length;
     proxy.refusing = false;
-    await hot.says(/serving/, { from: hot.output.length });
+    await hot.says(/serving/, { from });
+
+    // Silent from the worker's next question on, so that it waits for an answer.
+    const asked = Promise.withResolvers<void>();
+    proxy.onClient = () => {
+      proxy.freeze();
+      asked.resolve();
+    };
+    await world.submitMany(random, 1);
+    await asked.promise;
+    await measure("silent");
+    proxy.onClient = () => {};
+    proxy.thaw();
+    await until("hot has stored", async () => await world.receipts("hot") === 1);
+
+    const told = [...shares].map(([how, share]) => `${how} ${(share * 100).toFixed(1)} %`).join();
+    ok([...shares.values()].every((share) => share < 0.05), told);
+    console.log(`  ${told}`);
     strictEqual((await hot.stop()).code, 0);
   },
 });
@@ -286,6 +321,29 @@ Deno.test({
   },
 });
 
+/**
+ * Cuts a connection when the server has answered so many bytes, on all of them together.
+ *
+ * @param where.inCopy only one that is in the middle of a COPY
+ * @returns waits for that, and tells whether it was in the middle of a COPY
+ */
+function cutAfter(
+  proxy: FaultyProxy,
+  bytes: number,
+  where: { inCopy: boolean },
+): () => Promise<boolean> {
+  let left = bytes;
+  let place: "in a COPY" | "elsewhere" | undefined;
+  proxy.onServer = (piece, wire) => {
+    left -= piece.length;
+    if (left >= 0 || (where.inCopy && wire.copied === 0)) return;
+    proxy.onServer = () => {};
+    place = wire.copied > 0 ? "in a COPY" : "elsewhere";
+    wire.cut();
+  };
+  return async () => await until("a connection is cut", () => place) === "in a COPY";
+}
+
 /** A share of one processor over so many seconds. */
 async function processorShare(worker: WorkerProcess, seconds: number): Promise<number> {
   const before = worker.cpuSeconds();
@@ -344,9 +402,4 @@ pool_mode = transaction
     await this.child.status;
     await Deno.remove(this.directory, { recursive: true });
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -14,6 +14,7 @@ import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
 import { type FileSystem, Shelf } from "./lab/shelf.ts";
 import { sharedTemplate } from "./lab/template.ts";
 import { readTree } from "./lab/tree.ts";
+import { KILLED } from "./lab/worker_process.ts";
 import type { World } from "./lab/world.ts";
 
 const template = sharedTemplate();
@@ -30,6 +31,7 @@ for (const system of ["ext4", "xfs"] as const) {
       const random = new Random(options.seed);
       await using run = await Run.begin(system);
       const { world } = run;
+      let receipts = 0;
       for (let cut = 0; cut < times(6, 100); cut++) {
         await world.submitMany(
           random,
@@ -43,8 +45,9 @@ for (const system of ["ext4", "xfs"] as const) {
           await pause(random.between(0, 200));
           await worker.kill();
         });
-        await run.requireReceipts();
+        receipts = await run.requireReceipts();
       }
+      ok(receipts > 0);
       await run.mounted(() => world.drainAll());
       await run.mounted(() => world.requireInvariants());
     },
@@ -59,7 +62,7 @@ for (const system of ["ext4", "xfs"] as const) {
       await using run = await Run.begin(system);
       for (let round = 0; round < times(2, 20); round++) {
         await linkDieFindCut(run, random);
-        await run.requireReceipts();
+        strictEqual(await run.requireReceipts(), round + 1);
       }
     },
   });
@@ -90,7 +93,10 @@ async function linkDieFindCut(run: Run, random: Random, inject: string[] = []): 
     const paths = [directory, join(root, ".omoide/objects", media.sha256.slice(0, 2))]
       .flatMap((path) => withAncestors(path.slice(root.length + 1)))
       .map((path) => join(root, path));
-    await world.drainOnce("hot", { trace: { log, calls, inject: ["fsync:signal=KILL"], paths } });
+    const died = await world.drainOnce("hot", {
+      trace: { log, calls, inject: ["fsync:signal=KILL"], paths },
+    });
+    strictEqual(died.code, KILLED, died.output);
     ok((await Deno.stat(join(directory, `${media.itemUuid}.jpg`))).isFile);
     const { code, output } = await world.drainOnce("hot", { trace: { log, calls, inject } });
     strictEqual(code, 0, output);
@@ -142,17 +148,18 @@ class Run implements AsyncDisposable {
     this.image = image;
   }
 
-  /** I1 and I3, on what the power cut left. */
-  async requireReceipts(): Promise<void> {
+  /** I1 and I3, on what the power cut left. @returns how many receipts there were to be kept */
+  async requireReceipts(): Promise<number> {
     const { world } = this;
+    const receipts = await receiptsOf(await world.superuser(), "hot");
     await this.mounted(async () => {
-      const receipts = await receiptsOf(await world.superuser(), "hot");
       const broken = [
         ...await brokenReceipts(world.root("hot"), receipts),
         ...wrongNames(await readTree(world.root("hot")), world.expected),
       ];
       strictEqual(broken.join("\n"), "");
     });
+    return receipts.length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

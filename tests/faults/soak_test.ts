@@ -111,7 +111,7 @@ class Soak {
       await this.world.drained();
       await until("the last held transaction is ended", () => this.evicted === this.held);
     } finally {
-      for (const worker of this.#workers.values()) await worker.kill();
+      for (const worker of this.#workers.values()) await worker[Symbol.asyncDispose]();
       for (const watcher of watchers) this.problems.push(...(await watcher.stop()).wrong);
     }
   }

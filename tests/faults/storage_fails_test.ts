@@ -3,7 +3,7 @@ import { match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { run, until } from "./lab/command.ts";
-import { directoryOf, type Submitted } from "./lab/expected.ts";
+import { directoryOf, objectPath, parent, type Submitted } from "./lab/expected.ts";
 import { Mount } from "./lab/mount.ts";
 import { options } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
@@ -224,14 +224,6 @@ for (
       strictEqual((await readTree(world.root("hot"))).size, before.size);
     },
   });
-}
-
-function objectPath(media: Submitted): string {
-  return `.omoide/objects/${media.sha256.slice(0, 2)}/${media.sha256}-${media.id}`;
-}
-
-function parent(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }
 
 async function replace(path: string, text: string): Promise<void> {

@@ -9,6 +9,7 @@ import { Random } from "./lab/random.ts";
 import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
 import { Shelf } from "./lab/shelf.ts";
 import { sharedTemplate } from "./lab/template.ts";
+import type { World } from "./lab/world.ts";
 
 const template = sharedTemplate();
 
@@ -26,14 +27,18 @@ Deno.test({
     await using disk = await RecordedDisk.over(shelf, image);
     await using mount = await Mount.at(disk.device, join(shelf.directory, "disk"));
     await using world = await template().world({ hot: join(mount.path, "root") });
-    await using hot = world.start("hot");
+    await using hot = world.start("hot", { args: ["--writers", "8"] });
     await using _cold = world.start("cold");
     await world.submitMany(random, 5);
     await world.drained();
+    // All at once and more than is written at once, so that a COPY stands still: of media that come one by
+    // one, the worker would wait for the disk between two of them.
+    hot.signal("SIGSTOP");
+    const submitted = (await world.submitMany(random, 200, () => 700_000)).length + 5;
     disk.behave("hang");
     try {
-      // More than is read ahead, so that a COPY stands still.
-      const submitted = (await world.submitMany(random, 200, () => 700_000)).length + 5;
+      hot.signal("SIGCONT");
+      await until("a COPY stands still", async () => await oldTransactions(world, "COPY") > 0);
       await until("cold has everything", async () => await world.receipts("cold") === submitted);
       await until("it can be seen", async () => {
         const [row] = await world.query<{ told: boolean }>(
@@ -42,13 +47,11 @@ Deno.test({
         );
         return row?.told ?? false;
       }, 60_000);
-      await until("no snapshot is held", async () => {
-        const [row] = await world.query<{ held: number }>(
-          `SELECT count(*)::int AS held FROM pg_stat_activity
-           WHERE usename = 'omoide_hot' AND xact_start < now() - interval '5 seconds'`,
-        );
-        return row?.held === 0;
-      }, 60_000);
+      await until(
+        "no snapshot is held",
+        async () => await oldTransactions(world) === 0,
+        60_000,
+      );
       ok(await world.receipts("hot") < submitted);
       await hot.says(/the disk has (not answered|finished none of its flushes) for/);
     } finally {
@@ -68,3 +71,14 @@ Deno.test({
     strictEqual((await hot.stop()).code, 0);
   },
 });
+
+/** How many transactions of the worker are older than 5 s, of those whose statement begins like this. */
+async function oldTransactions(world: World, statement = ""): Promise<number> {
+  const [row] = await world.query<{ held: number }>(
+    `SELECT count(*)::int AS held FROM pg_stat_activity
+     WHERE usename = 'omoide_hot' AND xact_start < now() - interval '5 seconds'
+       AND starts_with(query, $1)`,
+    [statement],
+  );
+  return row?.held ?? 0;
+}

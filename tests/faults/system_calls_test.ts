@@ -1,8 +1,9 @@
 /** What a worker asks of the kernel, seen by strace: what it never does, and in which order it does the rest. */
-import { ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
+import { type Outcome, OUTCOMES } from "../../src/media.ts";
 import { requireTools } from "../support/require_tool.ts";
-import type { Submitted } from "./lab/expected.ts";
+import { directoryOf, objectPath, parent, type Submitted } from "./lab/expected.ts";
 import { options, times } from "./lab/options.ts";
 import { Random } from "./lab/random.ts";
 import { descriptorPath, parseStrace, quoted, succeeded, type SystemCall } from "./lab/strace.ts";
@@ -44,19 +45,31 @@ Deno.test({
   fn: async () => {
     await using run = await tracedRun();
     const sent = acknowledgements(run.calls);
-    const wrong = run.submitted.flatMap((media) => {
-      const call = sent.find((call) => call.args.includes(media.sha256));
+    const wrong = run.kept.flatMap((kept) => {
+      const { media, outcome } = kept;
+      // By its id too: others may have the same bytes.
+      const call = sent.find(({ args }) =>
+        args.includes(media.sha256) && args.includes(`\\"${media.id}\\"`)
+      );
       if (call === undefined) return [`media ${media.id} was never acknowledged`];
-      return missingBefore(call, media, run.calls, run.world.root("hot"))
-        .map((what) => `media ${media.id} was acknowledged without ${what}`);
+      return missingBefore(call, kept, run.calls, run.world.root("hot"))
+        .map((what) => `media ${media.id} was acknowledged as ${outcome} without ${what}`);
     });
     strictEqual(wrong.join("\n"), "");
   },
 });
 
+/** A media with its receipt. */
+interface Kept {
+  readonly media: Submitted;
+  readonly outcome: Outcome;
+  /** Of its public name, relative to the root. */
+  readonly path: string;
+}
+
 interface TracedRun extends AsyncDisposable {
   readonly world: World;
-  readonly submitted: readonly Submitted[];
+  readonly kept: readonly Kept[];
   readonly calls: readonly SystemCall[];
 }
 
@@ -67,12 +80,47 @@ async function tracedRun(): Promise<TracedRun> {
   const world = stack.use(await template().world());
   const submitted = await world.submitMany(random, times(60, 600));
   submitted.push(...await world.submitMany(random, times(3, 20), () => 3_000_000));
+  submitted.push(...await submitMeeting(world, random));
   const log = await world.temporaryFile();
   const trace = { log, calls: [...FORBIDDEN, ...OPENING, ...STORING, ...SENDING] };
   const { code, output } = await world.drainOnce("hot", { trace, args: ["--batch-files", "16"] });
   strictEqual(code, 0, output);
   const calls = parseStrace(await Deno.readTextFile(log));
-  return { world, submitted, calls, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const kept = await keptOf(world, submitted);
+  const outcomes = new Set(kept.map(({ outcome }) => outcome));
+  deepStrictEqual([...outcomes].sort(), [...OUTCOMES].sort());
+  return { world, kept, calls, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** Media that meet another one's name, or a file that was there before them; of both ways to be written. */
+async function submitMeeting(world: World, random: Random): Promise<Submitted[]> {
+  const submitted: Submitted[] = [];
+  for (const size of [5_000, 2_000_000]) {
+    const bytes = random.bytes(size);
+    const taken = { ownerUuid: random.uuid(), itemUuid: random.uuid() };
+    submitted.push(await world.submit(bytes, taken), await world.submit(bytes, taken));
+    submitted.push(await world.submit(random.bytes(size), taken));
+    for (const planted of [bytes, random.bytes(size)]) {
+      const media = await world.submit(bytes, { ...taken, itemUuid: random.uuid() });
+      const directory = join(world.root("hot"), directoryOf(media));
+      await Deno.mkdir(directory, { recursive: true });
+      await Deno.writeFile(join(directory, `${media.itemUuid}.jpg`), planted);
+      submitted.push(media);
+    }
+  }
+  return submitted;
+}
+
+async function keptOf(world: World, submitted: readonly Submitted[]): Promise<Kept[]> {
+  const receipts = await world.query<{ media_id: string; outcome: Outcome; path: string }>(
+    "SELECT media_id, outcome, path FROM omoide.receipt WHERE storage = 'hot'",
+  );
+  const byId = new Map(receipts.map((receipt) => [receipt.media_id, receipt]));
+  return submitted.map((media) => {
+    const receipt = byId.get(String(media.id));
+    ok(receipt !== undefined, `media ${media.id} has no receipt`);
+    return { media, outcome: receipt.outcome, path: receipt.path };
+  });
 }
 
 function concerns(call: SystemCall, root: string): boolean {
@@ -100,37 +148,45 @@ function acknowledgements(calls: readonly SystemCall[]): SystemCall[] {
 /** What had not succeeded when an acknowledgement began to be sent. */
 function missingBefore(
   sent: SystemCall,
-  media: Submitted,
+  { media, outcome, path }: Kept,
   calls: readonly SystemCall[],
   root: string,
 ): string[] {
-  const object = join(
-    root,
-    `.omoide/objects/${media.sha256.slice(0, 2)}/${media.sha256}-${media.id}`,
-  );
+  const object = join(root, objectPath(media));
+  const publicPath = join(root, path);
   const done = calls.filter((call) => call.ended < sent.began && succeeded(call));
-  const link = done.find(({ name, args }) => name.startsWith("link") && args.includes(object));
-  if (link === undefined) return ["its link"];
-  const [, publicPath = ""] = quoted(link);
   const synced = (path: string, name: string, after: SystemCall) =>
     done.some((call) =>
       call.name === name && descriptorPath(call) === path && call.began > after.ended
     );
-  const created = done.find(({ name, args }) => OPENING.includes(name) && args.includes(object));
-  const last =
-    done.findLast(({ name, args }) => name.startsWith("write") && args.includes(object)) ??
-      created;
-  const dataSync = done.find((call) =>
-    call.name === "fdatasync" && descriptorPath(call) === object
-  );
   const missing: string[] = [];
-  if (created === undefined || last === undefined) return ["its object"];
-  if (dataSync === undefined || dataSync.began < last.ended) missing.push("its fdatasync");
-  else if (dataSync.ended > link.began) missing.push("its fdatasync before its link");
-  if (!synced(parent(object), "fsync", created)) {
-    missing.push("the fsync of its object's directory");
+  let named: SystemCall | undefined;
+  if (outcome === "present") {
+    // What was found may be the unsynced work of a process that died.
+    named = done.find((call) => call.name === "fdatasync" && descriptorPath(call) === publicPath);
+    if (named === undefined) return ["the fdatasync of what it found"];
+  } else {
+    named = done.find((call) => call.name.startsWith("link") && quoted(call)[1] === publicPath);
+    if (named === undefined) return ["its link"];
+    if (!named.args.includes(object)) return ["a link of its own object"];
+    const created = done.find(({ name, args }) => OPENING.includes(name) && args.includes(object));
+    if (created === undefined) return ["its object"];
+    const last = done.findLast(({ name, args }) =>
+      name.startsWith("write") && args.includes(object)
+    ) ??
+      created;
+    const dataSync = done.find((call) =>
+      call.name === "fdatasync" && descriptorPath(call) === object && call.began > last.ended
+    );
+    if (dataSync === undefined) missing.push("its fdatasync");
+    else if (dataSync.ended > named.began) missing.push("its fdatasync before its link");
+    if (!synced(parent(object), "fsync", created)) {
+      missing.push("the fsync of its object's directory");
+    }
   }
-  if (!synced(parent(publicPath), "fsync", link)) missing.push("the fsync of its name's directory");
+  if (!synced(parent(publicPath), "fsync", named)) {
+    missing.push("the fsync of its name's directory");
+  }
   for (let path = parent(publicPath); path !== root; path = parent(path)) {
     const made = done.find(({ name, args }) =>
       name.startsWith("mkdir") && args.includes(`"${path}"`)
@@ -140,8 +196,4 @@ function missingBefore(
     }
   }
   return missing;
-}
-
-function parent(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

@@ -47,6 +47,16 @@ export function directoryOf(
   return `${media.mediaType}/${media.ownerUuid}/${media.itemUuid.slice(0, 2)}`;
 }
 
+/** Where a media's object is, relative to the root, unless something is there already. */
+export function objectPath(media: Pick<Submitted, "id" | "sha256">): string {
+  return `.omoide/objects/${media.sha256.slice(0, 2)}/${media.sha256}-${media.id}`;
+}
+
+/** The directory that holds a path. */
+export function parent(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
 export function sha256Of(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }

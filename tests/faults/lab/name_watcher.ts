@@ -22,11 +22,22 @@ export class NameWatcher implements AsyncDisposable {
     this.#done = this.#watch();
   }
 
-  /** @returns how often a name was read, and each thing that should not have been */
+  /**
+   * @returns how often a name was read, and each thing that should not have been
+   * @throws where there are names and none was ever read: then it has proved nothing
+   */
   async stop(): Promise<{ reads: number; wrong: readonly string[] }> {
+    await this.#end();
+    const names = await publicNames(this.root);
+    if (this.#reads === 0 && names.length > 0) {
+      throw new Error(`None of the ${names.length} names in ${this.root} was ever read`);
+    }
+    return { reads: this.#reads, wrong: this.#wrong };
+  }
+
+  async #end(): Promise<void> {
     this.#stopping = true;
     await this.#done;
-    return { reads: this.#reads, wrong: this.#wrong };
   }
 
   async #watch(): Promise<void> {
@@ -66,7 +77,7 @@ export class NameWatcher implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    await this.#end();
   }
 }
 

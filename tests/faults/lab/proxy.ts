@@ -6,7 +6,10 @@ export type Look = (bytes: Uint8Array, wire: Wire) => void;
  * until it is told otherwise.
  */
 export class FaultyProxy implements AsyncDisposable {
+  /** That new connections come to, stays the same. */
+  readonly port: number;
   readonly #wires = new Set<Wire>();
+  #listening = true;
   #gate = Promise.withResolvers<void>();
   #frozen = false;
   /** Bytes per direction are held this long, in milliseconds. */
@@ -21,19 +24,16 @@ export class FaultyProxy implements AsyncDisposable {
   accepted = 0;
 
   private constructor(
-    private readonly listener: Deno.TcpListener,
+    private listener: Deno.TcpListener,
     private readonly target: { hostname: string; port: number },
   ) {
+    this.port = listener.addr.port;
     this.#gate.resolve();
     this.#accept();
   }
 
   static before(target: { hostname: string; port: number }): FaultyProxy {
     return new FaultyProxy(Deno.listen({ hostname: "127.0.0.1", port: 0 }), target);
-  }
-
-  get port(): number {
-    return this.listener.addr.port;
   }
 
   get open(): number {
@@ -43,6 +43,19 @@ export class FaultyProxy implements AsyncDisposable {
   /** Ends every connection, on both sides. */
   cutAll(): void {
     for (const wire of this.#wires) wire.cut();
+  }
+
+  /** Nobody is there: the kernel refuses new connections, and those that there are end. */
+  goAway(): void {
+    if (this.#listening) this.listener.close();
+    this.#listening = false;
+    this.cutAll();
+  }
+
+  comeBack(): void {
+    this.listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
+    this.#listening = true;
+    this.#accept();
   }
 
   /**
@@ -104,8 +117,7 @@ export class FaultyProxy implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.listener.close();
-    this.cutAll();
+    this.goAway();
     this.thaw();
     return Promise.resolve();
   }
@@ -113,6 +125,9 @@ export class FaultyProxy implements AsyncDisposable {
 
 /** One connection through the proxy. */
 export class Wire {
+  /** Bytes that the client has of the COPY that runs; 0 where none does. */
+  copied = 0;
+  #copying = false;
   #cut = false;
   #swallowed: (() => void) | undefined;
 
@@ -147,6 +162,7 @@ export class Wire {
     try {
       for (let got = await from.read(buffer); got !== null; got = await from.read(buffer)) {
         const bytes = buffer.subarray(0, got);
+        if (side === "client" && holds(bytes, "COPY")) this.#copying = true;
         look(bytes);
         await pass();
         if (this.#cut) return;
@@ -157,11 +173,17 @@ export class Wire {
           return;
         }
         for (let sent = 0; sent < got;) sent += await to.write(bytes.subarray(sent));
+        if (side === "server") this.#count(bytes);
       }
     } catch {
       // Whoever cut it: the other side must learn of it.
     }
     this.cut();
+  }
+
+  #count(bytes: Uint8Array): void {
+    if (isReadyForQuery(bytes)) this.#copying = false;
+    this.copied = this.#copying ? this.copied + bytes.length : 0;
   }
 }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { run, until } from "./command.ts";
 import { unmountAtLast } from "./mount.ts";
 import type { Shelf } from "./shelf.ts";
+import { exists } from "./tree.ts";
 
 /** How the disk behaves from now on; see block_recorder.py. */
 export type Behaviour = "ok" | "eio-write" | "eio-flush" | "eio-read" | "hang";
@@ -58,14 +59,5 @@ export class RecordedDisk implements AsyncDisposable {
     await unmountAtLast(this.mountpoint);
     await this.recorder.status;
     await Deno.remove(this.mountpoint).catch((error) => console.error(error));
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { run } from "./command.ts";
 import { unmountAtLast } from "./mount.ts";
+import { exists } from "./tree.ts";
 
 export type FileSystem = "ext4" | "xfs";
 
@@ -61,14 +62,5 @@ async function clearAbandoned(): Promise<void> {
   for (const path of mounts.reverse()) {
     const pid = /\/omoide-faults-shelf-(\d+)-/.exec(path)?.[1];
     if (pid !== undefined && !await exists(`/proc/${pid}`)) await unmountAtLast(path);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch {
-    return false;
   }
 }

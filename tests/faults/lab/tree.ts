@@ -43,6 +43,16 @@ export async function publicNames(root: string): Promise<string[]> {
   return found;
 }
 
+/** Whether anything has this name, a link that leads nowhere too. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function namesIn(directory: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(directory)) names.push(name);

@@ -22,6 +22,9 @@ export interface WorkerPlan {
   readonly user?: { readonly uid: number; readonly gid: number };
 }
 
+/** The exit code of a worker that SIGKILL has ended, under strace too, which then ends itself by it. */
+export const KILLED = 128 + 9;
+
 /** A real worker in a process of its own, under its real permission flags. */
 export class WorkerProcess implements AsyncDisposable {
   readonly ended: Promise<Deno.CommandStatus>;
@@ -117,8 +120,15 @@ export class WorkerProcess implements AsyncDisposable {
     if (!this.#over) Deno.kill(this.pid, signal);
   }
 
-  /** Ends it as a power cut would, and waits until it is gone. */
+  /** Ends it as a power cut would, and waits until it is gone. @throws with its output if it ended by itself */
   async kill(): Promise<void> {
+    await this.#end();
+    const { code, signal } = await this.ended;
+    if (signal === "SIGKILL") return;
+    throw new Error(`The worker was not killed, but exited ${code} by itself:\n${this.#output}`);
+  }
+
+  async #end(): Promise<void> {
     if (!this.#over) {
       try {
         Deno.kill(this.pid, "SIGKILL");
@@ -147,7 +157,7 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
+    await this.#end();
   }
 }
 
