@@ -136,7 +136,8 @@ export interface DirectoryHandle {
   readonly synced: () => void;
 }
 
-function parentOf(path: string): string {
+/** The directory that a path relative to the root is in. */
+export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 

@@ -1,5 +1,6 @@
 import { MediaFailureError } from "../errors.ts";
 import { type Media, type Outcome, renamedName } from "../media.ts";
+import { parentOf } from "./directories.ts";
 import { examine } from "./existing.ts";
 import { publicDirectory, publicPath } from "./layout.ts";
 import type { Store } from "./store.ts";
@@ -69,15 +70,11 @@ function namesOf(store: Store, media: Media): { usual: string; other: string | n
 async function look(store: Store, path: string, media: Media) {
   try {
     const there = await examine(`${store.root}/${path}`, media, store.calls);
-    if (there === "same bytes") store.directories.entryMade(directoryOf(path));
+    if (there === "same bytes") store.directories.entryMade(parentOf(path));
     return there;
   } catch (error) {
     throw store.note(error);
   }
-}
-
-function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }
 
 /** False where the name exists. */
@@ -90,7 +87,7 @@ function link(store: Store, object: string, name: string, media: Media): boolean
     if (error instanceof Deno.errors.NotFound) store.requireIdentity();
     throw store.noteChange(error, `link ${object} to ${name}`, media.id);
   }
-  store.directories.entryMade(directoryOf(name));
+  store.directories.entryMade(parentOf(name));
   return true;
 }
 
