@@ -61,6 +61,21 @@ Deno.test({
   },
 });
 
+/** The most that came within so many seconds: the rate is not the same all the time. */
+class BusiestWindow {
+  bytes = 0;
+  readonly #samples = [{ at: 0, total: 0 }];
+
+  constructor(private readonly seconds: number) {}
+
+  /** @param total bytes that have come until `at`, in seconds since the beginning */
+  note(at: number, total: number): void {
+    this.#samples.push({ at, total });
+    while ((this.#samples[1]?.at ?? at) <= at - this.seconds) this.#samples.shift();
+    this.bytes = Math.max(this.bytes, total - (this.#samples[0]?.total ?? 0));
+  }
+}
+
 class Soak {
   readonly problems: string[] = [];
   readonly #random = new Random(options.seed);
@@ -76,6 +91,7 @@ class Soak {
   peakFilesHeld = 0;
   #peakBacklog = 0;
   #submittedBytes = 0;
+  readonly #busiest = new BusiestWindow(NAPTIME_SECONDS);
   #kills = 0;
   #restarts = 0;
   #restartIsDue = false;
@@ -87,14 +103,12 @@ class Soak {
 
   /** Twice the peak backlog and what comes in one naptime (two, since a vacuum takes its time), in bytes. */
   get fileBound(): number {
-    const rate = this.#submittedBytes / this.#elapsed;
-    return 2 * this.#peakBacklog + 2 * NAPTIME_SECONDS * rate + 32 * MiB;
+    return 2 * this.#peakBacklog + 2 * this.#busiest.bytes + 32 * MiB;
   }
 
   /** While a snapshot is held, nothing that is dead can be used again. */
   get fileBoundHeld(): number {
-    const rate = this.#submittedBytes / this.#elapsed;
-    return this.fileBound + (HOLD_SECONDS + POLL_SECONDS) * rate;
+    return this.fileBound + (HOLD_SECONDS + POLL_SECONDS) / NAPTIME_SECONDS * this.#busiest.bytes;
   }
 
   get #elapsed(): number {
@@ -142,6 +156,7 @@ class Soak {
       (random) => random.pick([0, 3_000, 40_000, 300_000, 2_500_000]),
     );
     this.#submittedBytes += media.reduce((sum, { size }) => sum + size, 0);
+    this.#busiest.note(this.#elapsed, this.#submittedBytes);
     await this.#measure();
     if (round % times(8, 32) === 0) await this.#killOne();
     if (round % times(25, 320) === 0) this.#restartIsDue = true;
