@@ -1,5 +1,5 @@
 import type { Media, MediaType } from "../media.ts";
-import type { Stored } from "../storage/storage.ts";
+import type { FreeSpace, Stored } from "../storage/storage.ts";
 import { SCHEMA_VERSION } from "./schema_version.ts";
 import type { InboxSession } from "./session.ts";
 
@@ -188,7 +188,8 @@ export interface Beat {
   readonly startedAt: Date;
   readonly state: WorkerState;
   readonly reason: string | null;
-  readonly space: FreeSpaceOrUnknown;
+  /** Null where the disk did not answer in time. */
+  readonly space: FreeSpace | null;
   readonly storedMedia: number;
   readonly storedBytes: number;
   readonly lastError: string | null;
@@ -202,14 +203,6 @@ export type WorkerState =
   | "standby"
   | "stopped"
   | "distrusted";
-
-/** Null where the disk did not answer in time. */
-type FreeSpaceOrUnknown = {
-  readonly bytes: number;
-  readonly totalBytes: number;
-  readonly inodes: number;
-  readonly totalInodes: number;
-} | null;
 
 /**
  * A beat is the liveness query too. Every 10 s with an answer in 15 s finds a connection that fell silent
