@@ -146,13 +146,16 @@ export class Service {
       isDue: () => performance.now() >= this.#sweepAt,
     });
     this.#probing = false;
+    let isEmpty = false;
     try {
       await pass.run();
+      isEmpty = pass.seen === 0;
     } catch (error) {
       if (!(error instanceof StoragePausedError) || options.mode === "drain") throw error;
       await this.#waitOut(error);
     } finally {
-      suspects.left = pass.seen === 0 ? 0 : pass.alone;
+      // Not where the session was lost before the first media was met: they are suspects still.
+      suspects.left = isEmpty ? 0 : pass.alone;
       this.#failed += pass.failed;
       if (pass.failed > 0) this.#sweepAt = 0;
       this.#storedLog.add(media, bytes, (performance.now() - began) / 1000);
