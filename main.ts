@@ -23,7 +23,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** A bug is told with its stack; everything else by its message, which says how to mend it. */
+/** A bug is told with its stack; everything else by its message, which says how to fix it. */
 function tell(error: unknown): string {
   const foreseen = error instanceof Error && exitCodeOf(error) !== EXIT.UNEXPECTED;
   return foreseen ? error.message : Deno.inspect(error);

@@ -1,9 +1,9 @@
 /**
  * The errors on which a caller decides. Each message carries the value that is wrong and, after it, how
- * to mend it. Anything that is none of these is a bug, and ends the process.
+ * to fix it. Anything that is none of these is a bug, and ends the process.
  */
 
-/** The inbox's bytes are not what the media's row says. Trying again cannot mend that: it gets parked. */
+/** The inbox's bytes are not what the media's row says. Trying again cannot fix that: it gets parked. */
 export class MediaDefectError extends Error {
   override readonly name = "MediaDefectError";
   constructor(readonly mediaId: bigint, message: string) {
@@ -43,7 +43,7 @@ export class StorageLostError extends Error {
   override readonly name = "StorageLostError";
 }
 
-/** Something only an administrator can mend: a role, a root, a schema, a permission. */
+/** Something only an administrator can fix: a role, a root, a schema, a permission. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }

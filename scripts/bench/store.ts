@@ -7,7 +7,7 @@
 import { hash } from "node:crypto";
 import { parseArgs } from "node:util";
 import type { Media } from "../../src/media.ts";
-import { initRoot } from "../../src/storage/init_root.ts";
+import { initRoot } from "../../src/storage/admin/init_root.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import type { Published } from "../../src/storage/storage.ts";
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts one compiled Omoide worker into service on this machine, or takes it out again. Needs root and
 # systemd 249 or newer; neither Deno nor Node. Running it again changes only what differs: so it also
-# upgrades a worker, or mends an installation.
+# upgrades a worker, or fixes an installation.
 set -eu
 
 usage() {
@@ -188,7 +188,7 @@ if ! systemctl start "$check" 2>/dev/null; then
   code=$(systemctl show --value --property=ExecMainStatus "$check")
   [ "$code" != 0 ] || code=4 # it could not even be tried: the root's disk is not mounted, say
   told --unit="$check"
-  refuse "not ready yet: mend what the lines above name, then run this again, or systemctl start $check" "$code"
+  refuse "not ready yet: fix what the lines above name, then run this again, or systemctl start $check" "$code"
 fi
 told "_SYSTEMD_UNIT=$check"
 if told --unit="$check" | grep -q "firewalling"; then

@@ -2,9 +2,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import { ConfigurationError, StorageLostError } from "../errors.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
 import { listStorages } from "../inbox/admin/storages.ts";
-import { type RegisteredStorage, registerStorage } from "../inbox/register_storage.ts";
+import { type RegisteredStorage, registerStorage } from "../inbox/admin/register_storage.ts";
 import { readIdentity } from "../storage/identity.ts";
-import { initRoot, type InitRootOptions } from "../storage/init_root.ts";
+import { initRoot, type InitRootOptions } from "../storage/admin/init_root.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
 
 export const DEFAULT_PREFIX_SIZE = 2;

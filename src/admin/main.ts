@@ -26,7 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The operating system's refusals (a full disk, a missing permission) are an administrator's to mend. */
+/** The operating system's refusals (a full disk, a missing permission) are an administrator's to fix. */
 function foreseen(error: unknown): unknown {
   // PostgreSQL's errors have a code too; those that are foreseen have been turned into ours by now.
   const isSystem = /^E[A-Z0-9]+$/.test(osCode(error) ?? "");

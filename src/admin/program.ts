@@ -37,7 +37,7 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
   addInboxRetry(inbox, outcome);
   addInboxLimits(inbox, outcome);
 
-  const storage = program.command("storage").description("Storages: make, look at, mend.");
+  const storage = program.command("storage").description("Storages: make, look at, fix.");
   addStorageInit(storage, outcome);
   addStorageList(storage, outcome);
   addStorageRetire(storage, outcome);

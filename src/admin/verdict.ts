@@ -46,18 +46,18 @@ export function judge(status: InboxStatus): Verdict {
     }
   }
   attention.push(...limits(status));
-  if (status.thin > 0) {
+  if (status.underReplicated > 0) {
     attention.push(
       `${
-        count(status.thin, "media", "media")
+        count(status.underReplicated, "media", "media")
       } in fewer than ${status.minCopies} trusted storages: ` +
         "`storage compare`, `storage sync`, then `storage rebuild`",
     );
   }
-  if (status.partial > 0) {
+  if (status.incomplete > 0) {
     behind.push(
       `${
-        count(status.partial, "media", "media")
+        count(status.incomplete, "media", "media")
       } from before a storage was added are not in all: ` +
         "`storage sync`, then `storage rebuild`",
     );
@@ -72,7 +72,7 @@ function troubles(storage: StorageStatus): string[] {
   const found: string[] = [];
   if (distrusted !== null) {
     found.push(
-      `${name} is distrusted: ${distrusted}; mend the disk, then \`storage trust ${name}\``,
+      `${name} is distrusted: ${distrusted}; fix the disk, then \`storage trust ${name}\``,
     );
   } else if (seenAge === null) {
     found.push(`no worker of ${name} has ever been seen; start it`);

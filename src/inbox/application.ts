@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ConfigurationError } from "../errors.ts";
 import type { MediaName } from "../media.ts";
-import { CHUNK_BYTES } from "./chunk_bytes.ts";
+import { CHUNK_BYTES } from "./copy/chunk_bytes.ts";
 import type { Connection } from "./connect.ts";
 
 /** What an application says of a file. */

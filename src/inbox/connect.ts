@@ -19,7 +19,7 @@ export interface Credentials {
  */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** SQLSTATEs of a refused login, with their mend. */
+/** SQLSTATEs of a refused login, with their fix. */
 const REFUSED: Record<string, string> = {
   "28P01":
     "the password is wrong; put the role's password into the file that --password-file names",
@@ -86,9 +86,9 @@ export function sqlstateOf(error: unknown): string | undefined {
 function connectError(error: unknown, address: DatabaseAddress): Error {
   const where = showAddress(address);
   const message = error instanceof Error && error.message !== "" ? error.message : String(error);
-  const mend = REFUSED[sqlstateOf(error) ?? ""];
-  if (mend !== undefined) {
-    return new ConfigurationError(`Cannot log in to ${where}: ${message}; ${mend}`, {
+  const fix = REFUSED[sqlstateOf(error) ?? ""];
+  if (fix !== undefined) {
+    return new ConfigurationError(`Cannot log in to ${where}: ${message}; ${fix}`, {
       cause: error,
     });
   }

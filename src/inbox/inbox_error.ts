@@ -59,7 +59,7 @@ export function inboxError(error: unknown): unknown {
   return error;
 }
 
-/** What the server said, with its hint: that is where the inbox's functions say how to mend it. */
+/** What the server said, with its hint: that is where the inbox's functions say how to fix it. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const hint = error instanceof pg.DatabaseError ? error.hint : undefined;

@@ -1,6 +1,6 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
 import { connect, type Connection, type Credentials, streamOf } from "./connect.ts";
-import { connectForCopy, type CopyConnection } from "./copy_connection.ts";
+import { connectForCopy, type CopyConnection } from "./copy/copy_connection.ts";
 import { type DatabaseAddress, showAddress } from "./database_url.ts";
 import { inboxError } from "./inbox_error.ts";
 

@@ -162,7 +162,7 @@ export async function release(session: InboxSession, ids: readonly bigint[]): Pr
   );
 }
 
-/** @param final the inbox's own bytes are bad: park at once, waiting can't mend that */
+/** @param final the inbox's own bytes are bad: park at once, waiting can't fix that */
 export async function reportFailure(
   session: InboxSession,
   id: bigint,

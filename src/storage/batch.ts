@@ -16,7 +16,7 @@ export class Batch implements StoreBatch {
    * Directories that this batch has looked at: each once, since looking at all of a media's directories
    * for every media would take a tenth of the time. They are looked at again right before the links, and
    * each fsync compares inodes. So a directory that somebody replaces by a link in between can cost a
-   * leftover or a stray name, never a receipt for what is not there.
+   * orphan or a stray name, never a receipt for what is not there.
    */
   readonly #verified = new Set<string>();
   #published = false;

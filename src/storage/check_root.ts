@@ -15,7 +15,7 @@ export interface Finding {
   /** What was found, with anything that is worth knowing although it is no hindrance. */
   readonly detail: string;
   /** What to do about it; null where there is nothing to do. */
-  readonly mend: string | null;
+  readonly fix: string | null;
 }
 
 export interface CheckRootOptions {
@@ -36,12 +36,12 @@ export async function checkRoot(
   const calls = options.calls ?? fileCalls;
   const findings: Finding[] = [];
   /** Whether it held. */
-  const prove = async (name: string, mend: string, attempt: () => string | Promise<string>) => {
+  const prove = async (name: string, fix: string, attempt: () => string | Promise<string>) => {
     try {
-      findings.push({ name, ok: true, detail: await attempt(), mend: null });
+      findings.push({ name, ok: true, detail: await attempt(), fix: null });
       return true;
     } catch (error) {
-      findings.push({ name, ok: false, detail: messageOf(error), mend });
+      findings.push({ name, ok: false, detail: messageOf(error), fix });
       return false;
     }
   };
@@ -95,7 +95,7 @@ export async function checkRoot(
 
 type Prove = (
   name: string,
-  mend: string,
+  fix: string,
   attempt: () => string | Promise<string>,
 ) => Promise<boolean>;
 

@@ -28,7 +28,7 @@ const GONE = ["ENXIO", "ENODEV", "ENOMEDIUM", "ESTALE", "ENOTCONN", "ESHUTDOWN"]
 /** This process or machine has run out of something: no word on the media, the next start is clean. */
 const PROCESS = ["EMFILE", "ENFILE", "ENOMEM"];
 
-const MENDS: Record<PauseReason, string> = {
+const FIXES: Record<PauseReason, string> = {
   "no space": "make room on its disk",
   "no inodes": "its file system has no inodes left; make it anew with more, or remove files",
   "reserve": "make room on its disk, or give a smaller --reserve",
@@ -40,28 +40,30 @@ const MENDS: Record<PauseReason, string> = {
  * What an error means that came of changing the file system: creating, writing, linking, making a
  * directory, opening one for its fsync.
  *
- * @param deed as in "Cannot <deed>"
+ * @param action as in "Cannot <action>"
  */
-export function changeFailure(error: unknown, deed: string, mediaId: bigint): unknown {
+export function changeFailure(error: unknown, action: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
   const pausing = PAUSES[code];
-  if (pausing !== undefined) return pause(pausing, `Cannot ${deed}: ${reason(error)}`, error);
+  if (pausing !== undefined) return pause(pausing, `Cannot ${action}: ${reason(error)}`, error);
   if (DAMAGE.includes(code)) {
     return new StorageDistrustedError(
-      `Cannot ${deed}: ${reason(error)}; the disk or its file system is damaged. ${AFTER_DISTRUST}`,
+      `Cannot ${action}: ${
+        reason(error)
+      }; the disk or its file system is damaged. ${AFTER_DISTRUST}`,
       { cause: error },
     );
   }
   if (GONE.includes(code)) {
     return new StorageLostError(
-      `Cannot ${deed}: ${
+      `Cannot ${action}: ${
         reason(error)
       }; the storage's disk has gone. See dmesg, and mount it again`,
       { cause: error },
     );
   }
   if (code === "" || PROCESS.includes(code)) return error;
-  return new MediaFailureError(mediaId, `Cannot ${deed}: ${reason(error)}`, { cause: error });
+  return new MediaFailureError(mediaId, `Cannot ${action}: ${reason(error)}`, { cause: error });
 }
 
 /** Not to be allowed something. `chattr +i` answers EPERM. */
@@ -71,15 +73,15 @@ const REFUSALS = ["EACCES", "EPERM"];
  * As `changeFailure`, for a directory that `storage init` made: not to be allowed in there is no media's
  * fault, and none could be stored.
  */
-export function skeletonFailure(error: unknown, deed: string, mediaId: bigint): unknown {
-  return refusal(error, deed) ?? changeFailure(error, deed, mediaId);
+export function skeletonFailure(error: unknown, action: string, mediaId: bigint): unknown {
+  return refusal(error, action) ?? changeFailure(error, action, mediaId);
 }
 
 /** The ConfigurationError of a worker that is not allowed to work in its storage; null for other errors. */
-export function refusal(error: unknown, deed: string): ConfigurationError | null {
+export function refusal(error: unknown, action: string): ConfigurationError | null {
   if (!REFUSALS.includes(osCode(error) ?? "")) return null;
   return new ConfigurationError(
-    `Cannot ${deed}: ${
+    `Cannot ${action}: ${
       reason(error)
     }; run the worker as the user that owns the storage, and see the ` +
       "modes of its directories",
@@ -91,10 +93,10 @@ export function refusal(error: unknown, deed: string): ConfigurationError | null
  * What an error means that came of looking at something that exists: never more than this media's
  * trouble, unless the process itself is at its end.
  */
-export function lookFailure(error: unknown, deed: string, mediaId: bigint): unknown {
+export function lookFailure(error: unknown, action: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
   if (code === "" || PROCESS.includes(code)) return error;
-  return new MediaFailureError(mediaId, `Cannot ${deed}: ${reason(error)}`, { cause: error });
+  return new MediaFailureError(mediaId, `Cannot ${action}: ${reason(error)}`, { cause: error });
 }
 
 /** Whether an error says something about the file or disk, and nothing about this program. */
@@ -123,7 +125,7 @@ export function fsyncFailure(error: unknown, path: string): StorageDistrustedErr
 export function pause(reason: PauseReason, what: string, cause?: unknown): StoragePausedError {
   return new StoragePausedError(
     reason,
-    `${what}; ${MENDS[reason]}`,
+    `${what}; ${FIXES[reason]}`,
     cause === undefined ? {} : { cause },
   );
 }

@@ -18,7 +18,7 @@ import {
 export const PRIVATE_DIRECTORY = ".omoide";
 export const IDENTITY_PATH = ".omoide/storage.json";
 export const OBJECTS_DIRECTORY = ".omoide/objects";
-/** Probe pairs and other leftovers of checks; swept by the administrator. */
+/** Probe pairs and other orphans of checks; swept by the administrator. */
 export const PROBE_DIRECTORY = ".omoide/probe";
 
 export const OBJECT_MODE = 0o440;

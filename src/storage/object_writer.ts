@@ -174,7 +174,7 @@ export function writeAll(
     }
   } catch (error) {
     const failure = store.noteChange(error, `write ${path}`, mediaId);
-    if (failure instanceof StoragePausedError) store.pause.keepLeftover(file);
+    if (failure instanceof StoragePausedError) store.pause.keepOrphan(file);
     else store.calls.close(file);
     throw failure;
   }

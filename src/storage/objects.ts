@@ -14,7 +14,7 @@ export interface NewObject {
 }
 
 /**
- * Creates a media's object, empty, under a name that did not exist: one that does is the leftover of an
+ * Creates a media's object, empty, under a name that did not exist: one that does is the orphan of an
  * attempt that died, or anything else, and is never touched. But if there was such an attempt, it may
  * have got as far as the public name; then there is nothing to write.
  *

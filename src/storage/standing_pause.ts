@@ -18,7 +18,7 @@ const MOST_APPENDED = 1024 * 1024;
 export class StandingPause {
   #pause: StoragePausedError | null = null;
   /** The file whose writing met the end of the disk. It will never be published. */
-  #leftover: Deno.FsFile | null = null;
+  #orphan: Deno.FsFile | null = null;
 
   constructor(
     private readonly root: string,
@@ -37,8 +37,8 @@ export class StandingPause {
   }
 
   /** Takes over a file that could not be written to its end, still open. */
-  keepLeftover(file: Deno.FsFile): void {
-    if (this.#leftover === null) this.#leftover = file;
+  keepOrphan(file: Deno.FsFile): void {
+    if (this.#orphan === null) this.#orphan = file;
     else this.calls.close(file);
   }
 
@@ -48,14 +48,14 @@ export class StandingPause {
    * @throws what `changeFailure` makes of an append that failed for another reason than before
    */
   hasPassed(size: number): boolean {
-    if (!this.space.fits(size) || this.#isReadOnly() || !this.#leftoverGrows(size)) return false;
+    if (!this.space.fits(size) || this.#isReadOnly() || !this.#orphanGrows(size)) return false;
     this.end();
     return true;
   }
 
   end(): void {
-    if (this.#leftover !== null) this.calls.close(this.#leftover);
-    this.#leftover = null;
+    if (this.#orphan !== null) this.calls.close(this.#orphan);
+    this.#orphan = null;
     this.#pause = null;
   }
 
@@ -72,19 +72,19 @@ export class StandingPause {
     return false;
   }
 
-  /** Whether the leftover, if there is one, can be appended to by so many bytes. */
-  #leftoverGrows(size: number): boolean {
-    if (this.#leftover === null) return true;
+  /** Whether the orphan, if there is one, can be appended to by so many bytes. */
+  #orphanGrows(size: number): boolean {
+    if (this.#orphan === null) return true;
     const zeros = new Uint8Array(Math.min(Math.max(size, 1), MOST_APPENDED));
     try {
       for (let at = 0; at < zeros.length;) {
-        const count = this.calls.write(this.#leftover, zeros.subarray(at));
+        const count = this.calls.write(this.#orphan, zeros.subarray(at));
         if (count <= 0) return false;
         at += count;
       }
       return true;
     } catch (error) {
-      const failure = changeFailure(error, "append to the leftover of a pause", 0n);
+      const failure = changeFailure(error, "append to the orphan of a pause", 0n);
       if (failure instanceof StoragePausedError) return false;
       throw failure;
     }

@@ -54,7 +54,7 @@ export interface FreeSpace {
  *
  * Errors that concern the whole storage are thrown (`StoragePausedError`, `StorageDistrustedError`,
  * `StorageLostError`), at whichever call meets them. After `StoragePausedError` the batch takes no more,
- * but what it holds already can still be published (so that a pause leaves at most one leftover). After
+ * but what it holds already can still be published (so that a pause leaves at most one orphan). After
  * the other two, batch and storage are over.
  */
 export interface WriteOnceStorage {
@@ -102,7 +102,7 @@ export interface StoreBatch {
   /**
    * Ends the batch: waits for every fdatasync, links each object to its public name, fsyncs every
    * directory concerned once. Call it on every batch, also where nothing of it will be acknowledged
-   * any more (a lost connection): what is never linked stays on the disk as a leftover.
+   * any more (a lost connection): what is never linked stays on the disk as an orphan.
    *
    * @throws {StorageDistrustedError} an fsync failed: nothing of this batch may be acknowledged
    * @throws {StorageLostError} the root is not the storage any more
@@ -116,6 +116,6 @@ export interface ObjectWriter {
   write(piece: Uint8Array): Promise<void>;
   /** Checks size and SHA-256. @throws {MediaDefectError} if they differ: it will not be published */
   close(): Promise<void>;
-  /** Gives up on this object; what was written stays as a leftover. */
+  /** Gives up on this object; what was written stays as an orphan. */
   abandon(): void;
 }

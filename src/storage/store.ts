@@ -134,8 +134,8 @@ export class Store implements WriteOnceStorage {
   }
 
   /** As `note`, for an error that came of changing the file system. */
-  noteChange(error: unknown, deed: string, mediaId: bigint): unknown {
-    return this.note(changeFailure(error, deed, mediaId));
+  noteChange(error: unknown, action: string, mediaId: bigint): unknown {
+    return this.note(changeFailure(error, action, mediaId));
   }
 
   #noting<T>(act: () => T): T {

@@ -51,7 +51,7 @@ function requireMode(store: Store, path: string, mode: number): void {
       `${store.root}/${path} was made with mode ${(mode & 0o777).toString(8)}, readers need ` +
         `${
           PUBLIC_DIRECTORY_MODE.toString(8)
-        }: start the worker with a umask of 0027, and mend that mode`,
+        }: start the worker with a umask of 0027, and fix that mode`,
     ),
   );
 }

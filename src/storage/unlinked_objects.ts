@@ -9,12 +9,12 @@ export interface Unlinked {
   readonly path: string;
 }
 
-/** 3 MB. One that is forgotten costs a leftover, if its media ever comes again. */
+/** 3 MB. One that is forgotten costs an orphan, if its media ever comes again. */
 const MOST = 10_000;
 
 /**
  * Objects that could not be linked (the disk was full or read-only, or another file has the name), to be
- * taken up when their media come again: without it a pause would leave a whole batch of leftovers, and
+ * taken up when their media come again: without it a pause would leave a whole batch of orphans, and
  * each retry one. No contradiction to "an object that exists is never reused": this process has itself
  * seen these written and synced without an error.
  */

@@ -1,6 +1,6 @@
 import { DatabaseDamagedError, type StoragePausedError } from "../errors.ts";
-import { CHUNK_BYTES } from "../inbox/chunk_bytes.ts";
-import { type ChunkWindow, readChunks } from "../inbox/chunk_reader.ts";
+import { CHUNK_BYTES } from "../inbox/copy/chunk_bytes.ts";
+import { type ChunkWindow, readChunks } from "../inbox/copy/chunk_reader.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import type { Media } from "../media.ts";
 import type { NotStored, StoreBatch } from "../storage/storage.ts";

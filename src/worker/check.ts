@@ -12,7 +12,7 @@ import { requireOwnInbox } from "./own_inbox.ts";
 
 /**
  * `--check`: proves everything that a worker needs and stores nothing. Prints a line for each thing, and
- * for what is wrong how to mend it. That the sandbox is right has been proven by getting here.
+ * for what is wrong how to fix it. That the sandbox is right has been proven by getting here.
  */
 export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
   console.log("ok    sandbox: the permissions are exactly those that a worker needs");
@@ -23,7 +23,7 @@ export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
   console.log(
     code === EXIT.OK
       ? `The worker of ${options.storage} will run.`
-      : `The worker of ${options.storage} will not run: mend what is marked FAIL, then check again.`,
+      : `The worker of ${options.storage} will not run: fix what is marked FAIL, then check again.`,
   );
   return code;
 }
@@ -38,9 +38,9 @@ function identityOrNull(root: string): StorageIdentity | null {
   }
 }
 
-function tell({ name, ok, detail, mend }: Finding): void {
+function tell({ name, ok, detail, fix }: Finding): void {
   console.log(
-    `${ok ? "ok   " : "FAIL "} ${name}: ${detail}${ok || mend === null ? "" : `; ${mend}`}`,
+    `${ok ? "ok   " : "FAIL "} ${name}: ${detail}${ok || fix === null ? "" : `; ${fix}`}`,
   );
 }
 
@@ -54,7 +54,7 @@ async function checkDatabase(
     try {
       if (identity === null) {
         const detail = `${where} answers; whether it knows this storage, the root must tell first`;
-        tell({ name: "inbox", ok: false, detail, mend: null });
+        tell({ name: "inbox", ok: false, detail, fix: null });
         return EXIT.CONFIGURATION;
       }
       const known = await checkStorage(session, options.storage, identity.uuid);
@@ -64,7 +64,7 @@ async function checkDatabase(
         name: "inbox",
         ok: true,
         detail: `${where} knows this storage${company}`,
-        mend: null,
+        fix: null,
       });
       return EXIT.OK;
     } finally {
@@ -73,7 +73,7 @@ async function checkDatabase(
   } catch (error) {
     const code = exitCodeOf(error);
     if (code === EXIT.UNEXPECTED || !(error instanceof Error)) throw error;
-    tell({ name: "inbox", ok: false, detail: error.message, mend: null });
+    tell({ name: "inbox", ok: false, detail: error.message, fix: null });
     return code;
   }
 }

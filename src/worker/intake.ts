@@ -1,6 +1,6 @@
 import { MediaDefectError, MediaFailureError, StoragePausedError } from "../errors.ts";
-import { CHUNK_BYTES } from "../inbox/chunk_bytes.ts";
-import type { ChunkPiece } from "../inbox/copy_binary.ts";
+import { CHUNK_BYTES } from "../inbox/copy/chunk_bytes.ts";
+import type { ChunkPiece } from "../inbox/copy/copy_binary.ts";
 import type { Media } from "../media.ts";
 import type { NotStored, ObjectWriter, StoreBatch } from "../storage/storage.ts";
 

@@ -178,7 +178,7 @@ export class Pass {
       carried = await carry(session, batch, media, batchBytes);
     } catch (error) {
       // The connection is gone, the disk is not: what is whole gets its name, so that the next session
-      // finds it present instead of writing it a second time beside a thousand leftovers.
+      // finds it present instead of writing it a second time beside a thousand orphans.
       if (!isOver(error)) this.#acknowledger.add(batch);
       throw error;
     }
@@ -204,7 +204,7 @@ export class Pass {
     );
   }
 
-  /** What the inbox itself holds is bad: no waiting mends that. */
+  /** What the inbox itself holds is bad: no waiting fixes that. */
   async #giveUp(media: Media, message: string): Promise<void> {
     const answer = await reportFailure(this.#context.session, media.id, message, true);
     if (answer !== null) this.#tell(media, message, "is parked");

@@ -3,7 +3,7 @@ import type { InboxSession } from "../inbox/session.ts";
 import { pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
 import type { Settled } from "./acknowledger.ts";
-import type { Heart } from "./heart.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 import type { Logger } from "./log.ts";
 import type { WorkerOptions } from "./options.ts";
 import { requireOwnInbox } from "./own_inbox.ts";
@@ -25,7 +25,7 @@ const SUSPECT_MEDIA = 3 * 1024;
 export interface ServiceContext {
   readonly options: WorkerOptions;
   readonly storage: WriteOnceStorage;
-  readonly heart: Heart;
+  readonly heartbeat: Heartbeat;
   readonly log: Logger;
   readonly wake: Wake;
   readonly stop: AbortSignal;
@@ -72,18 +72,18 @@ export class Service {
    * @returns how many media could not be stored
    */
   async run(): Promise<number> {
-    const { heart, log, wake, stop, options } = this.#context;
+    const { heartbeat, log, wake, stop, options } = this.#context;
     const session = this.#session;
     await session.listen(() => wake.call());
-    await heart.become(session, "idle");
-    void heart.keepBeating(session);
+    await heartbeat.become(session, "idle");
+    void heartbeat.keepBeating(session);
     try {
       while (!stop.aborted && !session.ended.aborted) {
         if (performance.now() >= this.#sweepAt) await this.#sweep();
         if (await this.#walk() > 0) continue;
         if (options.mode === "drain") return this.#failed + await this.#awaitingRetry();
         this.#context.onStored();
-        await heart.become(session, "idle");
+        await heartbeat.become(session, "idle");
         const waitMs = Math.min(this.#sweepAt - performance.now(), this.#storedLog.dueInMs);
         await wake.wait(waitMs, session.ended, stop);
       }
@@ -108,12 +108,12 @@ export class Service {
 
   /** A blob that the database can't read, and so can't delete, must not keep others from being stored. */
   async #sweepOrTell(): Promise<number | null> {
-    const { heart, log } = this.#context;
+    const { heartbeat, log } = this.#context;
     try {
       return (await sweep(this.#session)).nextAttemptInMs;
     } catch (error) {
       if (!(error instanceof DatabaseDamagedError)) throw error;
-      heart.lastError = error.message;
+      heartbeat.lastError = error.message;
       log.error("the inbox could not be swept: {message}", { message: error.message });
       return null;
     }
@@ -121,7 +121,7 @@ export class Service {
 
   /** One walk; a pause of the storage is waited out here. Returns how many media it met. */
   async #walk(): Promise<number> {
-    const { storage, heart, log, options, stop, begun, suspects } = this.#context;
+    const { storage, heartbeat, log, options, stop, begun, suspects } = this.#context;
     const session = this.#session;
     const began = performance.now();
     let media = 0;
@@ -134,8 +134,8 @@ export class Service {
       begun,
       batchFiles: options.batchFiles,
       batchBytes: options.batchBytes,
-      onStoring: () => heart.become(session, "storing"),
-      onFailure: (message) => heart.lastError = message,
+      onStoring: () => heartbeat.become(session, "storing"),
+      onFailure: (message) => heartbeat.lastError = message,
       onSettled: (settled) => {
         media += settled.acknowledged.length;
         bytes += this.#count(settled);
@@ -165,7 +165,7 @@ export class Service {
   }
 
   #count({ acknowledged, refused }: Settled): number {
-    const { heart, log } = this.#context;
+    const { heartbeat, log } = this.#context;
     let bytes = 0;
     for (const { media, outcome, path } of acknowledged) {
       bytes += media.size;
@@ -189,17 +189,17 @@ export class Service {
       this.#lookMs = FIRST_LOOK_MS;
       this.#context.onStored();
     }
-    heart.tally.media += acknowledged.length;
-    heart.tally.bytes += bytes;
+    heartbeat.tally.media += acknowledged.length;
+    heartbeat.tally.bytes += bytes;
     return bytes;
   }
 
   /** Waits until the storage would take the next media again, then lets that one go first, alone. */
   async #waitOut(paused: StoragePausedError): Promise<void> {
-    const { storage, heart, log, stop } = this.#context;
+    const { storage, heartbeat, log, stop } = this.#context;
     const session = this.#session;
     log.error("paused ({reason}): {message}", { reason: paused.reason, message: paused.message });
-    await heart.become(session, "paused", paused.message);
+    await heartbeat.become(session, "paused", paused.message);
     for (;;) {
       await pause(this.#lookMs, session.ended, stop);
       this.#lookMs = Math.min(2 * this.#lookMs, LONGEST_LOOK_MS);

@@ -11,10 +11,10 @@ import { InboxSession } from "../inbox/session.ts";
 import { distrust } from "../inbox/worker_calls.ts";
 import { openStorage } from "../storage/open_storage.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
-import { Heart } from "./heart.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { Logger } from "./log.ts";
 import type { WorkerOptions } from "./options.ts";
-import { Patience } from "./patience.ts";
+import { RetryPolicy } from "./retry_policy.ts";
 import { type Attempt, retrying } from "./retry.ts";
 import { Service, type ServiceContext } from "./service.ts";
 import { listenForSignals } from "./signals.ts";
@@ -35,14 +35,14 @@ export async function runWorker(
 ): Promise<ExitCode> {
   const wake = new Wake();
   const stop = listenForSignals(wake);
-  const patience = new Patience(log, options.mode === "serve");
+  const retryPolicy = new RetryPolicy(log, options.mode === "serve");
   if (Deno.uid() === 0) {
     log.warn("running as root, who can change what is stored; run it as a user of its own");
   }
   try {
     const storage = await retrying(
       () => openStorage(options.root, { storage: options.storage }, options),
-      { ...patience, stop },
+      { ...retryPolicy, stop },
     );
     try {
       const sessions = new Sessions(storage, credentials, {
@@ -51,8 +51,8 @@ export async function runWorker(
         suspects: { left: 0 },
       });
       return await retrying((attempt) => sessions.serveOne(attempt), {
-        ...patience,
-        isTransient: (error) => patience.isTransient(error) || sessions.owesVerdict(error),
+        ...retryPolicy,
+        isTransient: (error) => retryPolicy.isTransient(error) || sessions.owesVerdict(error),
         stop,
       }).catch((error) => {
         // Stopped before the inbox could be told of a failed disk: the exit code still tells it.
@@ -63,19 +63,19 @@ export async function runWorker(
     }
   } catch (error) {
     // Asked to stop while it waited: that is no failure.
-    if (stop.aborted && patience.isTransient(error)) return EXIT.OK;
+    if (stop.aborted && retryPolicy.isTransient(error)) return EXIT.OK;
     throw error;
   }
 }
 
-type SessionContext = Omit<ServiceContext, "storage" | "heart" | "onStored">;
+type SessionContext = Omit<ServiceContext, "storage" | "heartbeat" | "onStored">;
 
 /** One storage's sessions with the inbox, one after the other. */
 class Sessions {
   readonly #storage: WriteOnceStorage;
   readonly #credentials: Credentials;
   readonly #context: SessionContext;
-  readonly #heart: Heart;
+  readonly #heartbeat: Heartbeat;
   #first = true;
   /** The disk failed: until the inbox knows, a restart would take it at its word again. */
   #verdict: StorageDistrustedError | null = null;
@@ -88,7 +88,7 @@ class Sessions {
     this.#storage = storage;
     this.#credentials = credentials;
     this.#context = context;
-    this.#heart = new Heart(storage, context.log);
+    this.#heartbeat = new Heartbeat(storage, context.log);
   }
 
   /** What this process knows of its disk; null while the disk is sound. */
@@ -106,12 +106,12 @@ class Sessions {
     const session = await InboxSession.open(options.database, this.#credentials);
     let isTaken = false;
     try {
-      if (this.#verdict !== null) await this.#condemn(session, this.#verdict);
+      if (this.#verdict !== null) await this.#markDistrusted(session, this.#verdict);
       const service = new Service(session, {
         ...this.#context,
         onStored: attempt.succeeded,
         storage: this.#storage,
-        heart: this.#heart,
+        heartbeat: this.#heartbeat,
       });
       await service.take(this.#first);
       isTaken = true;
@@ -121,12 +121,12 @@ class Sessions {
         database: showAddress(options.database),
       });
       const failed = await service.run();
-      await this.#heart.become(session, "stopped");
+      await this.#heartbeat.become(session, "stopped");
       return failed === 0 ? EXIT.OK : EXIT.INCOMPLETE;
     } catch (error) {
       const cause = causeOf(error, session);
       if (cause instanceof StorageDistrustedError && cause !== this.#verdict) {
-        await this.#condemn(session, cause);
+        await this.#markDistrusted(session, cause);
       }
       await this.#tellEnd(session, cause, isTaken);
       throw cause;
@@ -141,14 +141,14 @@ class Sessions {
    */
   async #tellEnd(session: InboxSession, cause: unknown, isTaken: boolean): Promise<void> {
     if (cause instanceof StorageHeldError) {
-      await this.#heart.standBy(session).catch(() => {});
+      await this.#heartbeat.standBy(session).catch(() => {});
     } else if (isTaken && cause instanceof Error && !(cause instanceof DatabaseUnavailableError)) {
-      await this.#heart.become(session, "stopped", cause.message).catch(() => {});
+      await this.#heartbeat.become(session, "stopped", cause.message).catch(() => {});
     }
   }
 
   /** Marks the storage in the inbox, then ends as distrusted. */
-  async #condemn(session: InboxSession, verdict: StorageDistrustedError): Promise<never> {
+  async #markDistrusted(session: InboxSession, verdict: StorageDistrustedError): Promise<never> {
     this.#verdict = verdict;
     await distrust(session, verdict.message);
     throw verdict;

@@ -188,7 +188,7 @@ Deno.test("sync copies what is missing, and only once; nothing that exists is to
   assert.equal((await admin(["storage", "verify", b])).code, 0);
 });
 
-Deno.test("sync never copies rotten bytes, and says which they are", async () => {
+Deno.test("sync never copies corrupt bytes, and says which they are", async () => {
   const { a, b } = pair(3);
   const good = plant(a, makeMedia()), bad = plant(a, makeMedia());
   const large = plant(a, makeMedia({ bytes: new Uint8Array(2_000_000).fill(9) }));
@@ -196,7 +196,7 @@ Deno.test("sync never copies rotten bytes, and says which they are", async () =>
   flipBit(`${a}/${large.object}`, 8_000_000);
   const ran = await admin(["storage", "sync", "--from", a, "--to", b]);
   assert.equal(ran.code, 6, ran.stderr);
-  assert.match(ran.stdout, new RegExp(`failed: ${bad.path} is rotten in`));
+  assert.match(ran.stdout, new RegExp(`failed: ${bad.path} is corrupt in`));
   assert.ok(Deno.statSync(`${b}/${good.path}`).isFile);
   for (const { path } of [bad, large]) {
     assert.throws(() => Deno.statSync(`${b}/${path}`), Deno.errors.NotFound);
@@ -212,11 +212,11 @@ Deno.test({
     const media = plant(a, makeMedia());
     const ran = await admin(["storage", "sync", "--from", a, "--to", b]);
     assert.equal(ran.code, 0, ran.stderr);
-    const strangers = [...walk(b)].filter((path) => {
+    const unexpected = [...walk(b)].filter((path) => {
       const { uid, gid } = Deno.lstatSync(`${b}/${path}`);
       return uid !== 4321 || gid !== 4322;
     });
-    assert.deepEqual(strangers, []);
+    assert.deepEqual(unexpected, []);
     assert.ok(Deno.statSync(`${b}/${media.path}`).isFile);
   },
 });

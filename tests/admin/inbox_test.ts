@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 import { judge } from "../../src/admin/verdict.ts";
 import type { InboxStatus, StorageStatus } from "../../src/inbox/admin/status.ts";
 import { admin, adminJson } from "./support/run.ts";
@@ -47,8 +47,8 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
     diskBytes: 0,
     diskBytesLimit: 100,
     usage: [],
-    thin: 0,
-    partial: 0,
+    underReplicated: 0,
+    incomplete: 0,
     gone: 0,
     ...inbox,
   };
@@ -77,8 +77,8 @@ Deno.test("the verdict is safe, behind or attention, and says why", () => {
     [status({ freeBytes: 9 }), "attention", /hot has 9 % of its space left/],
     [status({ retired: true }), "attention", /1 storage of at least 2 registered/],
     [status({}, { bytes: 80 }), "attention", /the inbox is nearly full/],
-    [status({}, { partial: 5 }), "behind", /5 media from before a storage was added/],
-    [status({}, { thin: 4 }), "attention", /4 media in fewer than 2 trusted storages/],
+    [status({}, { incomplete: 5 }), "behind", /5 media from before a storage was added/],
+    [status({}, { underReplicated: 4 }), "attention", /4 media in fewer than 2 trusted storages/],
     [
       status({}, {
         usage: [{ owner: "x", bytes: 90, bytesLimit: 100, media: 1, mediaLimit: 100 }],

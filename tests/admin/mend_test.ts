@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 import { holdStorage } from "../../src/storage/admin/open_for_admin.ts";
 import { admin, type Ran } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
@@ -19,7 +19,7 @@ async function run(code: number, ...args: string[]): Promise<Ran> {
   return ran;
 }
 
-function records(root: string): { deed: string }[] {
+function records(root: string): { action: string }[] {
   return Deno.readTextFileSync(`${root}/.omoide/record.jsonl`).trimEnd().split("\n")
     .map((line) => JSON.parse(line));
 }
@@ -50,7 +50,7 @@ Deno.test("a storage is trusted again only when everything it stored is right", 
   flipBit(`${hot}/${waiting}`);
 
   const trust = ["storage", "trust", "hot", "--root", hot, ...database(world)];
-  assert.match((await run(4, ...trust)).stderr, /Mend its disk and remount it.*--remounted/);
+  assert.match((await run(4, ...trust)).stderr, /Fix its disk and remount it.*--remounted/);
   const still = await run(8, ...trust, "--remounted");
   assert.match(
     still.stdout,
@@ -65,7 +65,7 @@ Deno.test("a storage is trusted again only when everything it stored is right", 
   await run(0, "storage", "verify", hot);
   await run(0, "storage", "compare", hot, world.root("cold"));
   await run(0, "inbox", "status", ...database(world));
-  assert.ok(records(hot).some(({ deed }) => deed === "trust"));
+  assert.ok(records(hot).some(({ action }) => action === "trust"));
   await world.requireInvariants();
   await run(0, ...trust);
 });
@@ -104,18 +104,18 @@ Deno.test("sweep removes what died attempts left, and nothing that anybody may n
 
   const sweep = ["storage", "sweep", hot, ...database(world)];
   const dry = await run(0, ...sweep);
-  assert.match(dry.stdout, /2 leftovers .* would be removed/);
+  assert.match(dry.stdout, /2 orphans .* would be removed/);
   assert.match(dry.stdout, /kept: .* is of a media that is still owed/);
   assert.match(dry.stdout, /kept: .* may be all there is of/);
   assert.equal(objects(hot).length, before);
   const done = await run(0, ...sweep, "--yes");
-  assert.match(done.stdout, /DONE: 2 leftovers/);
+  assert.match(done.stdout, /DONE: 2 orphans/);
   for (const gone of [died, probe]) assert.throws(() => Deno.statSync(gone), Deno.errors.NotFound);
   for (const kept of [young, wanted, unknown]) assert.ok(Deno.statSync(kept).isFile);
   assert.equal(objects(hot).length, before - 1);
-  assert.ok(records(hot).some(({ deed }) => deed === "sweep"));
+  assert.ok(records(hot).some(({ action }) => action === "sweep"));
   // Without the database only probes, since a tree does not say who needs an object.
-  assert.match((await run(0, "storage", "sweep", hot, "--yes")).stdout, /DONE: 0 leftovers/);
+  assert.match((await run(0, "storage", "sweep", hot, "--yes")).stdout, /DONE: 0 orphans/);
 });
 
 Deno.test("a purge that is not exactly meant does nothing", async () => {
@@ -171,7 +171,7 @@ Deno.test("a purge that is not exactly meant does nothing", async () => {
   const done = await purge(one);
   assert.equal(done.code, 0, done.stderr);
   assert.equal(objects(hot).length, before - 1);
-  assert.deepEqual(records(hot).map(({ deed }) => deed), ["purge"]);
+  assert.deepEqual(records(hot).map(({ action }) => action), ["purge"]);
   await run(0, "storage", "compare", hot, ...database(world));
   assert.match((await purge(one)).stdout, /0 files .* 1 more are gone already/);
 });

@@ -59,9 +59,9 @@ Deno.test("nothing but src/storage/admin can remove, rename or overwrite a file"
   await look(source);
   assert.deepEqual(found.filter((path) => !path.startsWith("storage/admin/")), []);
   assert.deepEqual(found.sort(), [
-    "storage/admin/aside.ts",
     "storage/admin/journal.ts",
     "storage/admin/purge.ts",
+    "storage/admin/quarantine.ts",
     "storage/admin/scratch.ts",
     "storage/admin/sweep.ts",
   ]);

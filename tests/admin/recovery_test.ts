@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { pg } from "../../src/inbox/pg.ts";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 import { admin, type Ran } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
 
@@ -111,7 +111,7 @@ async function loseDatabase(world: World): Promise<void> {
   await client.end();
 }
 
-Deno.test("rotten files are found, replaced from the other storage, and kept aside", async () => {
+Deno.test("corrupt files are found, replaced from the other storage, and kept aside", async () => {
   await using world = await template().world();
   await world.submitMany(new Random(3), 30, () => 2000);
   await world.drainAll();
@@ -124,7 +124,7 @@ Deno.test("rotten files are found, replaced from the other storage, and kept asi
   const verify = await run(8, "storage", "verify", hot);
   assert.match(verify.stdout, /HARM: 7 files of hot not intact/);
   await follow(world, "bit-rot");
-  assert.equal([...Deno.readDirSync(`${hot}/.omoide/aside`)].length, 7);
+  assert.equal([...Deno.readDirSync(`${hot}/.omoide/quarantine`)].length, 7);
   await requireGood(world);
 });
 
@@ -185,7 +185,7 @@ Deno.test("an attacker who filled the inbox is limited, let through, and purged"
   for (const name of ["hot", "cold"]) assert.equal(await world.receipts(name), 13);
 });
 
-Deno.test("a distrusted storage is read, mended from the inbox, and trusted again", async () => {
+Deno.test("a distrusted storage is read, fixed from the inbox, and trusted again", async () => {
   await using world = await template().world();
   await world.submitMany(new Random(6), 10, () => 1000);
   await world.drainOnce("hot");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { keepAside, replaceName } from "../../src/storage/admin/aside.ts";
+import { quarantine, replaceName } from "../../src/storage/admin/quarantine.ts";
 import { requireWriter } from "../../src/storage/admin/ownership.ts";
 import { repairObject } from "../../src/storage/admin/repair.ts";
 import { admin } from "./support/run.ts";
@@ -16,22 +16,22 @@ function pair() {
   const good = makeStorage(directory, identityOf("cold", inbox));
   const media = Array.from({ length: 5 }, () => makeMedia());
   for (const root of [bad, good]) for (const each of media) plant(root, each);
-  const [rotten] = media;
-  assert.ok(rotten);
-  flipBit(`${bad}/${rotten.object}`);
+  const [corrupt] = media;
+  assert.ok(corrupt);
+  flipBit(`${bad}/${corrupt.object}`);
   const finding = {
-    kind: "rotten" as const,
-    path: rotten.object,
+    kind: "corrupt" as const,
+    path: corrupt.object,
     detail: "",
-    publicPath: rotten.path,
+    publicPath: corrupt.path,
   };
-  const record = { write: () => {} };
+  const auditLog = { write: () => {} };
   return {
     bad,
     good,
-    rotten,
+    corrupt,
     finding,
-    repair: { root: bad, good, owner: requireWriter(bad), record },
+    repair: { root: bad, good, owner: requireWriter(bad), auditLog },
   };
 }
 
@@ -43,49 +43,49 @@ async function requireMended(bad: string, good: string, path: string, bytes: Uin
 }
 
 Deno.test("a repair that died before the public name passed on is finished by the next", async () => {
-  const { bad, good, rotten, finding, repair } = pair();
-  const record = {
+  const { bad, good, corrupt, finding, repair } = pair();
+  const auditLog = {
     write() {
       throw new Error("died");
     },
   };
-  assert.throws(() => repairObject(finding, { ...repair, record }), /died/);
-  await requireMended(bad, good, rotten.path, rotten.bytes);
+  assert.throws(() => repairObject(finding, { ...repair, auditLog }), /died/);
+  await requireMended(bad, good, corrupt.path, corrupt.bytes);
 });
 
-Deno.test("a repair that died before the rotten object lost its name is finished by the next", async () => {
-  const { bad, good, rotten, repair } = pair();
-  const made = `${rotten.object}.2`;
-  Deno.writeFileSync(`${bad}/${made}`, rotten.bytes, { mode: 0o440 });
-  keepAside(bad, rotten.object, repair.owner);
-  replaceName(bad, rotten.path, made, Deno.lstatSync(`${bad}/${rotten.object}`).ino);
-  await requireMended(bad, good, rotten.path, rotten.bytes);
+Deno.test("a repair that died before the corrupt object lost its name is finished by the next", async () => {
+  const { bad, good, corrupt, repair } = pair();
+  const made = `${corrupt.object}.2`;
+  Deno.writeFileSync(`${bad}/${made}`, corrupt.bytes, { mode: 0o440 });
+  quarantine(bad, corrupt.object, repair.owner);
+  replaceName(bad, corrupt.path, made, Deno.lstatSync(`${bad}/${corrupt.object}`).ino);
+  await requireMended(bad, good, corrupt.path, corrupt.bytes);
 });
 
 Deno.test("a public file that changed underneath is not replaced", () => {
-  const { bad, rotten, finding, repair } = pair();
-  const record = {
+  const { bad, corrupt, finding, repair } = pair();
+  const auditLog = {
     write() {
-      Deno.removeSync(`${bad}/${rotten.path}`);
-      Deno.writeTextFileSync(`${bad}/${rotten.path}`, "somebody's");
+      Deno.removeSync(`${bad}/${corrupt.path}`);
+      Deno.writeTextFileSync(`${bad}/${corrupt.path}`, "somebody's");
     },
   };
-  assert.throws(() => repairObject(finding, { ...repair, record }), /changed underneath/);
-  assert.equal(Deno.readTextFileSync(`${bad}/${rotten.path}`), "somebody's");
+  assert.throws(() => repairObject(finding, { ...repair, auditLog }), /changed underneath/);
+  assert.equal(Deno.readTextFileSync(`${bad}/${corrupt.path}`), "somebody's");
 });
 
-Deno.test("what is rotten in both storages is told, and left as it is", async () => {
-  const { bad, good, rotten } = pair();
-  flipBit(`${good}/${rotten.object}`, 9);
+Deno.test("what is corrupt in both storages is told, and left as it is", async () => {
+  const { bad, good, corrupt } = pair();
+  flipBit(`${good}/${corrupt.object}`, 9);
   const ran = await admin(["storage", "repair", bad, "--from", good]);
   assert.equal(ran.code, 6);
   assert.match(ran.stdout, /failed: .*there is no good copy of/);
-  assert.equal(Deno.lstatSync(`${bad}/${rotten.path}`).nlink, 2);
+  assert.equal(Deno.lstatSync(`${bad}/${corrupt.path}`).nlink, 2);
 });
 
 Deno.test("wrong modes and owners are put right", async () => {
-  const { bad, good, rotten } = pair();
-  Deno.chmodSync(`${bad}/${rotten.object}`, 0o644);
+  const { bad, good, corrupt } = pair();
+  Deno.chmodSync(`${bad}/${corrupt.object}`, 0o644);
   Deno.chmodSync(`${bad}/.omoide/objects/00`, 0o755);
   const ran = await admin(["storage", "repair", bad, "--from", good]);
   assert.equal(ran.code, 0, ran.stdout);

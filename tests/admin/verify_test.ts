@@ -49,7 +49,7 @@ Deno.test("1,000 flipped bits in 1,000 of 1,300 files are all found, and none el
   const { code, result } = await adminJson<Found>(["storage", "verify", root]);
   assert.equal(code, 8);
   assert.equal(result.objects, 1300);
-  assert.deepEqual(new Set(result.findings.map((finding) => finding.kind)), new Set(["rotten"]));
+  assert.deepEqual(new Set(result.findings.map((finding) => finding.kind)), new Set(["corrupt"]));
   assert.deepEqual(
     result.findings.map(({ path, publicPath }) => `${path} ${publicPath}`).sort(),
     bad.map(({ object, path }) => `${object} ${path}`).sort(),
@@ -107,17 +107,17 @@ Deno.test("everything that has no place in a storage is told for what it is", as
   assert.deepEqual(told("mode"), [c.object]);
   assert.deepEqual(told("link"), [e.object]);
   assert.deepEqual(told("misnamed"), [f.path.replace(".jpg", `~${g.sha256}.jpg`)]);
-  assert.equal(told("stranger").length, 3, JSON.stringify(told("stranger")));
-  assert.deepEqual(told("rotten"), []);
+  assert.equal(told("unexpected").length, 3, JSON.stringify(told("unexpected")));
+  assert.deepEqual(told("corrupt"), []);
 });
 
-Deno.test("an object without a public name is never rotten: a worker may be writing it", async () => {
+Deno.test("an object without a public name is never corrupt: a worker may be writing it", async () => {
   const { root } = storage(3);
   const media = makeMedia();
   Deno.writeFileSync(`${root}/${media.object}`, media.bytes.subarray(0, 10), { mode: 0o440 });
   const ran = await admin(["storage", "verify", root]);
   assert.equal(ran.code, 0, ran.stdout);
-  assert.match(ran.stdout, /leftover: .*\nGOOD: .*; 1 leftover for `storage sweep`/);
+  assert.match(ran.stdout, /orphan: .*\nGOOD: .*; 1 orphan for `storage sweep`/);
 });
 
 Deno.test("a whole object without a public name is missed, unless a worker may be about to give it one", async () => {
@@ -129,11 +129,11 @@ Deno.test("a whole object without a public name is missed, unless a worker may b
   assert.deepEqual(await kinds(), ["unlinked"]);
   {
     using _worker = await holdStorage(root);
-    assert.deepEqual(await kinds(), ["leftover"]);
+    assert.deepEqual(await kinds(), ["orphan"]);
   }
   // The same bytes are published by another attempt.
   plant(root, { ...media, object: `${media.object}.2` });
-  assert.deepEqual(await kinds(), ["leftover"]);
+  assert.deepEqual(await kinds(), ["orphan"]);
 });
 
 Deno.test("a verification that is stopped goes on where it was, and forgets nothing it found", async () => {
@@ -161,7 +161,7 @@ Deno.test("a verification that is stopped goes on where it was, and forgets noth
   const second = await verify(root, identity, options({ journal: again }));
   again.close();
   assert.equal(second.interrupted, false);
-  assert.equal(second.findings.filter((finding) => finding.kind === "rotten").length, 600);
+  assert.equal(second.findings.filter((finding) => finding.kind === "corrupt").length, 600);
   assert.equal(second.findings.filter((finding) => finding.publicPath !== undefined).length, 600);
 
   const other = storage(1);

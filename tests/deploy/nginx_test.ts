@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { run } from "../faults/lab/command.ts";
-import { Random } from "../faults/lab/random.ts";
-import { Template } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
+import { run } from "../lab/command.ts";
+import { Random } from "../lab/random.ts";
+import { Template } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { Nginx } from "./support/nginx.ts";
 

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
 import { retireStorage } from "../../src/inbox/admin/storages.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { pause, until } from "./lab/command.ts";
-import { options, times } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { addStorage, sharedTemplate } from "./lab/template.ts";
-import { readTree } from "./lab/tree.ts";
+import { pause, until } from "../lab/command.ts";
+import { options, times } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { addStorage, sharedTemplate } from "../lab/template.ts";
+import { readTree } from "../lab/tree.ts";
 
 const template = sharedTemplate();
 

@@ -2,13 +2,13 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { run } from "./lab/command.ts";
-import { directoryOf, objectPath, parent, sha256Of, type Submitted } from "./lab/expected.ts";
-import { options } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import { exists, publicNames, readTree } from "./lab/tree.ts";
-import type { World } from "./lab/world.ts";
+import { run } from "../lab/command.ts";
+import { directoryOf, objectPath, parent, sha256Of, type Submitted } from "../lab/expected.ts";
+import { options } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import { exists, publicNames, readTree } from "../lab/tree.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 
@@ -327,7 +327,7 @@ for (const level of ["content", "content/OWNER", "content/OWNER/PREFIX"]) {
 
 Deno.test({
   ...LINUX,
-  name: "leftovers under a media's object name are neither used nor touched",
+  name: "orphans under a media's object name are neither used nor touched",
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();

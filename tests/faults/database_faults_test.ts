@@ -3,14 +3,14 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { freePort } from "../support/free_port.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { run, until } from "./lab/command.ts";
-import { NameWatcher } from "./lab/name_watcher.ts";
-import { options, times } from "./lab/options.ts";
-import { FaultyProxy, type Wire } from "./lab/proxy.ts";
-import { Random } from "./lab/random.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import type { WorkerProcess } from "./lab/worker_process.ts";
-import type { World } from "./lab/world.ts";
+import { run, until } from "../lab/command.ts";
+import { NameWatcher } from "../lab/name_watcher.ts";
+import { options, times } from "../lab/options.ts";
+import { FaultyProxy, type Wire } from "../lab/proxy.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { WorkerProcess } from "../lab/worker_process.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 

@@ -16,15 +16,15 @@ import { sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import { Pass } from "../../src/worker/pass.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { until } from "./lab/command.ts";
-import { CrashingCalls } from "./lab/crashing_calls.ts";
-import { directoryOf, sha256Of } from "./lab/expected.ts";
-import { brokenReceipts, receiptsOf, releasedTooEarly, wrongNames } from "./lab/invariants.ts";
-import { options, times } from "./lab/options.ts";
-import { FaultyProxy } from "./lab/proxy.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import { readTree } from "./lab/tree.ts";
-import type { World } from "./lab/world.ts";
+import { until } from "../lab/command.ts";
+import { CrashingCalls } from "../lab/crashing_calls.ts";
+import { directoryOf, sha256Of } from "../lab/expected.ts";
+import { brokenReceipts, receiptsOf, releasedTooEarly, wrongNames } from "../lab/invariants.ts";
+import { options, times } from "../lab/options.ts";
+import { FaultyProxy } from "../lab/proxy.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import { readTree } from "../lab/tree.ts";
+import type { World } from "../lab/world.ts";
 
 /** What is logged here would be the generated faults, thousands of times. */
 const SILENT = getLogger(["omoide", "silent"]);

@@ -2,15 +2,15 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { pause } from "./lab/command.ts";
-import { directoryOf, objectPath, parent, type Submitted } from "./lab/expected.ts";
-import { NameWatcher } from "./lab/name_watcher.ts";
-import { options, times } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { parseStrace } from "./lab/strace.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import { KILLED } from "./lab/worker_process.ts";
-import type { World } from "./lab/world.ts";
+import { pause } from "../lab/command.ts";
+import { directoryOf, objectPath, parent, type Submitted } from "../lab/expected.ts";
+import { NameWatcher } from "../lab/name_watcher.ts";
+import { options, times } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { parseStrace } from "../lab/strace.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import { KILLED } from "../lab/worker_process.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 const STRACE = requireTools(["strace"]);

@@ -6,17 +6,17 @@
 import { ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { pause } from "./lab/command.ts";
-import { brokenReceipts, type Receipt, receiptsOf, wrongNames } from "./lab/invariants.ts";
-import { Mount } from "./lab/mount.ts";
-import { options, times } from "./lab/options.ts";
-import { PowerCuts, type Survival } from "./lab/power_cuts.ts";
-import { Random } from "./lab/random.ts";
-import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
-import { type FileSystem, Shelf } from "./lab/shelf.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import { readTree } from "./lab/tree.ts";
-import type { World } from "./lab/world.ts";
+import { pause } from "../lab/command.ts";
+import { brokenReceipts, type Receipt, receiptsOf, wrongNames } from "../lab/invariants.ts";
+import { Mount } from "../lab/mount.ts";
+import { options, times } from "../lab/options.ts";
+import { PowerCuts, type Survival } from "../lab/power_cuts.ts";
+import { Random } from "../lab/random.ts";
+import { FUSEPY, RecordedDisk } from "../lab/recorded_disk.ts";
+import { type FileSystem, Shelf } from "../lab/shelf.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import { readTree } from "../lab/tree.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 

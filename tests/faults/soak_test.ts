@@ -4,13 +4,13 @@
  */
 import { ok, strictEqual } from "node:assert/strict";
 import { requireTools } from "../support/require_tool.ts";
-import { pause, until } from "./lab/command.ts";
-import { NameWatcher } from "./lab/name_watcher.ts";
-import { options, times } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { Template } from "./lab/template.ts";
-import type { WorkerProcess } from "./lab/worker_process.ts";
-import type { World } from "./lab/world.ts";
+import { pause, until } from "../lab/command.ts";
+import { NameWatcher } from "../lab/name_watcher.ts";
+import { options, times } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { Template } from "../lab/template.ts";
+import type { WorkerProcess } from "../lab/worker_process.ts";
+import type { World } from "../lab/world.ts";
 
 const MiB = 1024 * 1024;
 /** PostgreSQL's own, a minute, would be the whole of the short version. */

@@ -2,16 +2,16 @@
 import { match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { run, until } from "./lab/command.ts";
-import { directoryOf, objectPath, parent, type Submitted } from "./lab/expected.ts";
-import { Mount } from "./lab/mount.ts";
-import { options } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
-import { Shelf } from "./lab/shelf.ts";
-import { admin, sharedTemplate } from "./lab/template.ts";
-import { readTree } from "./lab/tree.ts";
-import type { World } from "./lab/world.ts";
+import { run, until } from "../lab/command.ts";
+import { directoryOf, objectPath, parent, type Submitted } from "../lab/expected.ts";
+import { Mount } from "../lab/mount.ts";
+import { options } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { FUSEPY, RecordedDisk } from "../lab/recorded_disk.ts";
+import { Shelf } from "../lab/shelf.ts";
+import { admin, sharedTemplate } from "../lab/template.ts";
+import { readTree } from "../lab/tree.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 
@@ -257,7 +257,7 @@ async function requireDistrusted(world: World): Promise<void> {
   strictEqual(await world.receipts("hot"), receipts);
 }
 
-/** What an administrator does once the disk is mended. */
+/** What an administrator does once the disk is fixed. */
 async function trustAndDrain(world: World): Promise<void> {
   const where = ["--root", world.root("hot"), "--database", world.server.url(world.database)];
   await admin("storage", "trust", "hot", "--remounted", "--redeliver", ...where);

@@ -2,14 +2,14 @@
 import { ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { until } from "./lab/command.ts";
-import { Mount } from "./lab/mount.ts";
-import { options } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
-import { Shelf } from "./lab/shelf.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import type { World } from "./lab/world.ts";
+import { until } from "../lab/command.ts";
+import { Mount } from "../lab/mount.ts";
+import { options } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { FUSEPY, RecordedDisk } from "../lab/recorded_disk.ts";
+import { Shelf } from "../lab/shelf.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 

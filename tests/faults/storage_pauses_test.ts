@@ -3,15 +3,15 @@ import { match, ok, strictEqual } from "node:assert/strict";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { pause, until } from "./lab/command.ts";
-import { directoryOf, objectPath, type Submitted } from "./lab/expected.ts";
-import { Mount } from "./lab/mount.ts";
-import { options, times } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { type FileSystem, Shelf } from "./lab/shelf.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import { readTree } from "./lab/tree.ts";
-import type { World } from "./lab/world.ts";
+import { pause, until } from "../lab/command.ts";
+import { directoryOf, objectPath, type Submitted } from "../lab/expected.ts";
+import { Mount } from "../lab/mount.ts";
+import { options, times } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { type FileSystem, Shelf } from "../lab/shelf.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import { readTree } from "../lab/tree.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 
@@ -27,10 +27,10 @@ interface Trouble {
   /** Bytes of each media that comes. */
   readonly media: number;
   readonly reason: RegExp;
-  /** Leftovers that one pause may leave. */
-  readonly leftovers: number;
+  /** Orphans that one pause may leave. */
+  readonly orphans: number;
   begin(disk: Mount): Promise<void>;
-  mend(disk: Mount): Promise<void>;
+  fix(disk: Mount): Promise<void>;
 }
 
 const TROUBLES: readonly Trouble[] = [
@@ -41,9 +41,9 @@ const TROUBLES: readonly Trouble[] = [
     reserve: "0",
     media: 300_000,
     reason: /no room|no space/i,
-    leftovers: 1,
+    orphans: 1,
     begin: (disk) => fill(disk, 5 * MiB),
-    mend: (disk) => Deno.remove(join(disk.path, "filler")),
+    fix: (disk) => Deno.remove(join(disk.path, "filler")),
   })),
   {
     name: "a disk with less than the reserve free",
@@ -52,9 +52,9 @@ const TROUBLES: readonly Trouble[] = [
     reserve: "10%",
     media: 300_000,
     reason: /reserve/i,
-    leftovers: 0,
+    orphans: 0,
     begin: (disk) => fill(disk, 34 * MiB),
-    mend: (disk) => Deno.remove(join(disk.path, "filler")),
+    fix: (disk) => Deno.remove(join(disk.path, "filler")),
   },
   {
     name: "a disk without free inodes",
@@ -64,9 +64,9 @@ const TROUBLES: readonly Trouble[] = [
     reserve: "0",
     media: 100,
     reason: /inode/i,
-    leftovers: 0,
+    orphans: 0,
     begin: (disk) => useInodes(disk, 20),
-    mend: (disk) => Deno.remove(join(disk.path, "many"), { recursive: true }),
+    fix: (disk) => Deno.remove(join(disk.path, "many"), { recursive: true }),
   },
   {
     name: "a disk remounted read-only",
@@ -75,9 +75,9 @@ const TROUBLES: readonly Trouble[] = [
     reserve: "5%",
     media: 300_000,
     reason: /read-only/i,
-    leftovers: 0,
+    orphans: 0,
     begin: (disk) => disk.remount("ro"),
-    mend: (disk) => disk.remount("rw"),
+    fix: (disk) => disk.remount("rw"),
   },
 ];
 
@@ -188,15 +188,15 @@ async function pauseAndGoOn(trouble: Trouble): Promise<void> {
   const pauses = async () => await unlinkedObjects(world.root("hot"));
   // Time for several looks of the paused worker; each might leave something behind.
   await pause(times(2_000, 40_000));
-  ok((await pauses()).length <= trouble.leftovers, `leftovers: ${await pauses()}`);
+  ok((await pauses()).length <= trouble.orphans, `orphans: ${await pauses()}`);
   ok(await world.receipts("hot") < submitted);
   // It may just be looking again.
   await world.becomes("hot", "paused");
   await requireUncounted(world);
 
-  await trouble.mend(disk);
+  await trouble.fix(disk);
   await world.drained(30_000);
-  ok((await pauses()).length <= trouble.leftovers, `leftovers: ${await pauses()}`);
+  ok((await pauses()).length <= trouble.orphans, `orphans: ${await pauses()}`);
   await world.requireInvariants({ before: new Map([["hot", before]]) });
   strictEqual((await hot.stop()).code, 0);
 }

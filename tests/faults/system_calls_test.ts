@@ -3,12 +3,12 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { type Outcome, OUTCOMES } from "../../src/media.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { directoryOf, objectPath, parent, type Submitted } from "./lab/expected.ts";
-import { options, times } from "./lab/options.ts";
-import { Random } from "./lab/random.ts";
-import { descriptorPath, parseStrace, quoted, succeeded, type SystemCall } from "./lab/strace.ts";
-import { sharedTemplate } from "./lab/template.ts";
-import type { World } from "./lab/world.ts";
+import { directoryOf, objectPath, parent, type Submitted } from "../lab/expected.ts";
+import { options, times } from "../lab/options.ts";
+import { Random } from "../lab/random.ts";
+import { descriptorPath, parseStrace, quoted, succeeded, type SystemCall } from "../lab/strace.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 

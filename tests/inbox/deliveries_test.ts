@@ -47,7 +47,7 @@ inboxTest("a storage is taken by one session at a time, and free when that ends"
   await second.query(TAKE, [VERSION, "hot", identity]);
 });
 
-inboxTest("a storage is refused with what is wrong and how to mend it", async (inbox) => {
+inboxTest("a storage is refused with what is wrong and how to fix it", async (inbox) => {
   const [hot, app] = [await inbox.as("hot"), await inbox.as("app")];
   const { hot: identity, cold: other } = inbox.identities;
   const olderWorker = new RegExp(`version ${VERSION - 1} .* version ${VERSION}`);

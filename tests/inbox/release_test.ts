@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Connection, sqlstateOf } from "../../src/inbox/connect.ts";
 import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
 import { redeliver } from "../../src/inbox/admin/trust.ts";
-import { registerStorage } from "../../src/inbox/register_storage.ts";
+import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import type { TestInbox } from "../support/postgres.ts";
 import {
   acknowledge,

@@ -22,7 +22,7 @@ const NAMES = [
 ];
 
 function failed(findings: readonly Finding[]): string[] {
-  for (const { ok: held, mend, name } of findings) strictEqual(mend === null, held, name);
+  for (const { ok: held, fix, name } of findings) strictEqual(fix === null, held, name);
   return findings.filter((finding) => !finding.ok).map(({ name }) => name);
 }
 

@@ -99,7 +99,7 @@ Deno.test("a storage that is held within this process is not opened twice, and c
   (await test.open()).close();
 });
 
-Deno.test("opening another's root, or by a path with a link in it, is refused with the mend", async () => {
+Deno.test("opening another's root, or by a path with a link in it, is refused with the fix", async () => {
   using test = new TestStorage("disk");
   using scratch = new Scratch();
   Deno.symlinkSync(test.root, `${scratch.path}/link`);

@@ -24,7 +24,7 @@ import {
 } from "./support/roots.ts";
 
 const DISKS = requireTools(DISK_TOOLS, { root: true });
-/** Many kernels are built without it, and no package can mend that. */
+/** Many kernels are built without it, and no package can fix that. */
 const VFAT = kernelKnows("vfat")
   ? requireTools([...DISK_TOOLS, "mkfs.vfat"], { root: true })
   : { ignore: true };
@@ -67,7 +67,7 @@ async function fill(storage: WriteOnceStorage, size: number): Promise<StoragePau
 }
 
 /** Objects that have no public name. */
-function leftovers(root: string): string[] {
+function orphans(root: string): string[] {
   return objectsIn(root).filter((name) =>
     Deno.lstatSync(`${root}/.omoide/objects/${name.slice(0, 2)}/${name}`).nlink === 1
   );
@@ -83,7 +83,7 @@ for (
 ) {
   Deno.test({
     ...DISKS,
-    name: `on ${system} a full disk pauses the storage with at most one leftover, and it goes on`,
+    name: `on ${system} a full disk pauses the storage with at most one orphan, and it goes on`,
     async fn() {
       for (const calls of [fileCalls, BLIND]) {
         await using disk = await TestDisk.make(system, size);
@@ -103,11 +103,11 @@ for (
         const large = mediaOf(largeBytes);
         for (let i = 0; i < 10; i++) {
           const accepts = await storage.wouldAccept(300_000);
-          // Where only creating a file fails, there is no leftover to ask, and none comes of trying.
+          // Where only creating a file fails, there is no orphan to ask, and none comes of trying.
           if (calls !== BLIND) strictEqual(accepts, false);
           await rejects(store(storage, large, largeBytes), StoragePausedError);
         }
-        ok(leftovers(disk.root).length <= most, leftovers(disk.root).join());
+        ok(orphans(disk.root).length <= most, orphans(disk.root).join());
         Deno.removeSync(filler);
         await waitForSpace(disk.root, 2 * MiB);
         strictEqual(await storage.wouldAccept(300_000), true);
@@ -115,7 +115,7 @@ for (
         const media = mediaOf(bytes);
         strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
         deepStrictEqual(Deno.readFileSync(disk.at(publicPath(media, 2))), bytes);
-        ok(leftovers(disk.root).length <= most);
+        ok(orphans(disk.root).length <= most);
       }
     },
   });
@@ -141,7 +141,7 @@ for (
   Deno.test({
     ...DISKS,
     name:
-      `on ${system} a disk remounted read-only pauses the storage, which goes on when it is mended`,
+      `on ${system} a disk remounted read-only pauses the storage, which goes on when it is fixed`,
     async fn() {
       await using disk = await TestDisk.make(system, size);
       disk.init();
@@ -279,7 +279,7 @@ Deno.test({
         await storage.wouldAccept(10);
         await rejects(store(storage, mediaOf(little), little), StoragePausedError);
       }
-      deepStrictEqual(leftovers(disk.root), []);
+      deepStrictEqual(orphans(disk.root), []);
       for (let i = 0; i < 10; i++) Deno.removeSync(disk.at(`many/${i}`));
       strictEqual(await storage.wouldAccept(10), true);
       const bytes = someBytes(10);

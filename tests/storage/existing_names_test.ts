@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { MediaFailureError, StorageLostError } from "../../src/errors.ts";
 import { type Media, renamedName } from "../../src/media.ts";
 import { objectPath, publicDirectory, publicPath } from "../../src/storage/layout.ts";
-import { run } from "../faults/lab/command.ts";
+import { run } from "../lab/command.ts";
 import { Fault, wrapCalls } from "./support/calls.ts";
 import {
   describeTree,
@@ -174,7 +174,7 @@ for (const way of WAYS) {
     await rejects(store(storage, media, someBytes(2000), way), { name: "MediaDefectError" });
   });
 
-  Deno.test(`after eight leftovers a media, handed over ${way}, is given up on, and asks for a sweep`, async () => {
+  Deno.test(`after eight orphans a media, handed over ${way}, is given up on, and asks for a sweep`, async () => {
     using test = new TestStorage();
     const storage = await test.open();
     const bytes = someBytes(1000);

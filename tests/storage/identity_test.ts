@@ -8,7 +8,7 @@ import {
   readIdentity,
   sameIdentity,
 } from "../../src/storage/identity.ts";
-import { run } from "../faults/lab/command.ts";
+import { run } from "../lab/command.ts";
 import { Fault } from "./support/calls.ts";
 import { newIdentity, Scratch, TestStorage } from "./support/roots.ts";
 
@@ -60,7 +60,7 @@ Deno.test("an identity's every value is checked, and the error names it", () => 
   }
 });
 
-Deno.test("a newer format is refused with the mend", () => {
+Deno.test("a newer format is refused with the fix", () => {
   const text = JSON.stringify({ ...newIdentity(), format: 2 });
   throws(() => parseIdentity(text, "x"), /format 2, this program knows 1; use the newer program/);
 });

@@ -14,7 +14,7 @@ import { type CallName, Fault } from "./support/calls.ts";
 import { mediaOf, sha256Of, someBytes, TestStorage, type Way, WAYS } from "./support/roots.ts";
 
 /**
- * Any sequence of uploads, repetitions, wrong bytes, crashes, faults and strangers' files, against a
+ * Any sequence of uploads, repetitions, wrong bytes, crashes, faults and foreign files, against a
  * model that knows one thing only: which bytes each public name shows, since names never change.
  */
 
@@ -124,8 +124,8 @@ class Life {
         const path = publicPath(media, 2);
         if (this.#shown.has(path)) return;
         Deno.mkdirSync(this.test.at(publicDirectory(media, 2)), { recursive: true, mode: 0o750 });
-        Deno.writeTextFileSync(this.test.at(path), "a stranger's");
-        this.#shown.set(path, sha256Of(new TextEncoder().encode("a stranger's")));
+        Deno.writeTextFileSync(this.test.at(path), "unexpected's");
+        this.#shown.set(path, sha256Of(new TextEncoder().encode("unexpected's")));
         return;
       }
       case "fault":

@@ -5,9 +5,9 @@ import {
   type PostgresVersion,
 } from "../../scripts/lib/embedded_postgres.ts";
 import { type Connection } from "../../src/inbox/connect.ts";
-import { initInbox } from "../../src/inbox/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { pg } from "../../src/inbox/pg.ts";
-import { registerStorage } from "../../src/inbox/register_storage.ts";
+import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 
 export const VERSIONS: readonly PostgresVersion[] = [15, 18];
 

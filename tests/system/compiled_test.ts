@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { permissionFlags } from "../../src/sandbox.ts";
 import { baseRuntime } from "../support/denort.ts";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 import { compileProgram, compileWorker } from "./support/compile.ts";
 
 const runtime = await baseRuntime();

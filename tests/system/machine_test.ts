@@ -6,7 +6,7 @@ Deno.test({
   name:
     "the machine boots a real systemd that runs units with credentials, and leaves nothing behind",
   async fn() {
-    const before = await leftovers();
+    const before = await orphans();
     {
       await using machine = await Machine.boot();
       assert.equal((await machine.run("systemctl", "is-system-running")).trim(), "running");
@@ -20,11 +20,11 @@ Deno.test({
       await machine.run("systemctl", "start", "reader.service");
       await machine.logged("reader.service", ({ MESSAGE }) => MESSAGE === "open sesame");
     }
-    assert.deepEqual(await leftovers(), before);
+    assert.deepEqual(await orphans(), before);
   },
 });
 
-async function leftovers(): Promise<string[]> {
+async function orphans(): Promise<string[]> {
   const mounts = await Deno.readTextFile("/proc/self/mountinfo");
   return mounts.split("\n").filter((line) => line.includes("omoide-machine-"));
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
-import { run } from "../faults/lab/command.ts";
-import { Random } from "../faults/lab/random.ts";
-import { World } from "../faults/lab/world.ts";
+import { run } from "../lab/command.ts";
+import { Random } from "../lab/random.ts";
+import { World } from "../lab/world.ts";
 import { type BaseRuntime, baseRuntime } from "../support/denort.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { type Block, blocksOfChapter, fitted } from "./support/chapter.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { baseRuntime } from "../support/denort.ts";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import { until } from "../faults/lab/command.ts";
-import type { World } from "../faults/lab/world.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import { until } from "../lab/command.ts";
+import type { World } from "../lab/world.ts";
 import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
 import {
   compileInto,
@@ -48,7 +48,7 @@ Deno.test({
       const { code, stdout, stderr } = await installWorker(machine, "hot");
       assert.equal(code, 4, stderr);
       assert.match(stdout, /FAIL\s+identity: .*no storage/);
-      assert.match(stderr, /not ready yet: mend what the lines above name/);
+      assert.match(stderr, /not ready yet: fix what the lines above name/);
       assert.notEqual(await machine.property("omoide-worker@hot", "ActiveState"), "active");
       await machine.run("rmdir", rootInside("hot"));
     });
@@ -124,11 +124,11 @@ Deno.test({
       },
     );
 
-    for (const [is, by, mend] of MISMATCHES) {
+    for (const [is, by, fix] of MISMATCHES) {
       await t.step(`a schema that is ${is} is told, and tried until it fits`, async () => {
         const fitting = await setSchemaVersion(world, (version) => version + by);
         await killWorker(machine, "hot", { andReturns: false });
-        await machine.logged("omoide-worker@hot", ({ MESSAGE }) => mend.test(MESSAGE));
+        await machine.logged("omoide-worker@hot", ({ MESSAGE }) => fix.test(MESSAGE));
         await until(
           "it has ended with the code for an administrator",
           async () => await machine.property("omoide-worker@hot", "ExecMainStatus") === "4",

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash, randomFillSync } from "node:crypto";
 import { streamMedia } from "../../src/inbox/application.ts";
-import { CHUNK_BYTES } from "../../src/inbox/chunk_bytes.ts";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
+import { CHUNK_BYTES } from "../../src/inbox/copy/chunk_bytes.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
 import { requireTools } from "../support/require_tool.ts";
 
 const template = sharedTemplate();

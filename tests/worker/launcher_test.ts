@@ -1,8 +1,8 @@
 /** `deno task worker`: what stands between a worker from source and whoever started it. */
 import assert from "node:assert/strict";
-import { run, until } from "../faults/lab/command.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
+import { run, until } from "../lab/command.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 const LAUNCHER = new URL("../../scripts/worker.ts", import.meta.url).pathname;

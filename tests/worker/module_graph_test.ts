@@ -14,10 +14,10 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
  */
 const NODE_IMPORTS = [
   "src/inbox/connect.ts: node:stream type { Duplex }",
-  "src/inbox/copy_connection.ts: node:buffer { Buffer }",
-  "src/inbox/copy_connection.ts: node:stream type { Duplex }",
-  "src/inbox/copy_socket.ts: node:buffer { Buffer }",
-  "src/inbox/copy_socket.ts: node:stream { Duplex }",
+  "src/inbox/copy/copy_connection.ts: node:buffer { Buffer }",
+  "src/inbox/copy/copy_connection.ts: node:stream type { Duplex }",
+  "src/inbox/copy/copy_socket.ts: node:buffer { Buffer }",
+  "src/inbox/copy/copy_socket.ts: node:stream { Duplex }",
   "src/storage/batch.ts: node:crypto { hash }",
   "src/storage/existing.ts: node:crypto { createHash }",
   "src/storage/file_calls.ts: node:fs { statfsSync }",
@@ -145,7 +145,7 @@ Deno.test("only src/inbox connects, and in one place", () => {
     /\bDeno\.(connect|listen)/.test(codeOf(Deno.readTextFileSync(path)))
   );
   assert.deepEqual(places.map((path) => path.slice(path.lastIndexOf("/src/"))), [
-    "/src/inbox/copy_socket.ts",
+    "/src/inbox/copy/copy_socket.ts",
   ]);
 });
 

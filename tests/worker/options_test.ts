@@ -76,7 +76,7 @@ function replaced(old: string | undefined, value: string): string[] {
   return NEEDED.map((each) => each === old ? value : each);
 }
 
-Deno.test("what a worker cannot go by is refused, with the mend", async (t) => {
+Deno.test("what a worker cannot go by is refused, with the fix", async (t) => {
   for (const [name, [args, says]] of Object.entries(REFUSED)) {
     await t.step(name, () => {
       assert.throws(() => parseWorkerOptions(args), (error) => {

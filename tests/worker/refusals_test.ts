@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { run } from "../faults/lab/command.ts";
+import { run } from "../lab/command.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { Random } from "../faults/lab/random.ts";
-import { Template } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
-import type { WorkerPlan } from "../faults/lab/worker_process.ts";
+import { Random } from "../lab/random.ts";
+import { Template } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
+import type { WorkerPlan } from "../lab/worker_process.ts";
 
 /** One thing that is wrong, and what a worker says to it. */
 interface Refusal {
@@ -124,7 +124,7 @@ const REFUSALS: Record<string, Refusal> = {
   },
 };
 
-Deno.test("a worker that cannot work says why in one line, and how to mend it", async (t) => {
+Deno.test("a worker that cannot work says why in one line, and how to fix it", async (t) => {
   await using template = await Template.make();
   const random = new Random(4);
   for (const [name, { arrange, code, says }] of Object.entries(REFUSALS)) {
@@ -151,7 +151,7 @@ Deno.test("a worker that cannot work says why in one line, and how to mend it", 
 Deno.test({
   ...requireTools(["chown", "setpriv"], { root: true }),
   name:
-    "a root that the worker may not read or not write is refused with the mend, nothing is stored",
+    "a root that the worker may not read or not write is refused with the fix, nothing is stored",
   fn: async (t) => {
     await using template = await Template.make();
     // Root without root's privileges: a user's own copy of Deno and of this project would be needed else.

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { until } from "../faults/lab/command.ts";
-import { Random } from "../faults/lab/random.ts";
-import { Template } from "../faults/lab/template.ts";
-import type { WorkerProcess } from "../faults/lab/worker_process.ts";
-import type { World } from "../faults/lab/world.ts";
+import { until } from "../lab/command.ts";
+import { Random } from "../lab/random.ts";
+import { Template } from "../lab/template.ts";
+import type { WorkerProcess } from "../lab/worker_process.ts";
+import type { World } from "../lab/world.ts";
 
 const IDLE = ["--poll-interval", "3600"];
 

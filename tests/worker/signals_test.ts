@@ -1,10 +1,10 @@
 /** What ends a worker in the middle of its work, and what is left then. */
 import assert from "node:assert/strict";
-import { until } from "../faults/lab/command.ts";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import type { WorkerProcess } from "../faults/lab/worker_process.ts";
-import type { World } from "../faults/lab/world.ts";
+import { until } from "../lab/command.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { WorkerProcess } from "../lab/worker_process.ts";
+import type { World } from "../lab/world.ts";
 import { OBJECT_DIRECTORIES } from "../../src/storage/layout.ts";
 
 const template = sharedTemplate();

@@ -1,10 +1,10 @@
 /** What the inbox is told of a worker, and when: the state is what an administrator goes by. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { run, until } from "../faults/lab/command.ts";
-import { Random } from "../faults/lab/random.ts";
-import { sharedTemplate } from "../faults/lab/template.ts";
-import type { World } from "../faults/lab/world.ts";
+import { run, until } from "../lab/command.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
 
 const template = sharedTemplate();
 const IDLE = ["--poll-interval", "3600"];

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { unprivilegedUser } from "../../scripts/lib/unprivileged.ts";
-import { CHUNK_BYTES } from "../../src/inbox/chunk_bytes.ts";
-import { run } from "../faults/lab/command.ts";
-import { Random } from "../faults/lab/random.ts";
-import { Template } from "../faults/lab/template.ts";
+import { CHUNK_BYTES } from "../../src/inbox/copy/chunk_bytes.ts";
+import { run } from "../lab/command.ts";
+import { Random } from "../lab/random.ts";
+import { Template } from "../lab/template.ts";
 import { requireTools } from "../support/require_tool.ts";
 
 const MiB = 1024 * 1024;

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
-import { initInbox } from "../../inbox/migrate.ts";
+import { initInbox } from "../../inbox/admin/migrate.ts";
 import { isUuid } from "../../media.ts";
 import { addCommand, DATABASE, type Outcome } from "../command.ts";
 

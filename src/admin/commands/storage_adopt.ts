@@ -6,7 +6,7 @@ import { mediaIdsOf } from "../../inbox/admin/receipts.ts";
 import { adopt } from "../../storage/admin/adopt.ts";
 import { holdStorage } from "../../storage/admin/open_for_admin.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
-import { Record } from "../../storage/admin/record.ts";
+import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { readCredentialFile } from "../../storage/credential_file.ts";
 import { IDENTITY_PATH } from "../../storage/layout.ts";
@@ -71,7 +71,7 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
       await requireRegistered(inbox, root);
       const owner = requireWriter(path);
       using _lock = await holdStorage(path);
-      using record = new Record(path, owner);
+      using auditLog = new AuditLog(path, owner);
       const scratch = Scratch.open();
       try {
         const report = await adopt(path, {
@@ -84,7 +84,7 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
           progress: (bytes) => console.progress("adopting", bytes, null, "bytes"),
         });
         const { adopted, adoptedBytes, already, unfit } = report;
-        if (adopted > 0) record.write("adopt", { adopted, adoptedBytes });
+        if (adopted > 0) auditLog.write("adopt", { adopted, adoptedBytes });
         const { receipts } = await rebuild(inbox, root, scratch, context);
         console.result({ ...root.identity, ...report, receipts });
         for (const { path, why } of unfit) console.say(`left: ${path} ${why}`);

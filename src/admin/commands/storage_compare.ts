@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { EXIT, type ExitCode } from "../../exit_codes.ts";
-import { Breather } from "../../storage/admin/breather.ts";
+import { EventLoopYielder } from "../../storage/admin/event_loop_yielder.ts";
 import {
   compare,
   type Compared,
@@ -66,9 +66,9 @@ export function addStorageCompare(group: Command, outcome: Outcome): void {
       requireSameInbox(a.owner, b.owner);
       const listed: Difference[] = [];
       const result = new Comparison();
-      const breather = new Breather(signal);
+      const yielder = new EventLoopYielder(signal);
       for await (const each of compare(a.entries, b.entries, scratch, result, onName)) {
-        const pause = breather.tick();
+        const pause = yielder.tick();
         if (pause) await pause;
         if (listed.length < LISTED) listed.push(each);
         console.say(sentence(each, a.owner.storage, b.owner.storage));

@@ -13,7 +13,7 @@ import {
   purgeFiles,
   type PurgePlan,
 } from "../../storage/admin/purge.ts";
-import { Record } from "../../storage/admin/record.ts";
+import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { addCommand, type Outcome, YES } from "../command.ts";
 import { hold } from "../hold.ts";
 import { openRoot } from "../roots.ts";
@@ -119,10 +119,10 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
       // Of a purge that was stopped between a deletion and its receipt.
       for await (const batch of inBatches(gone, 500)) await forget(batch);
       let done = 0;
-      using record = new Record(root.path, owner);
+      using auditLog = new AuditLog(root.path, owner);
       for await (const batch of inBatches(files, 500)) {
         if (signal.aborted) break;
-        record.write("purge", {
+        auditLog.write("purge", {
           deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
         });
         purgeFiles(root.path, batch);

@@ -3,7 +3,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { entriesOf } from "../../storage/admin/entries.ts";
 import { type Finding, type FindingKind, isHarm } from "../../storage/admin/findings.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
-import { Record } from "../../storage/admin/record.ts";
+import { AuditLog } from "../../storage/admin/audit_log.ts";
 import {
   type Repair,
   repairObject,
@@ -18,8 +18,8 @@ import { count } from "../units.ts";
 import { readReport } from "../verify_report.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
-/** What other commands mend (sweep, sync), or a person. */
-const LEFT: readonly FindingKind[] = ["leftover", "unlinked", "stranger"];
+/** What other commands fix (sweep, sync), or a person. */
+const LEFT: readonly FindingKind[] = ["orphan", "unlinked", "unexpected"];
 
 interface Options {
   readonly from: string;
@@ -30,11 +30,11 @@ interface Options {
 export function addStorageRepair(group: Command, outcome: Outcome): void {
   addCommand<Options>(group, outcome, {
     usage: "repair <root>",
-    summary: "replace what is rotten by good copies of another storage",
+    summary: "replace what is corrupt by good copies of another storage",
     description:
-      "Verifies the storage, then replaces each object that is rotten or unreadable by a good " +
+      "Verifies the storage, then replaces each object that is corrupt or unreadable by a good " +
       "copy, and makes public files without an object whole again. What is replaced is kept in " +
-      ".omoide/aside, and readers see the old bytes or the good ones, never less. Modes and owners " +
+      ".omoide/quarantine, and readers see the old bytes or the good ones, never less. Modes and owners " +
       "are put right too. Names that are missing altogether are `storage sync`'s work.",
     options: [
       ["!--from <root>", "the storage that has the good copies"],
@@ -66,8 +66,8 @@ export function addStorageRepair(group: Command, outcome: Outcome): void {
         console.say(`${count(mendable.length, "name")} would be repaired.`);
         return EXIT.OK;
       }
-      using record = new Record(bad.path, owner);
-      const repair = { root: bad.path, good: good.path, owner, record };
+      using auditLog = new AuditLog(bad.path, owner);
+      const repair = { root: bad.path, good: good.path, owner, auditLog };
       const objects = await objectsOf(good, mendable, context.signal);
       const repaired: string[] = [], failed: { path: string; why: string }[] = [];
       for (const finding of mendable) {
@@ -75,7 +75,7 @@ export function addStorageRepair(group: Command, outcome: Outcome): void {
         await new Promise((resolve) => setTimeout(resolve, 0));
         if (context.signal.aborted) break;
         try {
-          mend(finding, repair, objects);
+          fix(finding, repair, objects);
           repaired.push(finding.publicPath ?? finding.path);
         } catch (error) {
           const why = error instanceof Error ? error.message : String(error);
@@ -147,9 +147,9 @@ async function objectsOf(
   return found;
 }
 
-function mend(finding: Finding, repair: Repair, objects: Map<string, string>): void {
+function fix(finding: Finding, repair: Repair, objects: Map<string, string>): void {
   switch (finding.kind) {
-    case "rotten":
+    case "corrupt":
     case "unreadable":
       repairObject(finding, repair);
       return;

@@ -4,7 +4,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { openInbox, transaction } from "../../inbox/admin/inbox.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
 import { holdInInbox, replaceIdentity } from "../../inbox/admin/trust.ts";
-import { initRoot } from "../../storage/init_root.ts";
+import { initRoot } from "../../storage/admin/init_root.ts";
 import { addCommand, DATABASE, type Outcome, YES } from "../command.ts";
 import { identityAt, plainPath } from "../init_storage.ts";
 import { count } from "../units.ts";

@@ -4,12 +4,12 @@ import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { claimsOn } from "../../inbox/admin/trust.ts";
 import { inBatches } from "../../storage/admin/held_files.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
-import { Record } from "../../storage/admin/record.ts";
+import { AuditLog } from "../../storage/admin/audit_log.ts";
 import {
-  type Leftover,
-  leftoverObjects,
-  leftoverProbes,
-  removeLeftovers,
+  type Orphan,
+  orphanObjects,
+  orphanProbes,
+  removeOrphans,
 } from "../../storage/admin/sweep.ts";
 import { addCommand, type Outcome, YES } from "../command.ts";
 import { hold } from "../hold.ts";
@@ -55,7 +55,7 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
       const kept: Kept[] = [];
       const objects = inbox === null || held.storageId === null
         ? []
-        : await unneeded(inbox, held.storageId, leftoverObjects(root.path, before, signal), {
+        : await unneeded(inbox, held.storageId, orphanObjects(root.path, before, signal), {
           root: root.path,
           kept,
           unknown: unknown === true,
@@ -65,22 +65,22 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
           "Objects are left as they are: without --database nobody says which are needed.",
         );
       }
-      const leftovers = [...objects, ...leftoverProbes(root.path, before)];
-      const bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
-      const amount = `${count(leftovers.length, "leftover")} (${showBytes(bytes)})`;
+      const orphans = [...objects, ...orphanProbes(root.path, before)];
+      const bytes = orphans.reduce((sum, { size }) => sum + size, 0);
+      const amount = `${count(orphans.length, "orphan")} (${showBytes(bytes)})`;
       for (const { path, why } of kept) console.say(`kept: ${path} ${why}`);
-      for (const { path } of leftovers) console.say(`${dry ? "would remove" : "removing"} ${path}`);
-      if (!dry && owner !== null && leftovers.length > 0) {
-        using record = new Record(root.path, owner);
-        for await (const batch of inBatches(leftovers, 500)) {
-          record.write("sweep", { removed: batch.map(({ path }) => path) });
-          removeLeftovers(root.path, batch);
+      for (const { path } of orphans) console.say(`${dry ? "would remove" : "removing"} ${path}`);
+      if (!dry && owner !== null && orphans.length > 0) {
+        using auditLog = new AuditLog(root.path, owner);
+        for await (const batch of inBatches(orphans, 500)) {
+          auditLog.write("sweep", { removed: batch.map(({ path }) => path) });
+          removeOrphans(root.path, batch);
         }
       }
       console.result({
         ...root.identity,
         done: !dry,
-        leftovers: leftovers.map(({ path }) => path),
+        orphans: orphans.map(({ path }) => path),
         bytes,
         kept,
       });
@@ -92,15 +92,15 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
   });
 }
 
-/** The leftovers among the objects that nobody needs; what is kept is told. */
+/** The orphans among the objects that nobody needs; what is kept is told. */
 async function unneeded(
   inbox: AdminInbox,
   storageId: number,
-  leftovers: AsyncIterable<Leftover>,
+  orphans: AsyncIterable<Orphan>,
   { root, kept, unknown }: { root: string; kept: Kept[]; unknown: boolean },
-): Promise<Leftover[]> {
-  const found: Leftover[] = [];
-  for await (const batch of inBatches(leftovers, 1000)) {
+): Promise<Orphan[]> {
+  const found: Orphan[] = [];
+  for await (const batch of inBatches(orphans, 1000)) {
     const objects = batch.map(({ object }) => ({
       mediaId: String(object?.mediaId ?? 0),
       sha256: object?.sha256 ?? "",
@@ -108,18 +108,18 @@ async function unneeded(
     const claims = new Map(
       (await claimsOn(inbox, storageId, objects)).map((claim) => [claim.mediaId, claim]),
     );
-    for (const leftover of batch) {
-      const claim = claims.get(String(leftover.object?.mediaId ?? 0));
+    for (const orphan of batch) {
+      const claim = claims.get(String(orphan.object?.mediaId ?? 0));
       if (claim?.owed === true) {
-        kept.push({ path: leftover.path, why: "is of a media that is still owed" });
+        kept.push({ path: orphan.path, why: "is of a media that is still owed" });
       } else if (claim?.path !== null && claim !== undefined && !isFile(`${root}/${claim.path}`)) {
         kept.push({
-          path: leftover.path,
+          path: orphan.path,
           why: `may be all there is of ${claim.path}, which is gone`,
         });
       } else if (claim === undefined && !unknown) {
-        kept.push({ path: leftover.path, why: "is of a media that the inbox does not know" });
-      } else found.push(leftover);
+        kept.push({ path: orphan.path, why: "is of a media that the inbox does not know" });
+      } else found.push(orphan);
     }
   }
   return found;

@@ -6,7 +6,7 @@ import { compare, Comparison } from "../../storage/admin/compare.ts";
 import { entriesOf } from "../../storage/admin/entries.ts";
 import { openForAdmin } from "../../storage/admin/open_for_admin.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
-import { Record } from "../../storage/admin/record.ts";
+import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { sync, type SyncReport } from "../../storage/admin/sync.ts";
 import { addCommand, type Outcome } from "../command.ts";
@@ -65,7 +65,7 @@ export function addStorageSync(group: Command, outcome: Outcome): void {
         scratch,
         new Comparison(),
       );
-      using record = writer === null ? null : new Record(b.path, writer);
+      using auditLog = writer === null ? null : new AuditLog(b.path, writer);
       const to = dry ? null : await openForAdmin(b.path);
       try {
         const report = await sync(differences, {
@@ -81,7 +81,7 @@ export function addStorageSync(group: Command, outcome: Outcome): void {
           },
         });
         const { copied, copiedBytes } = report;
-        if (copied > 0) record?.write("sync", { from: a.identity.uuid, copied, copiedBytes });
+        if (copied > 0) auditLog?.write("sync", { from: a.identity.uuid, copied, copiedBytes });
         console.result({ from: a.identity, to: b.identity, dryRun: dry, ...report });
         return tell(report, b.identity.storage, dry, console);
       } finally {

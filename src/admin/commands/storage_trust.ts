@@ -4,11 +4,11 @@ import { EXIT } from "../../exit_codes.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { type HeldReceipt, receiptsOf } from "../../inbox/admin/receipts.ts";
 import { clearDistrust, redeliver } from "../../inbox/admin/trust.ts";
-import { Breather } from "../../storage/admin/breather.ts";
-import { clearName } from "../../storage/admin/aside.ts";
+import { EventLoopYielder } from "../../storage/admin/event_loop_yielder.ts";
+import { clearName } from "../../storage/admin/quarantine.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { recheck } from "../../storage/admin/recheck.ts";
-import { lastRecorded, Record } from "../../storage/admin/record.ts";
+import { AuditLog, lastLogged } from "../../storage/admin/audit_log.ts";
 import { addCommand, type Context, DATABASE, type Outcome } from "../command.ts";
 import { hold } from "../hold.ts";
 import { requireRegistered } from "../rebuild.ts";
@@ -33,7 +33,7 @@ export function addStorageTrust(group: Command, outcome: Outcome): void {
     summary: "believe a distrusted storage again, after reading what it stored",
     description:
       "After a failed fsync or an I/O error a storage is distrusted: its worker stops and its receipts " +
-      "no longer count. Mend the disk and remount it (until then the kernel answers from memory what " +
+      "no longer count. Fix the disk and remount it (until then the kernel answers from memory what " +
       "may not be on the disk), then run this: it reads everything that was stored since the last " +
       "time this succeeded, and only if all of it is right the storage is trusted again. What is not " +
       "and still is in the inbox can be delivered anew (--redeliver); the rest is `storage repair`'s.",
@@ -43,7 +43,7 @@ export function addStorageTrust(group: Command, outcome: Outcome): void {
       ["--remounted", "the file system was remounted, or the machine restarted, since the failure"],
       [
         "--redeliver",
-        "set aside what is wrong and still in the inbox, and let the worker store it anew",
+        "quarantine what is wrong and still in the inbox, and let the worker store it anew",
       ],
     ],
     examples: [
@@ -69,13 +69,13 @@ export function addStorageTrust(group: Command, outcome: Outcome): void {
       }
       if (options.remounted !== true) {
         throw new ConfigurationError(
-          `${name} is distrusted: ${storage.distrustedReason}. Mend its disk and remount it, then say so ` +
+          `${name} is distrusted: ${storage.distrustedReason}. Fix its disk and remount it, then say so ` +
             "with --remounted: before that the kernel may show bytes that never reached the disk",
         );
       }
       const owner = requireWriter(root.path);
       using held = await hold(root, inbox, false);
-      const since = lastRecorded(root.path, "trust");
+      const since = lastLogged(root.path, "trust");
       const { read, bad } = await readAll(inbox, root, since, context);
       let redelivered = 0;
       if (options.redeliver === true && held.storageId !== null) {
@@ -90,8 +90,8 @@ export function addStorageTrust(group: Command, outcome: Outcome): void {
       }
       const trusted = wrong.length === 0;
       if (trusted) {
-        using record = new Record(root.path, owner);
-        record.write("trust", { reason: storage.distrustedReason, read, redelivered });
+        using auditLog = new AuditLog(root.path, owner);
+        auditLog.write("trust", { reason: storage.distrustedReason, read, redelivered });
         await clearDistrust(inbox, storage);
       }
       console.result({ name, trusted, read, bad, redelivered });
@@ -120,9 +120,9 @@ async function readAll(
   const from = since === null ? null : new Date(since.getTime() - MARGIN_MS);
   const bad: Bad[] = [];
   let read = 0, bytes = 0;
-  const breather = new Breather(signal);
+  const yielder = new EventLoopYielder(signal);
   for await (const receipt of await receiptsOf(inbox, root.identity.storage, from)) {
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
     const why = recheck(root.path, receipt);
     if (why !== null) bad.push({ ...receipt, why });

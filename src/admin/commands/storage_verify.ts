@@ -26,7 +26,7 @@ export function addStorageVerify(group: Command, outcome: Outcome): void {
     summary: "read every file of a storage and say what is not as it should be",
     description:
       "Reads every object against the checksum in its name, and looks at every name in the tree: " +
-      "public files that are links to no object, strangers, leftovers, modes and owners. " +
+      "public files that are links to no object, unexpected files, orphans, modes and owners. " +
       "Reads only, needs no database, and may run beside the worker.",
     options: [
       ["--parallel <n>", "files to read at once", PARALLEL],
@@ -104,9 +104,7 @@ function tell(
   }
   const seen = `${read} of ${report.objectsSeen.toLocaleString("en-US")}, ` +
     `${count(report.publicFiles, "public file")} looked at`;
-  const also = notes.length === 0
-    ? ""
-    : `; ${count(notes.length, "leftover")} for \`storage sweep\``;
+  const also = notes.length === 0 ? "" : `; ${count(notes.length, "orphan")} for \`storage sweep\``;
   if (harm.length === 0 && disorder.length === 0) {
     console.say(`GOOD: ${identity.storage} is intact: ${seen}${also}.`);
     return EXIT.OK;
@@ -115,7 +113,7 @@ function tell(
     harm.length > 0
       ? `HARM: ${count(harm.length, "file")} of ${identity.storage} not intact, ` +
         `${count(disorder.length, "name")} not in order: ${seen}${also}. ` +
-        "`storage repair ROOT --from GOOD` mends what is rotten."
+        "`storage repair ROOT --from GOOD` fixes what is corrupt."
       : `DISORDER: ${identity.storage} is intact, but ` +
         `${count(disorder.length, "name")} not in order: ${seen}${also}.`,
   );

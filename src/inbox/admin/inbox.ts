@@ -24,12 +24,12 @@ export async function connectAdmin(url: string): Promise<Connection> {
   try {
     return await connect(address, secret === undefined ? {} : { password: secret }, "admin");
   } catch (error) {
-    throw mendFor(error, address);
+    throw hintFor(error, address);
   }
 }
 
 /** The worker's advice would mislead here. */
-function mendFor(error: unknown, address: DatabaseAddress): unknown {
+function hintFor(error: unknown, address: DatabaseAddress): unknown {
   if (!(error instanceof ConfigurationError)) return error;
   const where = showAddress(address);
   switch (sqlstateOf(error.cause)) {

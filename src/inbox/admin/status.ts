@@ -50,14 +50,14 @@ export interface InboxStatus {
   /** Today's usage (UTC): all together, then the owners nearest their limit. */
   readonly usage: readonly Usage[];
   /** Released media held by fewer trusted storages than min_copies, but by one. */
-  readonly thin: number;
+  readonly underReplicated: number;
   /** Released media that not every required storage holds, but enough of them: from before one was added. */
-  readonly partial: number;
+  readonly incomplete: number;
   /** Released media that no storage has a receipt for: purged. */
   readonly gone: number;
 }
 
-type Copies = Pick<InboxStatus, "thin" | "partial" | "gone">;
+type Copies = Pick<InboxStatus, "underReplicated" | "incomplete" | "gone">;
 
 /** Numbers come as text where they could exceed 2^53; none here does. */
 const age = (time: string) => `extract(epoch FROM now() - ${time})::float8`;
@@ -111,10 +111,10 @@ const USAGE = `
 /** The media that have left the inbox: how many trusted storages hold them. One pass over all. */
 const COPIES = `
   SELECT count(*) FILTER (WHERE coalesce(r.copies, 0) = 0)::float8 AS gone,
-    count(*) FILTER (WHERE r.copies < t.min_copies)::float8 AS thin,
+    count(*) FILTER (WHERE r.copies < t.min_copies)::float8 AS "underReplicated",
     count(*) FILTER (WHERE r.copies >= t.min_copies AND r.copies < (
       SELECT count(*) FROM omoide.storage a WHERE a.retired_at IS NULL AND a.distrusted_at IS NULL
-    ))::float8 AS partial
+    ))::float8 AS incomplete
   FROM omoide.settings t, omoide.media m
   LEFT JOIN (
     SELECT h.media_id, count(*) AS copies FROM omoide.stored h
@@ -142,7 +142,7 @@ export async function inboxStatus(
     INBOX,
   );
   const [copies] = quick
-    ? [{ thin: 0, partial: 0, gone: 0 }]
+    ? [{ underReplicated: 0, incomplete: 0, gone: 0 }]
     : await ask<Copies>(connection, COPIES);
   if (inbox === undefined || copies === undefined) throw new Error("the inbox has no settings");
   return { ...inbox, ...copies, storages, usage };

@@ -1,7 +1,7 @@
 import { InterruptedError } from "../../errors.ts";
 import { OBJECT_MODE, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
 import { type Owner, settle, syncDirectory } from "./ownership.ts";
-import { Breather } from "./breather.ts";
+import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { entriesOf } from "./entries.ts";
 import { HashPool } from "./hash_pool.ts";
 import { inBatches, type NamedEntry, nameEntry } from "./held_files.ts";
@@ -41,14 +41,14 @@ export async function adopt(root: string, options: AdoptOptions): Promise<AdoptR
   const report: AdoptReport = { adopted: 0, adoptedBytes: 0, already: 0, unfit: [] };
   const { owner, prefixSize, scratch, signal } = options;
   const strange = (path: string, why: string) => report.unfit.push({ path, why });
-  const breather = new Breather(signal);
+  const yielder = new EventLoopYielder(signal);
   const settleDirectory = (path: string, info: Deno.FileInfo) => {
     const { uid, gid } = info;
     if (uid === owner.uid && gid === owner.gid && modeOf(info) === PUBLIC_DIRECTORY_MODE) return;
     settle(`${root}/${path}`, owner, PUBLIC_DIRECTORY_MODE);
   };
   for (const _ of walkPublic(root, prefixSize, () => {}, settleDirectory)) {
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
   }
 

@@ -5,7 +5,7 @@ import type { Finding, FindingKind } from "./findings.ts";
 export type Find = (kind: FindingKind, path: string, detail: string) => void;
 
 /**
- * Joins objects and public files by inode; gives the rotten their public paths.
+ * Joins objects and public files by inode; gives the corrupt their public paths.
  *
  * @param lines sorted: `<inode> 0 <object> <links>` and `<inode> 1 <public path> [new]`
  */
@@ -19,8 +19,8 @@ export function checkLinks(
   const finish = () => {
     const known = bad.get(object)?.kind;
     if (object === "" || known === "unreadable" || known === "unlinked") return;
-    if (seen === 1 && links === 1) find("leftover", object, "has no public name");
-    else if (links > seen && known !== "rotten") {
+    if (seen === 1 && links === 1) find("orphan", object, "has no public name");
+    else if (links > seen && known !== "corrupt") {
       find("link", object, `has ${links} names, but only ${seen} of them in the tree`);
     }
   };

@@ -1,4 +1,4 @@
-import { Breather } from "./breather.ts";
+import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { Scratch } from "./scratch.ts";
 import { type Strange, walkObjects, walkPublic } from "./walk.ts";
@@ -39,19 +39,19 @@ export async function* entriesOf(
   prefixSize: number,
   { scratch, signal, strange = () => {}, onName = () => {} }: EntriesOptions,
 ): AsyncGenerator<Entry> {
-  const breather = new Breather(signal);
+  const yielder = new EventLoopYielder(signal);
   const byInode = new ExternalSort(scratch);
   // Public files first: a worker that runs meanwhile makes the object before the name, so that whatever
   // is seen here has its object below.
   for (const { path, info } of walkPublic(root, prefixSize, strange)) {
     onName();
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
     byInode.add(`${inodeKey(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
   }
   for (const { path, info } of walkObjects(root, strange)) {
     onName();
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
     // One link is the object's own name: an attempt that died, or a media that was present already.
     if (info.nlink !== 1) {
@@ -67,7 +67,7 @@ export async function* entriesOf(
     else byPath.add(`${name}\t${object}\t${size}\t${writtenAt}`);
   }
   for (const line of byPath.sorted()) {
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
     yield entry(line);
   }

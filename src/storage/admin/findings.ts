@@ -6,7 +6,7 @@
  */
 export const FINDING_KINDS = {
   /** The object's bytes are not what its name says. */
-  rotten: "harm",
+  corrupt: "harm",
   /** The object cannot be read, or changed while it was. */
   unreadable: "harm",
   /** A public file that is a link to no object. */
@@ -16,13 +16,13 @@ export const FINDING_KINDS = {
   /** An object with the right bytes and no public name, and no other of these bytes has one. */
   unlinked: "disorder",
   /** A name that nobody of this project makes, or something else than a file or directory. */
-  stranger: "disorder",
+  unexpected: "disorder",
   mode: "disorder",
   owner: "disorder",
   /** An object with a further link that is no public name. */
   link: "disorder",
   /** An object without a public name that nobody misses: an attempt that died, or one under way. */
-  leftover: "note",
+  orphan: "note",
 } as const;
 
 export type FindingKind = keyof typeof FINDING_KINDS;
@@ -33,7 +33,7 @@ export interface Finding {
   readonly path: string;
   /** A sentence that follows the path. */
   readonly detail: string;
-  /** Where readers see a rotten object. */
+  /** Where readers see a corrupt object. */
   publicPath?: string;
 }
 

@@ -83,7 +83,7 @@ function* parseEntries(file: string, prefixSize: number): Generator<Entry> {
     if (parsePublicPath(path, prefixSize) === null) {
       throw fail(`${JSON.stringify(path)} is not the path of a media`);
     }
-    if (path <= before) throw fail("is out of order; `LC_ALL=C sort -t$'\\t' -k5` mends that");
+    if (path <= before) throw fail("is out of order; `LC_ALL=C sort -t$'\\t' -k5` fixes that");
     before = path;
     yield { path, sha256, size: Number(size), object, mediaId: name.mediaId, writtenAt: seconds };
   }

@@ -1,7 +1,7 @@
 import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { objectDirectory } from "../layout.ts";
-import { Breather } from "./breather.ts";
+import { EventLoopYielder } from "./event_loop_yielder.ts";
 import type { Entry } from "./entries.ts";
 import { type NamedEntry, nameEntry } from "./held_files.ts";
 import { syncDirectory } from "./ownership.ts";
@@ -37,11 +37,11 @@ export async function planPurge(
   entries: Iterable<Entry>,
   signal: AbortSignal,
 ): Promise<PurgePlan> {
-  const breather = new Breather(signal);
+  const yielder = new EventLoopYielder(signal);
   const files: Purgeable[] = [], gone: PurgePlan["gone"] = [], changed: Changed[] = [];
   let bytes = 0;
   for (const given of entries) {
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
     const { path, sha256 } = given, named = nameEntry(given, prefixSize);
     if (named === null || sha256 === null) {
@@ -96,10 +96,10 @@ export function purgeFiles(root: string, files: readonly Purgeable[]): void {
 
 /** How many media a storage holds: objects that have a public name. */
 export async function countMedia(root: string, signal: AbortSignal): Promise<number> {
-  const breather = new Breather(signal);
+  const yielder = new EventLoopYielder(signal);
   let total = 0;
   for (const { info } of walkObjects(root, () => {})) {
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
     if (info.nlink !== 1) total++;
   }

@@ -10,61 +10,66 @@ import {
   PRIVATE_DIRECTORY_MODE,
   PUBLIC_DIRECTORY_MODE,
 } from "../layout.ts";
-import { dropName, keepAside, replaceName } from "./aside.ts";
+import { dropName, quarantine, replaceName } from "./quarantine.ts";
 import type { Finding } from "./findings.ts";
 import { type Owner, settle, syncDirectory } from "./ownership.ts";
 import { readPieces } from "./read_object.ts";
-import type { Record } from "./record.ts";
+import type { AuditLog } from "./audit_log.ts";
 
 export interface Repair {
   readonly root: string;
   /** The root with the good copies. */
   readonly good: string;
   readonly owner: Owner;
-  readonly record: Pick<Record, "write">;
+  readonly auditLog: Pick<AuditLog, "write">;
 }
 
 /**
- * Replaces one rotten or unreadable object by a good copy. The order leaves good bytes under the public
+ * Replaces one corrupt or unreadable object by a good copy. The order leaves good bytes under the public
  * name, or the old ones, at every moment, and drops nothing:
  *
- * 1. the good copy becomes a new object beside the rotten one, hashed on its way and fsynced
- * 2. the rotten object gets a further name in `.omoide/aside`
+ * 1. the good copy becomes a new object beside the corrupt one, hashed on its way and fsynced
+ * 2. the corrupt object gets a further name in `.omoide/quarantine`
  * 3. the public name passes to the new object, by rename
- * 4. the rotten object loses its name among the objects
+ * 4. the corrupt object loses its name among the objects
  *
  * Stopped anywhere and run again, it begins anew; what is left over is swept.
  *
  * @throws {Error} no good copy, or the file changed underneath: nothing was changed
  */
-export function repairObject(finding: Finding, repair: Repair): { readonly aside: string } {
-  const { root, owner, record } = repair;
+export function repairObject(finding: Finding, repair: Repair): { readonly quarantined: string } {
+  const { root, owner, auditLog } = repair;
   const known = parseObjectName(basename(finding.path));
   if (known === null) throw new Error(`${finding.path} is not an object`);
   const { sha256, mediaId } = known;
   const old = Deno.lstatSync(`${root}/${finding.path}`);
   if (finding.publicPath === undefined) {
     // No reader has it: an earlier repair stopped before its last step, or the public name is gone.
-    const aside = keepAside(root, finding.path, owner);
-    record.write("repair", { object: finding.path, aside });
+    const quarantined = quarantine(root, finding.path, owner);
+    auditLog.write("repair", { object: finding.path, quarantined });
     dropName(root, finding.path);
-    return { aside };
+    return { quarantined };
   }
   const source = findGood(repair.good, sha256, finding.publicPath);
   const made = makeObject(root, { sha256, id: mediaId }, source, owner);
-  const aside = keepAside(root, finding.path, owner);
-  record.write("repair", { object: finding.path, aside, by: made, publicPath: finding.publicPath });
+  const quarantined = quarantine(root, finding.path, owner);
+  auditLog.write("repair", {
+    object: finding.path,
+    quarantined,
+    by: made,
+    publicPath: finding.publicPath,
+  });
   replaceName(root, finding.publicPath, made, old.ino);
   dropName(root, finding.path);
-  return { aside };
+  return { quarantined };
 }
 
 /**
  * Mends a public file that is a link to no object, where the good storage knows its media: bytes that are
- * right become the object, others are set aside and replaced.
+ * right become the object, others are quarantined and replaced.
  */
 export function repairUnvouched(path: string, object: string, repair: Repair): string {
-  const { root, owner, record } = repair;
+  const { root, owner, auditLog } = repair;
   const known = parseObjectName(object);
   if (known === null) throw new Error(`${object} is not an object`);
   const media = { sha256: known.sha256, id: known.mediaId };
@@ -73,12 +78,12 @@ export function repairUnvouched(path: string, object: string, repair: Repair): s
   if (hashOf(`${root}/${path}`) === media.sha256) {
     settle(`${root}/${path}`, owner, OBJECT_MODE);
     const name = linkObject(root, media, path);
-    record.write("repair", { publicPath: path, by: name });
+    auditLog.write("repair", { publicPath: path, by: name });
     return name;
   }
   const made = makeObject(root, media, findGood(repair.good, media.sha256, path), owner);
-  const aside = keepAside(root, path, owner);
-  record.write("repair", { publicPath: path, aside, by: made });
+  const quarantined = quarantine(root, path, owner);
+  auditLog.write("repair", { publicPath: path, quarantined, by: made });
   replaceName(root, path, made, found.ino);
   return made;
 }

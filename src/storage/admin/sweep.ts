@@ -1,13 +1,13 @@
 import { unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { type ObjectName, PROBE_DIRECTORY } from "../layout.ts";
-import { Breather } from "./breather.ts";
+import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { syncDirectory } from "./ownership.ts";
-import { ASIDE_DIRECTORY } from "./places.ts";
+import { LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
 import { walkObjects } from "./walk.ts";
 
 /** A name that may be swept. */
-export interface Leftover {
+export interface Orphan {
   /** Relative to the root. */
   readonly path: string;
   readonly size: number;
@@ -17,23 +17,29 @@ export interface Leftover {
 }
 
 /** Objects without a public name that nobody has written to since a time. */
-export async function* leftoverObjects(
+export async function* orphanObjects(
   root: string,
   before: Date,
   signal: AbortSignal,
-): AsyncGenerator<Leftover> {
-  const breather = new Breather(signal);
+): AsyncGenerator<Orphan> {
+  const yielder = new EventLoopYielder(signal);
   for (const { path, name, info } of walkObjects(root, () => {})) {
-    const pause = breather.tick();
+    const pause = yielder.tick();
     if (pause) await pause;
     if (info.nlink !== 1 || (info.mtime ?? new Date()) >= before) continue;
     yield { path, size: info.size, inode: info.ino, object: name };
   }
 }
 
+const ORPHAN_PLACES = [
+  [PROBE_DIRECTORY, ""],
+  [QUARANTINE_DIRECTORY, "draft-"],
+  [LEGACY_QUARANTINE_DIRECTORY, "draft-"],
+] as const;
+
 /** What `--check` and `storage init` left in the probe directory, and drafts of repairs that died. */
-export function* leftoverProbes(root: string, before: Date): Generator<Leftover> {
-  for (const [directory, begins] of [[PROBE_DIRECTORY, ""], [ASIDE_DIRECTORY, "draft-"]] as const) {
+export function* orphanProbes(root: string, before: Date): Generator<Orphan> {
+  for (const [directory, begins] of ORPHAN_PLACES) {
     for (const name of namesIn(`${root}/${directory}`)) {
       const path = `${directory}/${name}`;
       const info = Deno.lstatSync(`${root}/${path}`);
@@ -56,21 +62,21 @@ function namesIn(directory: string): string[] {
 }
 
 /**
- * Removes leftovers, each only if it is still what was found: the same inode, and for an object still
+ * Removes orphans, each only if it is still what was found: the same inode, and for an object still
  * without a public name.
  *
  * @returns those that were removed
  */
-export function removeLeftovers(root: string, leftovers: readonly Leftover[]): Leftover[] {
-  const removed: Leftover[] = [], directories = new Set<string>();
-  for (const leftover of leftovers) {
-    const path = `${root}/${leftover.path}`;
+export function removeOrphans(root: string, orphans: readonly Orphan[]): Orphan[] {
+  const removed: Orphan[] = [], directories = new Set<string>();
+  for (const orphan of orphans) {
+    const path = `${root}/${orphan.path}`;
     const info = Deno.lstatSync(path);
-    const same = info.isFile && info.ino === leftover.inode;
-    if (!same || (leftover.object !== null && info.nlink !== 1)) continue;
+    const same = info.isFile && info.ino === orphan.inode;
+    if (!same || (orphan.object !== null && info.nlink !== 1)) continue;
     unlinkSync(path);
     directories.add(dirname(path));
-    removed.push(leftover);
+    removed.push(orphan);
   }
   for (const directory of directories) syncDirectory(directory);
   return removed;

@@ -9,7 +9,7 @@ export interface SyncReport {
   copiedBytes: number;
   /** What could not be copied, and why. */
   readonly failed: { readonly path: string; readonly why: string }[];
-  /** Differences that copying does not mend: other bytes under the same path. */
+  /** Differences that copying does not fix: other bytes under the same path. */
   readonly different: string[];
   interrupted: boolean;
 }
@@ -103,7 +103,12 @@ async function copyOne(
     await copyMedia(batch, media, `${options.from}/${pathOf(media, options)}`);
   } catch (error) {
     if (error instanceof MediaDefectError) {
-      fail(media, `is rotten in ${options.from}: its bytes have another checksum`, options, report);
+      fail(
+        media,
+        `is corrupt in ${options.from}: its bytes have another checksum`,
+        options,
+        report,
+      );
     } else if (error instanceof MediaFailureError || isFileError(error)) {
       fail(media, error instanceof Error ? error.message : String(error), options, report);
     } else throw error;

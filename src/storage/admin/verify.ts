@@ -1,7 +1,7 @@
 import { InterruptedError } from "../../errors.ts";
 import { OBJECT_DIRECTORIES, OBJECTS_DIRECTORY, PRIVATE_DIRECTORY } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
-import { Breather } from "./breather.ts";
+import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { checkLinks } from "./check_links.ts";
 import { inodeKey } from "./entries.ts";
 import { ExternalSort } from "./external_sort.ts";
@@ -11,7 +11,7 @@ import type { DirectoryResult, Journal } from "./journal.ts";
 import type { Scratch } from "./scratch.ts";
 import { isHeld } from "./open_for_admin.ts";
 import { ModeCheck } from "./mode_check.ts";
-import { strangersAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
+import { unexpectedAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
 
 /** A worker publishes a batch some seconds after it has written it; a slow disk takes longer. */
 const UNSETTLED_MS = 60_000;
@@ -67,10 +67,10 @@ export async function verify(
   const find = (kind: FindingKind, path: string, detail: string) => {
     report.findings.push({ kind, path, detail });
   };
-  const strange = (path: string, why: string) => find("stranger", path, why);
+  const strange = (path: string, why: string) => find("unexpected", path, why);
   const links = new ExternalSort(options.scratch);
   const startedAt = Date.now();
-  strangersAtTheTop(root, strange);
+  unexpectedAtTheTop(root, strange);
   const check = new ModeCheck(root, find);
   for (const path of [PRIVATE_DIRECTORY, OBJECTS_DIRECTORY, ...OBJECT_DIRECTORIES]) {
     const info = lstatOrNull(`${root}/${path}`);
@@ -123,14 +123,14 @@ export async function verify(
       add(report, result);
       directories = OBJECT_DIRECTORIES.indexOf(result.directory) + 1;
     }
-    const breather = new Breather(options.signal);
+    const yielder = new EventLoopYielder(options.signal);
     const onDirectory = (path: string, info: Deno.FileInfo) => check.directory(path, info);
     for (const { path, info } of walkPublic(root, identity.prefixSize, strange, onDirectory)) {
       report.publicFiles++;
       // A worker's file that is newer than the walk through the objects has its object all the same.
       const isNew = info.nlink !== 1 && (info.ctime?.getTime() ?? 0) >= startedAt - CLOCKS_MS;
       links.add(`${inodeKey(info)} 1 ${path} ${isNew ? "new" : ""}`);
-      const pause = breather.tick();
+      const pause = yielder.tick();
       if (pause) await pause;
     }
     checkLinks(links.sorted(), report.findings, find);
@@ -187,7 +187,7 @@ function judge(object: Chosen, hashed: Hashed): Finding | null {
   if ("error" in hashed) return { kind: "unreadable", path, detail: hashed.error };
   const isRight = hashed.sha256 === object.sha256;
   if (!object.linked) {
-    // Wrong bytes without a public name are a leftover, told later: it may be just being written.
+    // Wrong bytes without a public name are an orphan, told later: it may be just being written.
     if (!isRight || !object.settled || object.missed !== true) return null;
     return {
       kind: "unlinked",
@@ -198,7 +198,7 @@ function judge(object: Chosen, hashed: Hashed): Finding | null {
   }
   if (isRight) return null;
   return {
-    kind: "rotten",
+    kind: "corrupt",
     path,
     detail: `has ${hashed.size} bytes with the checksum ${hashed.sha256}`,
   };
@@ -208,7 +208,7 @@ function lstatOrNull(path: string): Deno.FileInfo | null {
   try {
     return Deno.lstatSync(path);
   } catch {
-    // Told as a stranger already.
+    // Told as unexpected already.
     return null;
   }
 }

@@ -11,7 +11,7 @@ import {
   PROBE_DIRECTORY,
   type PublicPath,
 } from "../layout.ts";
-import { ASIDE_DIRECTORY, RECORD_PATH } from "./places.ts";
+import { AUDIT_LOG_PATH, LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
 
 const UNFIT = "is not <media_type>/<owner>/<prefix>/<item>.<ext>";
 
@@ -137,15 +137,20 @@ const KNOWN: readonly (readonly [directory: string, names: readonly string[]])[]
   ["", [PRIVATE_DIRECTORY, ...MEDIA_TYPES, "lost+found"]],
   [
     PRIVATE_DIRECTORY,
-    [IDENTITY_PATH, OBJECTS_DIRECTORY, PROBE_DIRECTORY, ASIDE_DIRECTORY, RECORD_PATH].map((path) =>
-      basename(path)
-    ),
+    [
+      IDENTITY_PATH,
+      OBJECTS_DIRECTORY,
+      PROBE_DIRECTORY,
+      QUARANTINE_DIRECTORY,
+      LEGACY_QUARANTINE_DIRECTORY,
+      AUDIT_LOG_PATH,
+    ].map((path) => basename(path)),
   ],
   [OBJECTS_DIRECTORY, OBJECT_DIRECTORIES.map((path) => basename(path))],
 ];
 
 /** Names at the root, in `.omoide` and in `.omoide/objects` that nobody of this project makes. */
-export function strangersAtTheTop(root: string, strange: Strange): void {
+export function unexpectedAtTheTop(root: string, strange: Strange): void {
   for (const [directory, known] of KNOWN) {
     for (const name of names(root, directory, strange)) {
       if (!known.includes(name)) strange(join(directory, name), "is not part of a storage");

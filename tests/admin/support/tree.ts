@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { initRoot } from "../../../src/storage/init_root.ts";
+import { initRoot } from "../../../src/storage/admin/init_root.ts";
 import { objectPath, publicPath } from "../../../src/storage/layout.ts";
 import type { Media, MediaType } from "../../../src/media.ts";
 import type { StorageIdentity } from "../../../src/storage/storage.ts";

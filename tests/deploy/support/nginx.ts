@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { until } from "../../faults/lab/command.ts";
+import { until } from "../../lab/command.ts";
 import { freePort } from "../../support/free_port.ts";
 
 const SITE = new URL("../../../scripts/deploy/nginx/omoide.conf", import.meta.url).pathname;

@@ -1,6 +1,6 @@
-import { run } from "../../faults/lab/command.ts";
-import { Mount } from "../../faults/lab/mount.ts";
-import { initRoot } from "../../../src/storage/init_root.ts";
+import { run } from "../../lab/command.ts";
+import { Mount } from "../../lab/mount.ts";
+import { initRoot } from "../../../src/storage/admin/init_root.ts";
 import { openStorage, type OpenStorageOptions } from "../../../src/storage/open_storage.ts";
 import type { StorageIdentity, WriteOnceStorage } from "../../../src/storage/storage.ts";
 import { newIdentity, Scratch } from "./roots.ts";

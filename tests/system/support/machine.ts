@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { until } from "../../faults/lab/command.ts";
+import { until } from "../../lab/command.ts";
 import { requireTools } from "../../support/require_tool.ts";
 
 const BOOT_SCRIPT = new URL("boot.sh", import.meta.url).pathname;

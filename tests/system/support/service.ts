@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { World } from "../../faults/lab/world.ts";
+import type { World } from "../../lab/world.ts";
 import type { BaseRuntime } from "../../support/denort.ts";
 import { compileWorker } from "./compile.ts";
 import type { Answer, Machine } from "./machine.ts";

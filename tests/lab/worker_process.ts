@@ -1,4 +1,4 @@
-import { workerCommand } from "../../../scripts/lib/spawn_worker.ts";
+import { workerCommand } from "../../scripts/lib/spawn_worker.ts";
 import { straced, type TraceOptions } from "./strace.ts";
 
 /** A worker to be started. */

@@ -9,7 +9,7 @@ const LONGEST_STANDBY_MS = 2_000;
 const TELL_AGAIN_MS = 60_000;
 
 /** What a worker waits for, how long, and what it says meanwhile. */
-export class Patience {
+export class RetryPolicy {
   readonly #log: Logger;
   readonly #patient: boolean;
   #told = { message: "", at: -Infinity };

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { ConfigurationError } from "../../src/errors.ts";
-import { initInbox } from "../../src/inbox/migrate.ts";
-import { registerStorage } from "../../src/inbox/register_storage.ts";
-import { MIGRATIONS } from "../../src/inbox/schema/migrations.ts";
-import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
-import { SQLSTATE } from "../../src/inbox/sqlstates.ts";
-import { startPostgres, VERSIONS } from "../support/postgres.ts";
+import { ConfigurationError } from "../../../src/errors.ts";
+import { initInbox } from "../../../src/inbox/admin/migrate.ts";
+import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
+import { MIGRATIONS } from "../../../src/inbox/schema/migrations.ts";
+import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
+import { SQLSTATE } from "../../../src/inbox/sqlstates.ts";
+import { startPostgres, VERSIONS } from "../../support/postgres.ts";
 import {
   inboxTest,
   pendingIds,
@@ -14,7 +14,7 @@ import {
   serverTest,
   submit,
   valueOf,
-} from "./support/inbox_test.ts";
+} from "../support/inbox_test.ts";
 
 for (const version of VERSIONS) {
   Deno.test(`twenty inits at once make one inbox (PostgreSQL ${version})`, async () => {

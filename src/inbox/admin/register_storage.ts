@@ -1,10 +1,10 @@
-import { ConfigurationError } from "../errors.ts";
-import { isStorageName, isUuid } from "../media.ts";
-import type { Connection } from "./connect.ts";
+import { ConfigurationError } from "../../errors.ts";
+import { isStorageName, isUuid } from "../../media.ts";
+import type { Connection } from "../connect.ts";
 import { asAdministrator } from "./migrate.ts";
 import { ensureRole, FORMS } from "./roles.ts";
-import { RIGHTS } from "./schema/migrations.ts";
-import { SCHEMA_VERSION } from "./schema_version.ts";
+import { RIGHTS } from "../schema/migrations.ts";
+import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** Names whose role would be one of the inbox's own: a storage `app` would hand the application every blob. */
 const RESERVED = ["app", "monitor", "owner", "admin"];

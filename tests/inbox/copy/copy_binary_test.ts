@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CopyBinaryParser } from "../../src/inbox/copy_binary.ts";
+import { CopyBinaryParser } from "../../../src/inbox/copy/copy_binary.ts";
 
 interface Row {
   mediaId: bigint;

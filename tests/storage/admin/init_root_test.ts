@@ -1,13 +1,13 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
-import { ConfigurationError } from "../../src/errors.ts";
-import { readIdentity } from "../../src/storage/identity.ts";
-import { initRoot } from "../../src/storage/init_root.ts";
-import { SKELETON } from "../../src/storage/layout.ts";
-import { openStorage } from "../../src/storage/open_storage.ts";
-import type { StorageIdentity } from "../../src/storage/storage.ts";
-import { run } from "../faults/lab/command.ts";
-import { requireTools } from "../support/require_tool.ts";
-import { describeTree, newIdentity, Scratch } from "./support/roots.ts";
+import { ConfigurationError } from "../../../src/errors.ts";
+import { readIdentity } from "../../../src/storage/identity.ts";
+import { initRoot } from "../../../src/storage/admin/init_root.ts";
+import { SKELETON } from "../../../src/storage/layout.ts";
+import { openStorage } from "../../../src/storage/open_storage.ts";
+import type { StorageIdentity } from "../../../src/storage/storage.ts";
+import { run } from "../../lab/command.ts";
+import { requireTools } from "../../support/require_tool.ts";
+import { describeTree, newIdentity, Scratch } from "../support/roots.ts";
 
 const IDENTITY = ".omoide/storage.json";
 
@@ -30,7 +30,7 @@ Deno.test("a new root gets the whole skeleton and an identity that a worker can 
   (await openStorage(root, { storage: "hot" })).close();
 });
 
-Deno.test("a second run with the same identity changes nothing, and mends what is missing", () => {
+Deno.test("a second run with the same identity changes nothing, and fixes what is missing", () => {
   using scratch = new Scratch("memory");
   const root = `${scratch.path}/root`;
   const identity = newIdentity();
@@ -91,8 +91,8 @@ async function initElsewhere(
   identity: StorageIdentity,
   umask = "022",
 ): Promise<boolean> {
-  const config = new URL("../../deno.json", import.meta.url).pathname;
-  const module = import.meta.resolve("../../src/storage/init_root.ts");
+  const config = new URL("../../../deno.json", import.meta.url).pathname;
+  const module = import.meta.resolve("../../../src/storage/admin/init_root.ts");
   const program = `import { initRoot } from ${JSON.stringify(module)};
     initRoot(${JSON.stringify(root)}, ${JSON.stringify(identity)});`;
   const script = `${root}-${crypto.randomUUID()}.ts`;

@@ -9,27 +9,27 @@ import {
 } from "node:fs";
 import { PRIVATE_DIRECTORY } from "../layout.ts";
 import { type Owner, syncDirectory } from "./ownership.ts";
-import { RECORD_PATH } from "./places.ts";
+import { AUDIT_LOG_PATH } from "./places.ts";
 
 /**
  * What an administrator's tool did to a storage, one JSON object a line in `.omoide/record.jsonl`. Opened
- * to append only; each line is on the disk before `write` returns, and deeds come after their line.
+ * to append only; each line is on the disk before `write` returns, and actions come after their line.
  */
-export class Record implements Disposable {
+export class AuditLog implements Disposable {
   readonly #fd: number;
 
   constructor(root: string, owner: Owner) {
     const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
-    const path = `${root}/${RECORD_PATH}`;
+    const path = `${root}/${AUDIT_LOG_PATH}`;
     this.#fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
     fchownSync(this.#fd, owner.uid, owner.gid);
     fchmodSync(this.#fd, 0o600);
     syncDirectory(`${root}/${PRIVATE_DIRECTORY}`);
   }
 
-  /** Appends one deed, with the time (UTC) and who did it. */
-  write(deed: string, facts: object): void {
-    const line = { at: new Date().toISOString(), by: Deno.uid(), deed, ...facts };
+  /** Appends one action, with the time (UTC) and who did it. */
+  write(action: string, facts: object): void {
+    const line = { at: new Date().toISOString(), by: Deno.uid(), action, ...facts };
     writeSync(this.#fd, JSON.stringify(line) + "\n");
     fsyncSync(this.#fd);
   }
@@ -39,11 +39,11 @@ export class Record implements Disposable {
   }
 }
 
-/** When a deed was recorded last; null where it never was. */
-export function lastRecorded(root: string, deed: string): Date | null {
+/** When a action was recorded last; null where it never was. */
+export function lastLogged(root: string, action: string): Date | null {
   let text: string;
   try {
-    text = Deno.readTextFileSync(`${root}/${RECORD_PATH}`);
+    text = Deno.readTextFileSync(`${root}/${AUDIT_LOG_PATH}`);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
@@ -54,7 +54,9 @@ export function lastRecorded(root: string, deed: string): Date | null {
     if (!line.startsWith("{") || !line.endsWith("}")) continue;
     const found: unknown = JSON.parse(line);
     if (typeof found !== "object" || found === null) continue;
-    if (!("deed" in found) || found.deed !== deed || !("at" in found)) continue;
+    // Lines of before the first release call it a deed.
+    const logged = "action" in found ? found.action : "deed" in found ? found.deed : null;
+    if (logged !== action || !("at" in found)) continue;
     last = new Date(String(found.at));
   }
   return last;

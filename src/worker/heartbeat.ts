@@ -23,7 +23,7 @@ export interface Tally {
  * Tells the inbox every 10 s, and at each change, how this worker does. It is a liveness query too: its
  * connection answers or the session ends.
  */
-export class Heart {
+export class Heartbeat {
   readonly #startedAt = new Date();
   readonly #storage: WriteOnceStorage;
   readonly #log: Logger;

@@ -5,10 +5,10 @@ const EVERY_MS = 50;
 
 /**
  * Lets the event loop turn now and then in what is otherwise synchronous, so that Ctrl-C is heard and the
- * progress is drawn: `const pause = breather.tick(); if (pause) await pause;`. Walking with asynchronous
+ * progress is drawn: `const pause = yielder.tick(); if (pause) await pause;`. Walking with asynchronous
  * calls throughout would take several times as long.
  */
-export class Breather {
+export class EventLoopYielder {
   #last = performance.now();
 
   constructor(readonly signal: AbortSignal) {}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { CopyTap } from "../../src/inbox/copy_tap.ts";
+import { CopyTap } from "../../../src/inbox/copy/copy_tap.ts";
 
 interface Message {
   readonly type: string;

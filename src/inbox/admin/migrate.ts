@@ -1,8 +1,8 @@
-import { ConfigurationError } from "../errors.ts";
-import { type Connection, sqlstateOf } from "./connect.ts";
+import { ConfigurationError } from "../../errors.ts";
+import { type Connection, sqlstateOf } from "../connect.ts";
 import { ensureRole, FORMS } from "./roles.ts";
-import { MIGRATIONS, RIGHTS } from "./schema/migrations.ts";
-import { SCHEMA_VERSION } from "./schema_version.ts";
+import { MIGRATIONS, RIGHTS } from "../schema/migrations.ts";
+import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** PostgreSQL's own number for version 15. */
 const OLDEST_SERVER = 150_000;
@@ -14,7 +14,7 @@ export interface InitializedInbox {
   readonly schemaVersion: number;
   /** The migrations that were missing, as `1 tables`; all of them where the inbox is new. */
   readonly applied: readonly string[];
-  /** What this program leaves alone and an administrator may want to mend, one sentence each. */
+  /** What this program leaves alone and an administrator may want to fix, one sentence each. */
   readonly warnings: readonly string[];
 }
 
@@ -25,7 +25,7 @@ export interface InitializedInbox {
  *
  * @param connection a superuser's
  * @param wanted the UUID that a new inbox gets: of one that was lost, to which its storages belong
- * @throws {ConfigurationError} when the server, the role or the database is not fit, with the mend
+ * @throws {ConfigurationError} when the server, the role or the database is not fit, with the fix
  */
 export async function initInbox(
   connection: Connection,

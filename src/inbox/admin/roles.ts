@@ -2,8 +2,8 @@
  * The inbox's roles. Roles belong to the whole cluster, not to one database, so each carries its inbox's
  * UUID in its comment, and one that does not is never touched: it is somebody else's.
  */
-import { ConfigurationError } from "../errors.ts";
-import type { Connection } from "./connect.ts";
+import { ConfigurationError } from "../../errors.ts";
+import type { Connection } from "../connect.ts";
 import { scramVerifier } from "./scram_verifier.ts";
 
 /** What a role may do as a role; its rights on objects are in schema/rights.sql. */

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
-import { connect, type Connection, type Credentials, streamOf } from "./connect.ts";
+import { connect, type Connection, type Credentials, streamOf } from "../connect.ts";
 import { CopySocket } from "./copy_socket.ts";
 import { CopyTap } from "./copy_tap.ts";
-import type { DatabaseAddress } from "./database_url.ts";
+import type { DatabaseAddress } from "../database_url.ts";
 
 /** A connection on which COPY brings bytes. */
 export interface CopyConnection {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { ConfigurationError } from "../../src/errors.ts";
-import { pg } from "../../src/inbox/pg.ts";
-import { type NewStorage, registerStorage } from "../../src/inbox/register_storage.ts";
-import { startPostgres, VERSIONS } from "../support/postgres.ts";
-import { initInbox } from "../../src/inbox/migrate.ts";
+import { ConfigurationError } from "../../../src/errors.ts";
+import { pg } from "../../../src/inbox/pg.ts";
+import { type NewStorage, registerStorage } from "../../../src/inbox/admin/register_storage.ts";
+import { startPostgres, VERSIONS } from "../../support/postgres.ts";
+import { initInbox } from "../../../src/inbox/admin/migrate.ts";
 import {
   acknowledge,
   inboxTest,
@@ -12,7 +12,7 @@ import {
   rowsOf,
   submit,
   valueOf,
-} from "./support/inbox_test.ts";
+} from "../support/inbox_test.ts";
 
 function third(more: Partial<NewStorage> = {}): NewStorage {
   return { name: "third", identity: crypto.randomUUID(), prefixSize: 2, ...more };

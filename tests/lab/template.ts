@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { EmbeddedPostgres, type PostgresOptions } from "../../../scripts/lib/embedded_postgres.ts";
-import { initInbox } from "../../../src/inbox/migrate.ts";
-import { pg } from "../../../src/inbox/pg.ts";
-import { registerStorage } from "../../../src/inbox/register_storage.ts";
-import { initRoot } from "../../../src/storage/init_root.ts";
+import { EmbeddedPostgres, type PostgresOptions } from "../../scripts/lib/embedded_postgres.ts";
+import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { pg } from "../../src/inbox/pg.ts";
+import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
+import { initRoot } from "../../src/storage/admin/init_root.ts";
 import { run } from "./command.ts";
 import { World } from "./world.ts";
 
-const ADMIN = new URL("../../../src/admin/main.ts", import.meta.url).pathname;
+const ADMIN = new URL("../../src/admin/main.ts", import.meta.url).pathname;
 const DATABASE = "template_inbox";
 /** Of the application's role and each storage's. */
 const PASSWORD = "secret";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { MEDIA_TYPES } from "../../../src/media.ts";
+import { MEDIA_TYPES } from "../../src/media.ts";
 import { sha256Of } from "./expected.ts";
 
 /** A name below a root, as it is now. */

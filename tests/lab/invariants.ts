@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { pg } from "../../../src/inbox/pg.ts";
+import type { pg } from "../../src/inbox/pg.ts";
 import { type Expected, sha256Of } from "./expected.ts";
 import { type Entry, readTree } from "./tree.ts";
 

@@ -1,18 +1,18 @@
 import { lstatSync, renameSync, unlinkSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { objectDirectory } from "../layout.ts";
-import { ASIDE_DIRECTORY } from "./places.ts";
+import { QUARANTINE_DIRECTORY } from "./places.ts";
 import { type Owner, settle, syncDirectory } from "./ownership.ts";
 
 /**
- * Gives a file a further name in `.omoide/aside`, where nothing looks for it and nothing removes it, so
- * that its old name can be taken. The bytes stay, also of what is rotten: somebody may want them.
+ * Gives a file a further name in `.omoide/quarantine`, where nothing looks for it and nothing removes it, so
+ * that its old name can be taken. The bytes stay, also of what is corrupt: somebody may want them.
  *
  * @param path relative to the root
  * @returns the new name, relative to the root
  */
-export function keepAside(root: string, path: string, owner: Owner): string {
-  const directory = `${root}/${ASIDE_DIRECTORY}`;
+export function quarantine(root: string, path: string, owner: Owner): string {
+  const directory = `${root}/${QUARANTINE_DIRECTORY}`;
   try {
     Deno.mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
@@ -21,10 +21,12 @@ export function keepAside(root: string, path: string, owner: Owner): string {
   settle(directory, owner, 0o700);
   syncDirectory(dirname(directory));
   const time = new Date().toISOString().replaceAll(/[:.]/g, "-");
-  const aside = `${ASIDE_DIRECTORY}/${time}-${crypto.randomUUID().slice(0, 8)}-${basename(path)}`;
-  Deno.linkSync(`${root}/${path}`, `${root}/${aside}`);
+  const quarantined = `${QUARANTINE_DIRECTORY}/${time}-${crypto.randomUUID().slice(0, 8)}-${
+    basename(path)
+  }`;
+  Deno.linkSync(`${root}/${path}`, `${root}/${quarantined}`);
   syncDirectory(directory);
-  return aside;
+  return quarantined;
 }
 
 /** Removes one name of a file that has another, and makes that durable. Refuses to remove the last. */
@@ -43,11 +45,11 @@ export function dropName(root: string, path: string): void {
  * @param expected the inode that has the name now; anything else has changed underneath
  */
 export function replaceName(root: string, path: string, by: string, expected: number | null): void {
-  const draft = `${root}/${ASIDE_DIRECTORY}/draft-${crypto.randomUUID()}`;
+  const draft = `${root}/${QUARANTINE_DIRECTORY}/draft-${crypto.randomUUID()}`;
   Deno.linkSync(`${root}/${by}`, draft);
   try {
     if (expected !== null && lstatSync(`${root}/${path}`).ino !== expected) {
-      throw new Error(`${path} changed underneath: it is not the file that was found rotten`);
+      throw new Error(`${path} changed underneath: it is not the file that was found corrupt`);
     }
     renameSync(draft, `${root}/${path}`);
   } catch (error) {
@@ -65,7 +67,7 @@ export function replaceName(root: string, path: string, by: string, expected: nu
 export function clearName(root: string, path: string, sha256: string, owner: Owner): void {
   const found = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
   if (found === undefined) return;
-  keepAside(root, path, owner);
+  quarantine(root, path, owner);
   dropName(root, path);
   const directory = objectDirectory(sha256);
   for (const { name } of Deno.readDirSync(`${root}/${directory}`)) {

@@ -1,5 +1,5 @@
-import { pg } from "../../../src/inbox/pg.ts";
-import type { EmbeddedPostgres } from "../../../scripts/lib/embedded_postgres.ts";
+import { pg } from "../../src/inbox/pg.ts";
+import type { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import { until } from "./command.ts";
 import { Expected, sha256Of, type Submitted } from "./expected.ts";
 import { requireInvariants, undrained } from "./invariants.ts";

@@ -2,17 +2,17 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { Mount } from "./lab/mount.ts";
-import { options, times } from "./lab/options.ts";
-import { PowerCuts, type Survival } from "./lab/power_cuts.ts";
-import { Random } from "./lab/random.ts";
-import { FUSEPY, RecordedDisk } from "./lab/recorded_disk.ts";
-import { type FileSystem, Shelf } from "./lab/shelf.ts";
+import { Mount } from "./mount.ts";
+import { options, times } from "./options.ts";
+import { PowerCuts, type Survival } from "./power_cuts.ts";
+import { Random } from "./random.ts";
+import { FUSEPY, RecordedDisk } from "./recorded_disk.ts";
+import { type FileSystem, Shelf } from "./shelf.ts";
 
 const DISKS = requireTools(["mkfs.xfs", "mkfs.ext4", "losetup", FUSEPY], {
   root: true,
 });
-const WRITER = new URL("./lab/tiny_writer.ts", import.meta.url).pathname;
+const WRITER = new URL("./tiny_writer.ts", import.meta.url).pathname;
 
 Deno.test("the same seed gives the same chances", () => {
   const draw = (seed: number) => {

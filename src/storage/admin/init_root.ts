@@ -1,9 +1,9 @@
 import { constants, fchmodSync, fchownSync, fstatSync, fsyncSync } from "node:fs";
 import { closeSync, openSync, writeSync } from "node:fs";
-import { ConfigurationError } from "../errors.ts";
-import { MEDIA_TYPES } from "../media.ts";
-import { fileCalls } from "./file_calls.ts";
-import { formatIdentity, readIdentity, sameIdentity } from "./identity.ts";
+import { ConfigurationError } from "../../errors.ts";
+import { MEDIA_TYPES } from "../../media.ts";
+import { fileCalls } from "../file_calls.ts";
+import { formatIdentity, readIdentity, sameIdentity } from "../identity.ts";
 import {
   IDENTITY_PATH,
   OBJECT_DIRECTORIES,
@@ -13,8 +13,8 @@ import {
   PUBLIC_DIRECTORY_MODE,
   SKELETON,
   unfitRoot,
-} from "./layout.ts";
-import type { StorageIdentity } from "./storage.ts";
+} from "../layout.ts";
+import type { StorageIdentity } from "../storage.ts";
 
 /** Administrator's code: no worker imports this. */
 
@@ -116,12 +116,12 @@ function requireIdentity(root: string, identity: StorageIdentity): void {
 function requireUnused(root: string, adopt: boolean): void {
   const names = namesIn(root).filter((name) => name !== "lost+found");
   const publicNames: readonly string[] = MEDIA_TYPES;
-  const strangers = names.filter((name) =>
+  const unexpected = names.filter((name) =>
     name !== PRIVATE_DIRECTORY && !publicNames.includes(name)
   );
-  if (strangers.length > 0) {
+  if (unexpected.length > 0) {
     throw new ConfigurationError(
-      `Cannot make a storage at ${root}: it holds ${some(strangers)}; give an empty directory`,
+      `Cannot make a storage at ${root}: it holds ${some(unexpected)}; give an empty directory`,
     );
   }
   const unfinished = names.includes(PRIVATE_DIRECTORY);

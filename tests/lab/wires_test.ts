@@ -2,11 +2,11 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { FaultyProxy } from "./lab/proxy.ts";
-import { descriptorPath, parseStrace, quoted, straced, succeeded } from "./lab/strace.ts";
+import { FaultyProxy } from "./proxy.ts";
+import { descriptorPath, parseStrace, quoted, straced, succeeded } from "./strace.ts";
 
 const STRACE = requireTools(["strace"]);
-const WRITER = new URL("./lab/tiny_writer.ts", import.meta.url).pathname;
+const WRITER = new URL("./tiny_writer.ts", import.meta.url).pathname;
 const CALLS = ["openat", "write", "fdatasync", "fsync", "linkat"];
 
 Deno.test({

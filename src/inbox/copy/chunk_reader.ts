@@ -1,7 +1,7 @@
-import { DatabaseUnavailableError } from "../errors.ts";
+import { DatabaseUnavailableError } from "../../errors.ts";
 import { type ChunkPiece, CopyBinaryParser } from "./copy_binary.ts";
-import { inboxError } from "./inbox_error.ts";
-import type { InboxSession } from "./session.ts";
+import { inboxError } from "../inbox_error.ts";
+import type { InboxSession } from "../session.ts";
 
 /** The rows of one COPY: some media whole, or a range of one media's chunks. Bounded, see `readChunks`. */
 export type ChunkWindow =

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { renamedName, usualName } from "../../../src/media.ts";
+import { renamedName, usualName } from "../../src/media.ts";
 
 /** A media that was submitted and committed: it must never be lost. */
 export interface Submitted {

@@ -1,4 +1,4 @@
-import { type FileCalls, fileCalls } from "../../../src/storage/file_calls.ts";
+import { type FileCalls, fileCalls } from "../../src/storage/file_calls.ts";
 
 /** The process is dead: whatever it still asks for does not happen. */
 export class Crash extends Error {
