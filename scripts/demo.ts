@@ -4,6 +4,7 @@
  * file in both is read again and compared with what was submitted.
  */
 import { Command, CommanderError } from "commander";
+import { messageOf } from "../src/errors.ts";
 import { runDemo } from "./demo/run.ts";
 
 const program = new Command("demo")
@@ -38,6 +39,6 @@ try {
   const { files, keep } = program.opts<{ files?: string; keep?: string }>();
   Deno.exit(await runDemo({ files, keep }, interrupt.signal) ? 0 : 1);
 } catch (error) {
-  console.error(`demo: ${error instanceof Error ? error.message : error}`);
+  console.error(`demo: ${messageOf(error)}`);
   Deno.exit(1);
 }

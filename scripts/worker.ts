@@ -2,6 +2,7 @@
  * `deno task worker …`: runs main.ts from source under exactly the permissions that a compiled worker
  * has baked in. The permissions follow from the options, which is why a launcher stands before it.
  */
+import { messageOf } from "../src/errors.ts";
 import { EXIT, exitCodeOf } from "../src/exit_codes.ts";
 import { HelpShown, parseWorkerOptions } from "../src/worker/options.ts";
 import { spawnWorker } from "./lib/spawn_worker.ts";
@@ -10,7 +11,7 @@ try {
   parseWorkerOptions(Deno.args);
 } catch (error) {
   if (error instanceof HelpShown) Deno.exit(EXIT.OK);
-  console.error(`omoide-worker: ${error instanceof Error ? error.message : error}`);
+  console.error(`omoide-worker: ${messageOf(error)}`);
   Deno.exit(exitCodeOf(error));
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { messageOf } from "../../src/errors.ts";
 import { connect, type Connection } from "../../src/inbox/connect.ts";
 import { streamMedia, submitMedia } from "../../src/inbox/application.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
@@ -62,7 +63,7 @@ async function submitOne(connection: Connection, file: DemoFile) {
     return { id, sha256: hash.digest("hex") };
   } catch (error) {
     throw new Error(
-      `cannot submit ${file.name}: ${error instanceof Error ? error.message : error}`,
+      `cannot submit ${file.name}: ${messageOf(error)}`,
     );
   }
 }

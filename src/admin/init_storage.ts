@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { ConfigurationError, StorageLostError } from "../errors.ts";
+import { ConfigurationError, messageOf, StorageLostError } from "../errors.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
 import { listStorages } from "../inbox/admin/storages.ts";
 import { type RegisteredStorage, registerStorage } from "../inbox/admin/register_storage.ts";
@@ -103,6 +103,5 @@ function unreadable(path: string, error: unknown): ConfigurationError {
   if (error instanceof Deno.errors.NotFound) {
     return new ConfigurationError(`${path} does not exist; mount its disk, or make it first`);
   }
-  const why = error instanceof Error ? error.message : String(error);
-  return new ConfigurationError(`Cannot look at ${path}: ${why}`);
+  return new ConfigurationError(`Cannot look at ${path}: ${messageOf(error)}`);
 }

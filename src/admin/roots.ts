@@ -1,4 +1,4 @@
-import { ConfigurationError, UsageError } from "../errors.ts";
+import { ConfigurationError, messageOf, UsageError } from "../errors.ts";
 import { readIdentity } from "../storage/identity.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
 
@@ -23,7 +23,7 @@ export function realPath(given: string): string {
       throw new ConfigurationError(`${given} does not exist; mount its disk, or name another root`);
     }
     throw new ConfigurationError(
-      `Cannot look at ${given}: ${error instanceof Error ? error.message : error}`,
+      `Cannot look at ${given}: ${messageOf(error)}`,
     );
   }
 }

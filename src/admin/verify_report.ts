@@ -1,4 +1,4 @@
-import { ConfigurationError, UsageError } from "../errors.ts";
+import { ConfigurationError, messageOf, UsageError } from "../errors.ts";
 import { type Finding, FINDING_KINDS, type FindingKind } from "../storage/admin/findings.ts";
 
 /** Reads what `storage verify --json` printed. @throws {UsageError} another storage's, or no report */
@@ -8,7 +8,7 @@ export function readReport(file: string, uuid: string): Finding[] {
     report = JSON.parse(Deno.readTextFileSync(file));
   } catch (error) {
     throw new ConfigurationError(
-      `Cannot read ${file}: ${error instanceof Error ? error.message : error}`,
+      `Cannot read ${file}: ${messageOf(error)}`,
     );
   }
   if (

@@ -1,4 +1,4 @@
-import { StorageHeldError, StorageLostError } from "../errors.ts";
+import { messageOf, StorageHeldError, StorageLostError } from "../errors.ts";
 import { MEDIA_TYPES } from "../media.ts";
 import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
@@ -195,8 +195,4 @@ function provePublicNames(root: string, directory: string, calls: FileCalls): vo
     throw error;
   }
   throw new Error("the file system makes hard links to directories");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

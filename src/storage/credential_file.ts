@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError, messageOf } from "../errors.ts";
 
 /** No password and no bundle of certificates is larger. */
 const MAX_BYTES = 1024 * 1024;
@@ -21,9 +21,10 @@ export function readCredentialFile(path: string, option: string): string {
     text = Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
     throw new ConfigurationError(
-      `Cannot read ${option} ${path}: ${why}; it must exist and be readable by the worker's user`,
+      `Cannot read ${option} ${path}: ${
+        messageOf(error)
+      }; it must exist and be readable by the worker's user`,
       { cause: error },
     );
   }

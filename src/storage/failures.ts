@@ -1,6 +1,7 @@
 import {
   ConfigurationError,
   MediaFailureError,
+  messageOf,
   type PauseReason,
   StorageDistrustedError,
   StorageLostError,
@@ -45,11 +46,11 @@ const FIXES: Record<PauseReason, string> = {
 export function changeFailure(error: unknown, action: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
   const pausing = PAUSES[code];
-  if (pausing !== undefined) return pause(pausing, `Cannot ${action}: ${reason(error)}`, error);
+  if (pausing !== undefined) return pause(pausing, `Cannot ${action}: ${messageOf(error)}`, error);
   if (DAMAGE.includes(code)) {
     return new StorageDistrustedError(
       `Cannot ${action}: ${
-        reason(error)
+        messageOf(error)
       }; the disk or its file system is damaged. ${AFTER_DISTRUST}`,
       { cause: error },
     );
@@ -57,13 +58,13 @@ export function changeFailure(error: unknown, action: string, mediaId: bigint): 
   if (GONE.includes(code)) {
     return new StorageLostError(
       `Cannot ${action}: ${
-        reason(error)
+        messageOf(error)
       }; the storage's disk has gone. See dmesg, and mount it again`,
       { cause: error },
     );
   }
   if (code === "" || PROCESS.includes(code)) return error;
-  return new MediaFailureError(mediaId, `Cannot ${action}: ${reason(error)}`, { cause: error });
+  return new MediaFailureError(mediaId, `Cannot ${action}: ${messageOf(error)}`, { cause: error });
 }
 
 /** Not to be allowed something. `chattr +i` answers EPERM. */
@@ -82,7 +83,7 @@ export function refusal(error: unknown, action: string): ConfigurationError | nu
   if (!REFUSALS.includes(osCode(error) ?? "")) return null;
   return new ConfigurationError(
     `Cannot ${action}: ${
-      reason(error)
+      messageOf(error)
     }; run the worker as the user that owns the storage, and see the ` +
       "modes of its directories",
     { cause: error },
@@ -96,7 +97,7 @@ export function refusal(error: unknown, action: string): ConfigurationError | nu
 export function lookFailure(error: unknown, action: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
   if (code === "" || PROCESS.includes(code)) return error;
-  return new MediaFailureError(mediaId, `Cannot ${action}: ${reason(error)}`, { cause: error });
+  return new MediaFailureError(mediaId, `Cannot ${action}: ${messageOf(error)}`, { cause: error });
 }
 
 /** Whether an error says something about the file or disk, and nothing about this program. */
@@ -114,7 +115,7 @@ const AFTER_DISTRUST = "Remount it, run `storage verify`, then `storage trust`";
 export function fsyncFailure(error: unknown, path: string): StorageDistrustedError {
   return new StorageDistrustedError(
     `The fsync of ${path} failed: ${
-      reason(error)
+      messageOf(error)
     }; what this disk has taken since the last one is in ` +
       `doubt. ${AFTER_DISTRUST}`,
     { cause: error },
@@ -128,8 +129,4 @@ export function pause(reason: PauseReason, what: string, cause?: unknown): Stora
     `${what}; ${FIXES[reason]}`,
     cause === undefined ? {} : { cause },
   );
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { ConfigurationError, StorageLostError } from "../errors.ts";
+import { ConfigurationError, messageOf, StorageLostError } from "../errors.ts";
 import { isStorageName, isUuid } from "../media.ts";
 import { isOfFile } from "./failures.ts";
 import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
@@ -113,7 +113,7 @@ function missing(root: string, calls: FileCalls): StorageLostError {
 
 function unreadable(path: string, error: unknown): unknown {
   if (!isOfFile(error) && !(error instanceof Deno.errors.NotCapable)) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   if (["EACCES", "EPERM"].includes(osCode(error) ?? "")) {
     return new ConfigurationError(
       `Cannot read ${path}: ${why}; run this as the user that owns the storage`,

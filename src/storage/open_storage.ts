@@ -1,4 +1,4 @@
-import { ConfigurationError, StorageHeldError, StorageLostError } from "../errors.ts";
+import { ConfigurationError, messageOf, StorageHeldError, StorageLostError } from "../errors.ts";
 import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls } from "./file_calls.ts";
 import { readIdentity } from "./identity.ts";
@@ -79,9 +79,10 @@ async function lockStorage(root: string, calls: FileCalls): Promise<Deno.FsFile>
   try {
     locked = await calls.tryLock(file);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
     throw new ConfigurationError(
-      `Cannot lock ${path}: ${why}; use a file system that has flock, such as ext4 or XFS`,
+      `Cannot lock ${path}: ${
+        messageOf(error)
+      }; use a file system that has flock, such as ext4 or XFS`,
       { cause: error },
     );
   } finally {

@@ -1,4 +1,4 @@
-import { StorageLostError, type StoragePausedError } from "../errors.ts";
+import { messageOf, StorageLostError, type StoragePausedError } from "../errors.ts";
 import { isOfFile, pause } from "./failures.ts";
 import type { FileCalls, FileSystemSpace } from "./file_calls.ts";
 import type { FreeSpace } from "./storage.ts";
@@ -110,9 +110,10 @@ export class Space {
       return this.calls.statfs(this.root);
     } catch (error) {
       if (!isOfFile(error)) throw error;
-      const why = error instanceof Error ? error.message : String(error);
       throw new StorageLostError(
-        `Cannot ask how much space is free at ${this.root}: ${why}; see dmesg, and mount its disk again`,
+        `Cannot ask how much space is free at ${this.root}: ${
+          messageOf(error)
+        }; see dmesg, and mount its disk again`,
         { cause: error },
       );
     }

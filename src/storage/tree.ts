@@ -1,4 +1,4 @@
-import { ConfigurationError, MediaFailureError, StorageLostError } from "../errors.ts";
+import { ConfigurationError, MediaFailureError, messageOf, StorageLostError } from "../errors.ts";
 import type { Media } from "../media.ts";
 import { DirectoryError } from "./directories.ts";
 import { changeFailure, isOfFile, lookFailure, refusal, skeletonFailure } from "./failures.ts";
@@ -82,8 +82,9 @@ export function requireSkeleton(store: Store, path: string, verified: Set<string
     if (!(error instanceof DirectoryError) && !isOfFile(error)) throw error;
     const refused = refusal(error, `look at the directory ${path}`);
     if (refused !== null) throw store.note(refused);
-    const why = error instanceof Error ? error.message : String(error);
-    throw store.note(new StorageLostError(`The storage is not whole: ${why}`, { cause: error }));
+    throw store.note(
+      new StorageLostError(`The storage is not whole: ${messageOf(error)}`, { cause: error }),
+    );
   }
   if (found === null) {
     throw store.note(

@@ -1,4 +1,4 @@
-import { DatabaseUnavailableError, StorageHeldError } from "../errors.ts";
+import { DatabaseUnavailableError, messageOf, StorageHeldError } from "../errors.ts";
 import type { Logger } from "./log.ts";
 
 /** A database that is away is asked seldom; a storage that another worker has is taken over in seconds. */
@@ -28,7 +28,7 @@ export class RetryPolicy {
     error instanceof StorageHeldError ? LONGEST_STANDBY_MS : LONGEST_PAUSE_MS;
 
   readonly onPause = (error: unknown): void => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const now = performance.now();
     if (message === this.#told.message && now - this.#told.at < TELL_AGAIN_MS) return;
     this.#told = { message, at: now };

@@ -1,11 +1,12 @@
 /** Locks down as main.ts does, for the needs in its argument, and tells what is left. */
+import { messageOf } from "../../src/errors.ts";
 import { exitCodeOf } from "../../src/exit_codes.ts";
 import { lockDown, type SandboxNeeds } from "../../src/sandbox.ts";
 
 try {
   await lockDown(JSON.parse(Deno.args[0] ?? "{}") as SandboxNeeds);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(messageOf(error));
   Deno.exit(exitCodeOf(error));
 }
 const left: Record<string, string> = {};

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { messageOf } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { entriesOf } from "../../storage/admin/entries.ts";
 import { type Finding, type FindingKind, isHarm } from "../../storage/admin/findings.ts";
@@ -78,7 +79,7 @@ export function addStorageRepair(group: Command, outcome: Outcome): void {
           fix(finding, repair, objects);
           repaired.push(finding.publicPath ?? finding.path);
         } catch (error) {
-          const why = error instanceof Error ? error.message : String(error);
+          const why = messageOf(error);
           failed.push({ path: finding.path, why });
         }
       }

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../../errors.ts";
+import { ConfigurationError, messageOf } from "../../errors.ts";
 import { connect, type Connection, sqlstateOf } from "../connect.ts";
 import { type DatabaseAddress, parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
 import { inboxError } from "../inbox_error.ts";
@@ -110,9 +110,8 @@ export async function ask<Row extends object>(
     return (await connection.query<Row>(sql, [...values])).rows;
   } catch (error) {
     if (sqlstateOf(error) === "42501") {
-      const why = error instanceof Error ? error.message : String(error);
       throw new ConfigurationError(
-        `That role may not do this (${why}); name a superuser in --database`,
+        `That role may not do this (${messageOf(error)}); name a superuser in --database`,
       );
     }
     throw inboxError(error);

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../../errors.ts";
+import { ConfigurationError, messageOf } from "../../errors.ts";
 import { sqlstateOf } from "../connect.ts";
 import { type AdminInbox, ask } from "./inbox.ts";
 
@@ -40,7 +40,7 @@ export async function setLimits(inbox: AdminInbox, wanted: Partial<Limits>): Pro
     // A check of the table: min_copies below 2, a negative size.
     if (sqlstateOf(error) !== "23514") throw error;
     throw new ConfigurationError(
-      `The inbox refuses that limit: ${error instanceof Error ? error.message : error}; ` +
+      `The inbox refuses that limit: ${messageOf(error)}; ` +
         "nothing was changed",
       { cause: error },
     );

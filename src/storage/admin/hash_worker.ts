@@ -1,6 +1,7 @@
 /// <reference lib="webworker" />
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import { messageOf } from "../../errors.ts";
 
 /** What a thread is told once: where to count the bytes read, and how fast it may read. */
 export interface HashSetup {
@@ -42,7 +43,7 @@ function hashFile(path: string): Hashed {
       closeSync(fd);
     }
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: messageOf(error) };
   }
 }
 

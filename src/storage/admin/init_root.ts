@@ -1,6 +1,6 @@
 import { constants, fchmodSync, fchownSync, fstatSync, fsyncSync } from "node:fs";
 import { closeSync, openSync, writeSync } from "node:fs";
-import { ConfigurationError } from "../../errors.ts";
+import { ConfigurationError, messageOf } from "../../errors.ts";
 import { MEDIA_TYPES } from "../../media.ts";
 import { fileCalls } from "../file_calls.ts";
 import { formatIdentity, readIdentity, sameIdentity } from "../identity.ts";
@@ -231,7 +231,7 @@ function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): v
     // Somebody made the same root a storage in this moment: the same one, or it is refused.
     if (!(error instanceof Deno.errors.AlreadyExists)) {
       throw new ConfigurationError(
-        `Cannot make a hard link at ${root}: ${error instanceof Error ? error.message : error}; ` +
+        `Cannot make a hard link at ${root}: ${messageOf(error)}; ` +
           "use a file system that has them: ext4 or XFS",
         { cause: error },
       );

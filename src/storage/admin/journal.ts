@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
-import { ConfigurationError, UsageError } from "../../errors.ts";
+import { ConfigurationError, messageOf, UsageError } from "../../errors.ts";
 import type { StorageIdentity } from "../storage.ts";
 import type { Finding } from "./findings.ts";
 
@@ -35,7 +35,7 @@ export class Journal {
       text = readFileSync(file, "utf8");
     } catch (error) {
       throw new ConfigurationError(
-        `Cannot keep the state in ${file}: ${error instanceof Error ? error.message : error}`,
+        `Cannot keep the state in ${file}: ${messageOf(error)}`,
       );
     }
     // What follows the last line feed is a line that a run which died had not finished.

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { ConfigurationError, UsageError } from "../../errors.ts";
+import { ConfigurationError, messageOf, UsageError } from "../../errors.ts";
 import { isSha256 } from "../../media.ts";
 import { parseObjectName, parsePublicPath } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
@@ -95,7 +95,7 @@ function* lines(file: string): Generator<string> {
     fd = openSync(file, "r");
   } catch (error) {
     throw new ConfigurationError(
-      `Cannot read ${file}: ${error instanceof Error ? error.message : error}`,
+      `Cannot read ${file}: ${messageOf(error)}`,
     );
   }
   try {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { messageOf } from "../../errors.ts";
 import { readPieces } from "./read_object.ts";
 
 /** What a receipt claims of a file. */
@@ -13,7 +14,7 @@ export function recheck(root: string, { path, sha256 }: Claimed): string | null 
   try {
     for (const piece of readPieces(`${root}/${path}`)) hash.update(piece);
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
   const found = hash.digest("hex");
   return found === sha256 ? null : `has the checksum ${found}`;

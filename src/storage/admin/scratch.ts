@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigurationError } from "../../errors.ts";
+import { ConfigurationError, messageOf } from "../../errors.ts";
 
 /**
  * Room outside memory for sorting, in one file without a name: it is unlinked as soon as it is open, so
@@ -26,7 +26,7 @@ export class Scratch {
       unlinkSync(path);
       return new Scratch(fd, "");
     } catch (error) {
-      return new Scratch(null, `${directory}: ${error instanceof Error ? error.message : error}`);
+      return new Scratch(null, `${directory}: ${messageOf(error)}`);
     }
   }
 

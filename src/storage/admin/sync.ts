@@ -1,4 +1,4 @@
-import { MediaDefectError, MediaFailureError } from "../../errors.ts";
+import { MediaDefectError, MediaFailureError, messageOf } from "../../errors.ts";
 import type { Media } from "../../media.ts";
 import type { StoreBatch, WriteOnceStorage } from "../storage.ts";
 import { copyMedia, mediaOf } from "./copy_media.ts";
@@ -110,7 +110,7 @@ async function copyOne(
         report,
       );
     } else if (error instanceof MediaFailureError || isFileError(error)) {
-      fail(media, error instanceof Error ? error.message : String(error), options, report);
+      fail(media, messageOf(error), options, report);
     } else throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { messageOf } from "../../errors.ts";
 import { MEDIA_TYPES } from "../../media.ts";
 import {
   IDENTITY_PATH,
@@ -33,7 +34,7 @@ function names(root: string, path: string, strange: Strange): string[] {
     return found.sort();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) {
-      strange(path, `cannot be read as a directory: ${message(error)}`);
+      strange(path, `cannot be read as a directory: ${messageOf(error)}`);
     }
     return [];
   }
@@ -44,13 +45,9 @@ function lstat(root: string, path: string, strange: Strange): Deno.FileInfo | nu
     return Deno.lstatSync(`${root}/${path}`);
   } catch (error) {
     // Gone between the listing and now: nobody but an administrator removes names, and says so.
-    strange(path, `cannot be looked at: ${message(error)}`);
+    strange(path, `cannot be looked at: ${messageOf(error)}`);
     return null;
   }
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function isDirectory(root: string, path: string, strange: Strange): boolean {
