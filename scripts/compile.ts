@@ -1,17 +1,10 @@
 /**
  * `deno task compile …`: one worker as one executable, with its permissions and options baked in.
  */
-import { EXIT, exitCodeOf } from "../src/exit_codes.ts";
 import { UsageError } from "../src/errors.ts";
-import { permissionFlags } from "../src/sandbox.ts";
-import {
-  HelpShown,
-  parseWorkerOptions,
-  sandboxNeeds,
-  type WorkerOptions,
-} from "../src/worker/options.ts";
-import { compile, CompileError, show } from "./lib/compile/compile.ts";
-import { takeBuildOptions } from "./lib/compile/build_options.ts";
+import { permissionFlags, workerNeeds } from "../src/sandbox.ts";
+import { parseWorkerOptions, type WorkerOptions } from "../src/worker/options.ts";
+import { type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
 
 const HELP =
   `Usage: deno task compile --storage NAME --root DIR --database URL [--password-file FILE]
@@ -29,27 +22,20 @@ file is /run/credentials/omoide-worker@NAME.service/password, see the README.
 
 The runtime is downloaded by Deno; where it cannot be, the environment variable DENORT_BIN names one.`;
 
-async function main(args: readonly string[]): Promise<void> {
-  if (args.includes("--help") || args.includes("-h")) {
-    console.log(HELP);
-    throw new HelpShown();
-  }
-  const { build, rest } = takeBuildOptions(args);
-  const options = parseWorkerOptions(rest);
+function plan(args: readonly string[]): CompilePlan {
+  const options = parseWorkerOptions(args);
   if (options.mode !== "serve") {
     throw new UsageError(
       "--once and --check are not baked in: give them to the binary when it runs",
     );
   }
-  const compiled = await compile({
+  return {
     entry: "main.ts",
-    permissions: permissionFlags(sandboxNeeds(options)),
-    args: rest,
-    output: build.output ?? `dist/omoide-worker-${options.storage}`,
-    ...(build.target === undefined ? {} : { target: build.target }),
-  });
-  console.log(show(compiled));
-  console.log(`\n${nextStep(options, compiled.path)}`);
+    permissions: permissionFlags(workerNeeds(options)),
+    args,
+    output: `dist/omoide-worker-${options.storage}`,
+    nextStep: ({ path }) => nextStep(options, path),
+  };
 }
 
 function nextStep({ storage, root, database, passwordFile }: WorkerOptions, path: string): string {
@@ -62,13 +48,4 @@ function nextStep({ storage, root, database, passwordFile }: WorkerOptions, path
     --binary ${path.split("/").at(-1)} --password-file FILE${hint}`;
 }
 
-try {
-  await main(Deno.args);
-} catch (error) {
-  if (error instanceof HelpShown) Deno.exit(EXIT.OK);
-  const foreseen = error instanceof CompileError || exitCodeOf(error) !== EXIT.UNEXPECTED;
-  console.error(
-    `compile: ${foreseen && error instanceof Error ? error.message : Deno.inspect(error)}`,
-  );
-  Deno.exit(exitCodeOf(error));
-}
+await runCompile("compile", HELP, plan);

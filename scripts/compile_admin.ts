@@ -1,10 +1,8 @@
 /**
  * `deno task compile-admin …`: the administrator's tools as one executable, for machines without Deno.
  */
-import { EXIT, exitCodeOf } from "../src/exit_codes.ts";
 import { UsageError } from "../src/errors.ts";
-import { takeBuildOptions } from "./lib/compile/build_options.ts";
-import { compile, CompileError, show } from "./lib/compile/compile.ts";
+import { runCompile } from "./lib/compile/run_compile.ts";
 
 const HELP = `Usage: deno task compile-admin [--output FILE] [--target TRIPLE]
 
@@ -28,30 +26,17 @@ const PERMISSIONS = [
   "--allow-sys",
 ];
 
-try {
-  if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
-    console.log(HELP);
-    Deno.exit(EXIT.OK);
+await runCompile("compile-admin", HELP, (args) => {
+  if (args.length > 0) {
+    throw new UsageError(`unknown argument ${args[0]}; --help lists the options`);
   }
-  const { build, rest } = takeBuildOptions(Deno.args);
-  if (rest.length > 0) {
-    throw new UsageError(`unknown argument ${rest[0]}; --help lists the options`);
-  }
-  const compiled = await compile({
+  return {
     entry: "src/admin/main.ts",
     includes: ["src/storage/admin/hash_worker.ts"],
     permissions: PERMISSIONS,
     // The schema's SQL files are imported as text.
     unstable: ["raw-imports"],
     args: [],
-    output: build.output ?? "dist/omoide-admin",
-    ...(build.target === undefined ? {} : { target: build.target }),
-  });
-  console.log(show(compiled));
-} catch (error) {
-  const foreseen = error instanceof CompileError || exitCodeOf(error) !== EXIT.UNEXPECTED;
-  console.error(
-    `compile-admin: ${foreseen && error instanceof Error ? error.message : Deno.inspect(error)}`,
-  );
-  Deno.exit(exitCodeOf(error));
-}
+    output: "dist/omoide-admin",
+  };
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EXIT } from "../src/exit_codes.ts";
 import { SQLSTATE } from "../src/inbox/sqlstates.ts";
-import { permissionFlags } from "../src/sandbox.ts";
+import { permissionFlags, workerNeeds } from "../src/sandbox.ts";
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, import.meta.url));
 const readme = read("../README.md");
@@ -32,7 +32,7 @@ Deno.test("the README names every option of a worker", async () => {
 });
 
 Deno.test("the README shows the flags that a worker runs with", () => {
-  const flags = permissionFlags({ root: "ROOT", database: { host: "HOST", port: 0 } });
+  const flags = permissionFlags(workerNeeds({ root: "ROOT", database: { host: "HOST", port: 0 } }));
   const shown = readme.replaceAll(/\s+/g, " ");
   for (const flag of flags) assert.ok(shown.includes(flag.replace("HOST:0", "HOST:PORT")), flag);
 });

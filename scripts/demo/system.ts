@@ -1,5 +1,5 @@
-import { permissionFlags } from "../../src/sandbox.ts";
-import { parseWorkerOptions, sandboxNeeds } from "../../src/worker/options.ts";
+import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
+import { parseWorkerOptions } from "../../src/worker/options.ts";
 import { EmbeddedPostgres } from "../lib/embedded_postgres.ts";
 import { spawnWorker } from "../lib/spawn_worker.ts";
 
@@ -63,7 +63,7 @@ export class DemoSystem {
       return {
         name,
         pid: process.pid,
-        flags: permissionFlags(sandboxNeeds(parseWorkerOptions(args))),
+        flags: permissionFlags(workerNeeds(parseWorkerOptions(args))),
       };
     });
   }

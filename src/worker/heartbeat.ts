@@ -2,7 +2,7 @@ import { type Beat, heartbeat, type WorkerState } from "../inbox/worker_calls.ts
 import type { InboxSession } from "../inbox/session.ts";
 import type { FreeSpace, WriteOnceStorage } from "../storage/storage.ts";
 import { VERSION } from "../version.ts";
-import type { Logger } from "./log.ts";
+import type { Logger } from "../log.ts";
 import { pause } from "./retry.ts";
 
 const BEAT_EVERY_MS = 10_000;

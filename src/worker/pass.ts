@@ -11,7 +11,7 @@ import { type Media, unfitName } from "../media.ts";
 import type { NotStored, WriteOnceStorage } from "../storage/storage.ts";
 import { Acknowledger, type Settled } from "./acknowledger.ts";
 import { type Carried, carry } from "./carry.ts";
-import type { Logger } from "./log.ts";
+import type { Logger } from "../log.ts";
 
 /** Deliveries asked for at once: a few batches' worth, so that asking costs next to nothing. */
 const PAGE = 4096;

@@ -4,7 +4,7 @@ import { pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
 import type { Settled } from "./acknowledger.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import type { Logger } from "./log.ts";
+import type { Logger } from "../log.ts";
 import type { WorkerOptions } from "./options.ts";
 import { requireOwnInbox } from "./own_inbox.ts";
 import { Pass } from "./pass.ts";

@@ -1,5 +1,5 @@
 import { showBytes } from "../units.ts";
-import type { Logger } from "./log.ts";
+import type { Logger } from "../log.ts";
 
 /** A line about what was stored comes at once, the next one so much later: not one for each picture. */
 const TELL_EVERY_MS = 10_000;

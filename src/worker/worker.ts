@@ -12,7 +12,7 @@ import { distrust } from "../inbox/worker_calls.ts";
 import { openStorage } from "../storage/open_storage.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Logger } from "./log.ts";
+import type { Logger } from "../log.ts";
 import type { WorkerOptions } from "./options.ts";
 import { RetryPolicy } from "./retry_policy.ts";
 import { type Attempt, retrying } from "./retry.ts";

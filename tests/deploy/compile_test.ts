@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
-import { permissionFlags } from "../../src/sandbox.ts";
-import { parseWorkerOptions, sandboxNeeds } from "../../src/worker/options.ts";
+import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
+import { parseWorkerOptions } from "../../src/worker/options.ts";
 import { readArtifact } from "../../scripts/lib/compile/read_artifact.ts";
 
 const SCRIPT = new URL("../../scripts/compile.ts", import.meta.url).pathname;
@@ -51,7 +51,7 @@ for (const [name, args] of Object.entries(VARIANTS)) {
     assert.equal(code, 0, stderr);
     const { permissions, args: baked, extras } = readArtifact(read("exact"));
     // The binary has no cache for this one to forbid.
-    const flags = permissionFlags(sandboxNeeds(parseWorkerOptions(args)))
+    const flags = permissionFlags(workerNeeds(parseWorkerOptions(args)))
       .filter((flag) => flag !== "--cached-only");
     assert.deepEqual(permissions, flags.sort());
     assert.deepEqual(baked, args);

@@ -1,12 +1,13 @@
 /**
- * What somebody would try who got to run code inside a worker. Run by sandbox_test.ts under a worker's
- * own flags, after the worker's own start; prints one JSON line: what each attempt met, "out" where it got out.
+ * What somebody would try who got to run code inside a program of this project. Run by sandbox_test.ts
+ * under the program's own flags, after the program's own start; prints one JSON line: what each attempt met, "out" where it got out.
  */
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { readFileSync } from "node:fs";
 import { spawn } from "node:child_process";
-import { lockDown, type SandboxNeeds } from "../../src/sandbox.ts";
+import { lockDown } from "../../src/lock_down.ts";
+import type { SandboxNeeds } from "../../src/sandbox.ts";
 
 interface Targets {
   /** Absent where it is to run without a sandbox. */
@@ -125,6 +126,18 @@ const attempts: Record<string, () => unknown> = {
   "signal another process": () => Deno.kill(1, "SIGCONT"),
   "learn the machine's name": () => Deno.hostname(),
 };
+
+// What only some programs may do.
+if (!needs?.read.includes(root)) {
+  attempts["list the root"] = () => [...Deno.readDirSync(root)];
+}
+if (!needs?.write.includes(root)) {
+  attempts["write into the root"] = () => Deno.writeTextFileSync(`${root}/new`, "x");
+  attempts["make a directory in the root"] = () => Deno.mkdirSync(`${root}/directory`);
+}
+if (needs?.sys.length === 0) {
+  attempts["learn who it runs as"] = () => Deno.uid();
+}
 
 // Without a sandbox these would really fetch something, and the package into this project.
 if (needs === undefined) {

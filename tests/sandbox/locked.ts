@@ -1,7 +1,8 @@
 /** Locks down as main.ts does, for the needs in its argument, and tells what is left. */
 import { messageOf } from "../../src/errors.ts";
 import { exitCodeOf } from "../../src/exit_codes.ts";
-import { lockDown, type SandboxNeeds } from "../../src/sandbox.ts";
+import { lockDown } from "../../src/lock_down.ts";
+import type { SandboxNeeds } from "../../src/sandbox.ts";
 
 try {
   await lockDown(JSON.parse(Deno.args[0] ?? "{}") as SandboxNeeds);

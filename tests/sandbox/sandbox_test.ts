@@ -1,13 +1,23 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { permissionFlags, type SandboxNeeds } from "../../src/sandbox.ts";
+import {
+  gatewayNeeds,
+  monitorNeeds,
+  permissionFlags,
+  type SandboxNeeds,
+  scrubNeeds,
+  workerNeeds,
+} from "../../src/sandbox.ts";
 
 const HOSTILE = new URL("./hostile.ts", import.meta.url).pathname;
 const LOCKED = new URL("./locked.ts", import.meta.url).pathname;
 
+const PROGRAMS = ["worker", "scrub", "gateway", "monitor"] as const;
+type Program = (typeof PROGRAMS)[number];
+
 interface Ground {
-  readonly needs: SandboxNeeds;
+  readonly programs: Readonly<Record<Program, SandboxNeeds>>;
   readonly root: string;
   readonly outside: string;
   readonly cache: string;
@@ -24,19 +34,31 @@ const CANNOT: Record<string, string> = {
 };
 if (Deno.build.os !== "linux") CANNOT["connect to another host"] = "127.0.0.2 is Linux's alone";
 
+const DATABASE = { host: "127.0.0.1", port: 5432 };
+const LISTEN = { host: "127.0.0.1", port: 8080 };
+
 /** A root, a place beside it, servers that must not be reached, and an empty cache directory. */
 async function ground(): Promise<Ground> {
   const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "omoide-sandbox-" }));
-  const [root, outside, cache] = ["root", "outside", "cache"].map((name) => `${directory}/${name}`);
-  for (const path of [root, outside, cache]) await Deno.mkdir(path as string);
+  const [root, outside, cache] = [
+    `${directory}/root`,
+    `${directory}/outside`,
+    `${directory}/cache`,
+  ];
+  for (const path of [root, outside, cache]) await Deno.mkdir(path);
   await Deno.writeTextFile(`${outside}/secret`, "secret");
   await Deno.writeTextFile(`${outside}/module.ts`, 'self.postMessage?.("out"); export {};');
   const others = await servers();
   return {
-    root: root as string,
-    outside: outside as string,
-    cache: cache as string,
-    needs: { root: root as string, database: { host: "127.0.0.1", port: 5432 } },
+    root,
+    outside,
+    cache,
+    programs: {
+      worker: workerNeeds({ root, database: DATABASE }),
+      scrub: scrubNeeds({ root, database: DATABASE }),
+      gateway: gatewayNeeds({ listen: LISTEN, database: DATABASE }),
+      monitor: monitorNeeds({ listen: LISTEN, database: DATABASE }),
+    },
     otherPort: others.port,
     close: async () => {
       await others.close();
@@ -103,23 +125,27 @@ async function run(flags: readonly string[], script: string, argument: unknown, 
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-Deno.test("nothing that a hostile module tries gets out of a worker's permissions", async () => {
-  const { needs, root, outside, otherPort, close } = await ground();
-  try {
-    const argument = { needs, root, outside, secret: `${outside}/secret`, otherPort };
-    const { stdout, stderr } = await run(permissionFlags(needs), HOSTILE, argument);
-    assert.notEqual(stdout, "", stderr);
-    const met = JSON.parse(stdout) as Record<string, string>;
-    assert.ok(Object.keys(met).length > 30);
-    assert.deepEqual(Object.entries(met).filter(([, outcome]) => outcome === "out"), []);
-    assert.deepEqual([...Deno.readDirSync(outside)].map(({ name }) => name).sort(), [
-      "module.ts",
-      "secret",
-    ]);
-  } finally {
-    await close();
-  }
-});
+for (const program of PROGRAMS) {
+  Deno.test(`nothing that a hostile module tries gets out of a ${program}'s permissions`, async () => {
+    const { programs, root, outside, otherPort, close } = await ground();
+    const needs = programs[program];
+    try {
+      const argument = { needs, root, outside, secret: `${outside}/secret`, otherPort };
+      const { stdout, stderr } = await run(permissionFlags(needs), HOSTILE, argument);
+      assert.notEqual(stdout, "", stderr);
+      const met = JSON.parse(stdout) as Record<string, string>;
+      assert.ok(Object.keys(met).length > 30);
+      assert.deepEqual(Object.entries(met).filter(([, outcome]) => outcome === "out"), []);
+      assert.deepEqual([...Deno.readDirSync(outside)].map(({ name }) => name).sort(), [
+        "module.ts",
+        "secret",
+      ]);
+      if (!needs.write.includes(root)) assert.deepEqual([...Deno.readDirSync(root)], []);
+    } finally {
+      await close();
+    }
+  });
+}
 
 Deno.test("the hostile module does get out where there is no sandbox, so the test above can fail", async () => {
   const { root, outside, cache, otherPort, close } = await ground();
@@ -137,88 +163,115 @@ Deno.test("the hostile module does get out where there is no sandbox, so the tes
   }
 });
 
-Deno.test("a worker accepts exactly its own permissions", async () => {
-  const { needs, close } = await ground();
-  try {
-    const { code, stderr } = await run(permissionFlags(needs), LOCKED, needs);
-    assert.equal(code, 0, stderr);
-  } finally {
-    await close();
-  }
-});
-
-Deno.test("a worker refuses to start with any broad grant more, and names it", async (t) => {
-  const { needs, root, close } = await ground();
-  try {
-    const parent = root.slice(0, root.lastIndexOf("/"));
-    const without = (prefix: string) =>
-      permissionFlags(needs).filter((flag) => !flag.startsWith(prefix));
-    const cases: Record<string, string[]> = {
-      "--allow-read": [...without("--allow-read"), "--allow-read"],
-      "--allow-write": [...without("--allow-write"), "--allow-write"],
-      "--allow-net": [...without("--allow-net"), "--allow-net"],
-      "--allow-sys": [...without("--allow-sys"), "--allow-sys"],
-      "--allow-run": [...permissionFlags(needs), "--allow-run"],
-      "--allow-ffi": [...permissionFlags(needs), "--allow-ffi"],
-      "--allow-env": [...without("--ignore-env"), "--allow-env"],
-      [`--allow-read=${parent}`]: [...without("--allow-read"), `--allow-read=${parent}`],
-      [`--allow-write=${parent}`]: [...without("--allow-write"), `--allow-write=${parent}`],
-      "--allow-read=/": [...without("--allow-read"), "--allow-read=/"],
-      "--allow-net=127.0.0.1": [...without("--allow-net"), "--allow-net=127.0.0.1"],
-    };
-    for (const [named, flags] of Object.entries(cases)) {
-      await t.step(named, async () => {
-        const { code, stderr } = await run(flags, LOCKED, needs);
-        assert.equal(code, 4, stderr);
-        const shown = named === "--allow-net=127.0.0.1" ? "--allow-net=127.0.0.1:1" : named;
-        assert.ok(
-          stderr.includes(`more permissions than it needs: `) && stderr.includes(shown),
-          stderr,
-        );
-      });
+for (const program of PROGRAMS) {
+  Deno.test(`a ${program} accepts exactly its own permissions`, async () => {
+    const { programs, close } = await ground();
+    const needs = programs[program];
+    try {
+      const { code, stderr } = await run(permissionFlags(needs), LOCKED, needs);
+      assert.equal(code, 0, stderr);
+    } finally {
+      await close();
     }
-    await t.step("all of them", async () => {
-      const { code, stderr } = await run(["-A"], LOCKED, needs);
-      assert.equal(code, 4, stderr);
-    });
-  } finally {
-    await close();
-  }
-});
+  });
 
-Deno.test("a worker with less than it needs says what is missing", async (t) => {
-  const { needs, root, close } = await ground();
-  try {
-    const cases: Record<string, string> = {
-      "--allow-read": `--allow-read=${root}`,
-      "--allow-write": `--allow-write=${root}`,
-      "--allow-net": "--allow-net=127.0.0.1:5432",
-      "--allow-sys": "--allow-sys=statfs, --allow-sys=uid",
-    };
-    for (const [prefix, named] of Object.entries(cases)) {
-      await t.step(prefix, async () => {
-        const flags = permissionFlags(needs).filter((flag) => !flag.startsWith(prefix));
-        const { code, stderr } = await run(flags, LOCKED, needs);
+  Deno.test(`a ${program} refuses to start with any broad grant more, and names it`, async (t) => {
+    const { programs, root, close } = await ground();
+    const needs = programs[program];
+    try {
+      const parent = root.slice(0, root.lastIndexOf("/"));
+      const without = (prefix: string) =>
+        permissionFlags(needs).filter((flag) => !flag.startsWith(prefix));
+      const cases: Record<string, string[]> = {
+        "--allow-read": [...without("--allow-read"), "--allow-read"],
+        "--allow-write": [...without("--allow-write"), "--allow-write"],
+        "--allow-net": [...without("--allow-net"), "--allow-net"],
+        "--allow-sys": [...without("--allow-sys"), "--allow-sys"],
+        "--allow-run": [...permissionFlags(needs), "--allow-run"],
+        "--allow-ffi": [...permissionFlags(needs), "--allow-ffi"],
+        "--allow-env": [...without("--ignore-env"), "--allow-env"],
+        "--allow-read=/": [...without("--allow-read"), "--allow-read=/"],
+        "--allow-write=/": [...without("--allow-write"), "--allow-write=/"],
+        "--allow-net=127.0.0.1": [...without("--allow-net"), "--allow-net=127.0.0.1"],
+      };
+      if (needs.read.length > 0) {
+        cases[`--allow-read=${parent}`] = [...without("--allow-read"), `--allow-read=${parent}`];
+        cases[`--allow-write=${parent}`] = [...without("--allow-write"), `--allow-write=${parent}`];
+      }
+      if (needs.read.length > 0 && needs.write.length === 0) {
+        cases[`--allow-write=${root}`] = [...permissionFlags(needs), `--allow-write=${root}`];
+      }
+      for (const [named, flags] of Object.entries(cases)) {
+        await t.step(named, async () => {
+          const { code, stderr } = await run(flags, LOCKED, needs);
+          assert.equal(code, 4, stderr);
+          const shown = named === "--allow-net=127.0.0.1" ? "--allow-net=127.0.0.1:1" : named;
+          assert.ok(
+            stderr.includes(`more permissions than it needs: `) && stderr.includes(shown),
+            stderr,
+          );
+        });
+      }
+      await t.step("all of them", async () => {
+        const { code, stderr } = await run(["-A"], LOCKED, needs);
         assert.equal(code, 4, stderr);
-        assert.ok(stderr.includes(`lacks permissions: ${named}`), stderr);
       });
+    } finally {
+      await close();
     }
-  } finally {
-    await close();
-  }
-});
+  });
 
-Deno.test("importing code is given up at the start, though the runtime grants it by default", async () => {
-  const { needs, close } = await ground();
-  try {
-    const { stdout } = await run(permissionFlags(needs), LOCKED, needs);
-    assert.deepEqual(JSON.parse(stdout), { import: "prompt", run: "prompt", ffi: "prompt" });
-  } finally {
-    await close();
-  }
-});
+  Deno.test(`a ${program} with less than it needs says what is missing`, async (t) => {
+    const { programs, root, close } = await ground();
+    const needs = programs[program];
+    try {
+      const listens = program === "gateway" || program === "monitor";
+      const cases: Record<string, string> = {
+        "--allow-net": `${listens ? "--allow-net=127.0.0.1:8080, " : ""}--allow-net=127.0.0.1:5432`,
+      };
+      if (!listens) {
+        cases["--allow-read"] = `--allow-read=${root}`;
+        cases["--allow-sys"] = "--allow-sys=statfs, --allow-sys=uid";
+      }
+      if (program === "worker") cases["--allow-write"] = `--allow-write=${root}`;
+      for (const [prefix, named] of Object.entries(cases)) {
+        await t.step(prefix, async () => {
+          const flags = permissionFlags(needs).filter((flag) => !flag.startsWith(prefix));
+          const { code, stderr } = await run(flags, LOCKED, needs);
+          assert.equal(code, 4, stderr);
+          assert.ok(stderr.includes(`lacks permissions: ${named}`), stderr);
+        });
+      }
+    } finally {
+      await close();
+    }
+  });
+
+  Deno.test(`a ${program} gives up importing code at its start, though the runtime grants it by default`, async () => {
+    const { programs, close } = await ground();
+    const needs = programs[program];
+    try {
+      const { stdout } = await run(permissionFlags(needs), LOCKED, needs);
+      assert.deepEqual(JSON.parse(stdout), { import: "prompt", run: "prompt", ffi: "prompt" });
+    } finally {
+      await close();
+    }
+  });
+}
 
 Deno.test("an IPv6 address stands in brackets in the flags", () => {
-  const flags = permissionFlags({ root: "/r", database: { host: "::1", port: 5433 } });
+  const flags = permissionFlags(workerNeeds({ root: "/r", database: { host: "::1", port: 5433 } }));
   assert.ok(flags.includes("--allow-net=[::1]:5433"));
+});
+
+Deno.test("a gateway and a monitor have no flag for files, system or anything but two addresses", () => {
+  const given = {
+    listen: { host: "127.0.0.1", port: 8080 },
+    database: { host: "db.lan", port: 5432 },
+  };
+  for (const needs of [gatewayNeeds(given), monitorNeeds(given)]) {
+    assert.deepEqual(permissionFlags(needs).filter((flag) => flag.startsWith("--allow")), [
+      "--allow-net=127.0.0.1:8080,db.lan:5432",
+    ]);
+  }
 });

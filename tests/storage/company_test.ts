@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { ConfigurationError, StorageHeldError } from "../../src/errors.ts";
-import { permissionFlags } from "../../src/sandbox.ts";
+import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import {
@@ -22,7 +22,7 @@ class Inner implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>;
 
   constructor(root: string, ...task: string[]) {
-    const flags = permissionFlags({ root, database: { host: "127.0.0.1", port: 1 } });
+    const flags = permissionFlags(workerNeeds({ root, database: { host: "127.0.0.1", port: 1 } }));
     this.#process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-check", "--quiet", "--config", CONFIG, ...flags, INNER, root, ...task],
       stdout: "piped",

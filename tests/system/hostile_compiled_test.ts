@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../src/sandbox.ts";
+import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
 import { baseRuntime } from "../support/denort.ts";
 import { compileProgram } from "./support/compile.ts";
 import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
@@ -17,7 +17,7 @@ Deno.test({
     await using machine = await Machine.boot();
     using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const root = rootInside("hot");
-    const needs = { root, database: { host: "127.0.0.1", port: 5432 } };
+    const needs = workerNeeds({ root, database: { host: "127.0.0.1", port: 5432 } });
     const targets = { root, outside: OUTSIDE, secret: `${OUTSIDE}/secret` };
     const binary = `${machine.shared}/hostile`;
     await compileProgram(runtime, {

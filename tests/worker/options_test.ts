@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import { parseWorkerOptions, sandboxNeeds } from "../../src/worker/options.ts";
+import { workerNeeds } from "../../src/sandbox.ts";
+import { parseWorkerOptions } from "../../src/worker/options.ts";
 
 const NEEDED = ["--storage", "hot", "--root", "/srv/hot", "--database", "postgres://db.lan/omoide"];
 
@@ -29,11 +30,12 @@ Deno.test("a worker needs a storage, a root and a database; the rest has default
 
 Deno.test("the sandbox follows from the options, files to read included", () => {
   const files = ["--password-file", "/run/secret", "--ca-file", "/etc/ca.pem"];
-  assert.deepEqual(sandboxNeeds(parseWorkerOptions([...NEEDED, ...files])), {
-    root: "/srv/hot",
-    database: { host: "db.lan", port: 5432 },
-    passwordFile: "/run/secret",
-    caFile: "/etc/ca.pem",
+  assert.deepEqual(workerNeeds(parseWorkerOptions([...NEEDED, ...files])), {
+    program: "The worker",
+    net: [{ host: "db.lan", port: 5432 }],
+    read: ["/srv/hot", "/run/secret", "/etc/ca.pem"],
+    write: ["/srv/hot"],
+    sys: ["statfs", "uid"],
   });
 });
 

@@ -1,19 +1,18 @@
 import { configure, getJsonLinesFormatter, getLogger, getTextFormatter } from "@logtape/logtape";
 import type { Logger } from "@logtape/logtape";
-import type { LogLevel } from "./options.ts";
+import type { LogFormat, LogLevel } from "./command_line.ts";
 
 export type { Logger };
 
 /**
  * Sets up the one sink: lines on standard error, which systemd carries into the journal. Text for people,
  * JSON for machines; the time is UTC in both.
+ *
+ * @param name which program of Omoide it is: a worker's storage, `gateway`, …
  */
 export async function setUpLog(
-  options: {
-    readonly storage: string;
-    readonly logFormat: "text" | "json";
-    readonly logLevel: LogLevel;
-  },
+  name: string,
+  options: { readonly logFormat: LogFormat; readonly logLevel: LogLevel },
 ): Promise<Logger> {
   const format = options.logFormat === "json" ? getJsonLinesFormatter() : getTextFormatter({
     timestamp: "rfc3339",
@@ -30,7 +29,7 @@ export async function setUpLog(
       { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "warning" },
     ],
   });
-  return getLogger(["omoide", options.storage]);
+  return getLogger(["omoide", name]);
 }
 
 function writeAll(bytes: Uint8Array): void {

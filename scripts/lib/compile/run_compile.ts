@@ -1,0 +1,45 @@
+import { EXIT, exitCodeOf } from "../../../src/exit_codes.ts";
+import { describeError } from "../../../src/run_program.ts";
+import { HelpShown } from "../../../src/command_line.ts";
+import { takeBuildOptions } from "./build_options.ts";
+import { type Compilation, compile, type Compiled, CompileError, show } from "./compile.ts";
+
+/** What a `deno task compile-…` makes of a command line, without the build's own options. */
+export interface CompilePlan extends Omit<Compilation, "output" | "target"> {
+  /** Where the binary goes unless `--output` says otherwise. */
+  readonly output: string;
+  /** What to do with it, for people; said after what was baked. */
+  readonly nextStep?: (compiled: Compiled) => string;
+}
+
+/**
+ * Runs one of the compiling tasks: takes `--output` and `--target` out of the command line, makes the
+ * binary, says what was baked in, and ends the process.
+ *
+ * @param name of the task
+ * @param plan reads the program's own options. Errors as `parseCommandLine`
+ */
+export async function runCompile(
+  name: string,
+  help: string,
+  plan: (args: readonly string[]) => CompilePlan,
+): Promise<never> {
+  try {
+    if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
+      console.log(help);
+      Deno.exit(EXIT.OK);
+    }
+    const { build, rest } = takeBuildOptions(Deno.args);
+    const { nextStep, ...compilation } = plan(rest);
+    const compiled = await compile({ ...compilation, ...build });
+    console.log(show(compiled));
+    if (nextStep !== undefined) console.log(`\n${nextStep(compiled)}`);
+    Deno.exit(EXIT.OK);
+  } catch (error) {
+    if (error instanceof HelpShown) Deno.exit(EXIT.OK);
+    console.error(
+      `${name}: ${error instanceof CompileError ? error.message : describeError(error)}`,
+    );
+    Deno.exit(exitCodeOf(error));
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * How every program of this project that runs for long reads its command line: by commander, with errors
+ * in one line, and no option twice.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "./errors.ts";
+import { parseSize } from "./units.ts";
+import { VERSION } from "./version.ts";
+
+/** Help or version was asked for and has been printed: there is nothing more to do. */
+export class HelpShown extends Error {
+  override readonly name = "HelpShown";
+}
+
+/** Adds an option whose value is read by `parser`, which throws what `refuse` makes. */
+export type AddOption = <T>(
+  flags: string,
+  description: string,
+  parser: (text: string) => T,
+) => Command;
+
+/**
+ * Reads a command line.
+ *
+ * An option given twice is refused: a compiled program has its options in front of whatever it is given,
+ * so a second `--database` is somebody trying to send it elsewhere.
+ *
+ * @param describe names the program's options
+ * @throws {UsageError} naming the option, its value and what it takes
+ * @throws {HelpShown} after printing help or version
+ */
+export function parseCommandLine<Given extends object>(
+  name: string,
+  args: readonly string[],
+  describe: (command: Command, option: AddOption) => void,
+): Given {
+  const refused: string[] = [];
+  const command = new Command(name)
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => refused.push(text) })
+    .allowExcessArguments(false);
+  describe(
+    command,
+    (flags, description, parser) =>
+      command.addOption(new Option(flags, description).argParser(onlyOnce(parser))),
+  );
+  try {
+    command.parse([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) throw new HelpShown();
+    const message = refused.join("").trim().replace(/^error: /, "");
+    throw new UsageError(`${message || error.message}; --help lists the options`);
+  }
+  return command.opts<Given>();
+}
+
+function onlyOnce<T>(parser: (text: string) => T): (text: string, previous: T | undefined) => T {
+  return (text, previous) => {
+    if (previous !== undefined) throw refuse("It was given twice.");
+    return parser(text);
+  };
+}
+
+/** What a parser throws: why the value is none. */
+export function refuse(why: string): Error {
+  return new InvalidArgumentError(why);
+}
+
+/** @throws {UsageError} the option was not given */
+export function required(value: string | undefined, option: string): string {
+  if (value === undefined) throw new UsageError(`${option} is missing; --help lists the options`);
+  return value;
+}
+
+/** An absolute path in its plain form, so that a permission flag and a path mean the same place. */
+export function path(text: string): string {
+  const plain = text.length > 1 ? text.replace(/\/$/, "") : text;
+  if (!plain.startsWith("/")) throw refuse("The path must be absolute.");
+  if (plain === "/") throw refuse("The whole file system is not a place for a storage.");
+  if (plain.includes(",")) throw refuse("Deno's permission flags cannot carry a comma.");
+  if (/\/(\.{0,2})(\/|$)/.test(plain)) throw refuse("The path has an empty part, . or ..");
+  return plain;
+}
+
+export function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw refuse(`It takes a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** @param least bytes @param most bytes */
+export function size(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = parseSize(text);
+    if (value !== null && value >= least && value <= most) return value;
+    throw refuse(`It takes a size such as 32MiB, from ${least} to ${most} bytes.`);
+  };
+}
+
+export function oneOf<const T extends string>(words: readonly T[]): (text: string) => T {
+  return (text) => {
+    const word = words.find((each) => each === text);
+    if (word !== undefined) return word;
+    throw refuse(`It takes one of ${words.join(", ")}.`);
+  };
+}
+
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** `--log-format` and `--log-level`, which every program has. */
+export function addLogOptions(option: AddOption): void {
+  option("--log-format <format>", "text or json (default text)", oneOf(LOG_FORMATS));
+  option("--log-level <level>", `${LOG_LEVELS.join(", ")} (default info)`, oneOf(LOG_LEVELS));
+}
