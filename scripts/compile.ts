@@ -18,7 +18,7 @@ given to it when it runs.
   --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine
 
 All the other options are the worker's own: deno task worker --help. Under the systemd unit the password
-file is /run/credentials/omoide-worker@NAME.service/password, see the README.
+file is /run/credentials/omoide-worker@NAME.service/password, see scripts/deploy/README.md.
 
 The runtime is downloaded by Deno; where it cannot be, the environment variable DENORT_BIN names one.`;
 

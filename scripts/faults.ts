@@ -1,6 +1,6 @@
 /**
  * `deno task faults [--long] [--seed N] [--minutes N] [WORD …]`: the fault tests of tests/faults, all or
- * those whose file's name holds one of the words given. As root, with the tools named by the README; what
+ * those whose file's name holds one of the words given. As root, with the tools named in tests/faults/README.md; what
  * cannot be tried here is left out and said so.
  */
 import { parseArgs } from "node:util";

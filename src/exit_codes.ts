@@ -11,13 +11,13 @@ import {
 } from "./errors.ts";
 
 /**
- * How a program of this project ends, told by numbers. 1 and 3 may pass by themselves; 2, 4 and 5 need
+ * How a program of this project ended, as a number. 1 and 3 may pass by themselves; 2, 4 and 5 need
  * an administrator. The README's table and every `--help` say the same.
  */
 export const EXIT = {
   /** Done, or stopped by a signal with everything finished that was open. */
   OK: 0,
-  /** A bug, or something nobody foresaw. Try again; report it. */
+  /** A bug, or something unforeseen. Try again; report it. */
   UNEXPECTED: 1,
   /** The command line is wrong. */
   USAGE: 2,

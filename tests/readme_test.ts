@@ -1,11 +1,13 @@
-/** What the README says of codes and options is what the programs do. */
+/** What the READMEs say of codes, options, flags and each other is so. */
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { EXIT } from "../src/exit_codes.ts";
 import { SQLSTATE } from "../src/inbox/sqlstates.ts";
 import { permissionFlags, workerNeeds } from "../src/sandbox.ts";
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, import.meta.url));
 const readme = read("../README.md");
+const workerReadme = read("../src/worker/README.md");
 
 Deno.test("the README lists every SQLSTATE that an application can meet, and no other", () => {
   const listed = [...readme.matchAll(/^\| `(OM\d{3})` +\|/gm)].map(([, code]) => code);
@@ -19,7 +21,7 @@ Deno.test("the README lists every exit status of a worker, and no other", () => 
   assert.deepEqual(listed, [...ofWorkers, EXIT.DISTRUSTED, EXIT.INCOMPLETE]);
 });
 
-Deno.test("the README names every option of a worker", async () => {
+Deno.test("the worker's README names every option of a worker", async () => {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", new URL("../main.ts", import.meta.url).pathname, "--help"],
   }).output();
@@ -28,11 +30,53 @@ Deno.test("the README names every option of a worker", async () => {
       !["--version", "--help"].includes(option)
     );
   assert.ok(options.length >= 14, `${options}`);
-  assert.deepEqual(options.filter((option) => !readme.includes(`\`${option}\``)), []);
+  assert.deepEqual(options.filter((option) => !workerReadme.includes(`| \`${option}\` `)), []);
 });
 
-Deno.test("the README shows the flags that a worker runs with", () => {
+Deno.test("the worker's README shows the flags that a worker runs with", () => {
   const flags = permissionFlags(workerNeeds({ root: "ROOT", database: { host: "HOST", port: 0 } }));
-  const shown = readme.replaceAll(/\s+/g, " ");
+  const shown = workerReadme.replaceAll(/\s+/g, " ");
   for (const flag of flags) assert.ok(shown.includes(flag.replace("HOST:0", "HOST:PORT")), flag);
 });
+
+Deno.test("both commands are on the first screen of the README, which is a front door", () => {
+  const lines = readme.split("\n");
+  for (const task of ["demo", "test"]) {
+    const line = lines.indexOf(`    npx -y deno@2.9.6 task ${task}`);
+    assert.ok(line >= 0 && line < 40, `${task} is on line ${line + 1}`);
+  }
+  assert.ok(lines.length <= 185, `${lines.length} lines`);
+});
+
+Deno.test("every link between the documents leads to a file, and to a heading of it", () => {
+  const documents = documentsBelow(".");
+  assert.ok(documents.length >= 7, `${documents}`);
+  for (const document of documents) {
+    const links = [
+      ...read(`../${document}`).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g),
+    ];
+    for (const [link, path = "", heading] of links) {
+      const target = path === "" ? document : join(dirname(document), path);
+      const text = read(`../${target}`);
+      if (heading === undefined) continue;
+      const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => anchorOf(title));
+      assert.ok(anchors.includes(heading), `${document}: ${link} leads nowhere`);
+    }
+  }
+});
+
+/** Every Markdown file of the project, relative to its directory. */
+function documentsBelow(directory: string): string[] {
+  const here = new URL(`../${directory}/`, import.meta.url);
+  return [...Deno.readDirSync(here)].flatMap(({ name, isDirectory }) => {
+    if (name === "node_modules" || name.startsWith(".")) return [];
+    const path = directory === "." ? name : `${directory}/${name}`;
+    if (isDirectory) return documentsBelow(path);
+    return name.endsWith(".md") ? [path] : [];
+  });
+}
+
+/** The anchor that GitHub makes of a heading. */
+function anchorOf(title: string): string {
+  return title.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+}

@@ -1,4 +1,4 @@
-/** The recipes of the README, run from that file: each from the disaster to a verified state. */
+/** The recipes of the tools' README, run from that file: each from the disaster to a verified state. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { pg } from "../../src/inbox/pg.ts";
@@ -9,13 +9,13 @@ import { admin, type Ran } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
 
 const template = sharedTemplate();
-const text = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+const text = Deno.readTextFileSync(new URL("../../src/admin/README.md", import.meta.url));
 const used = new Set<string>();
 
 /** The commands of one block. */
 function recipe(name: string): string {
   const found = new RegExp("```sh recipe=" + name + "\\n(.*?)```", "s").exec(text)?.[1];
-  assert.ok(found !== undefined, `the README has no recipe ${name}`);
+  assert.ok(found !== undefined, `there is no recipe ${name}`);
   used.add(name);
   return found;
 }

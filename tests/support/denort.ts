@@ -24,7 +24,7 @@ export async function baseRuntime(): Promise<BaseRuntime | null> {
   }
   const denort = Deno.env.get("DENORT_BIN");
   if (denort !== undefined) return { deno: Deno.execPath(), denort };
-  console.error("left out: no base runtime; DENORT_BIN names one, see the README");
+  console.error("left out: no base runtime; DENORT_BIN names one, see scripts/deploy/README.md");
   return null;
 }
 

@@ -1,24 +1,29 @@
-const CHAPTER = new URL("../../../README.md", import.meta.url).pathname;
+/** The documents whose blocks of commands are run, from the top of the project. */
+export const DEPLOYMENT = "scripts/deploy/README.md";
+export const TOOLS = "src/admin/README.md";
 
-/** A block of commands of the deployment chapter. */
+/** A block of commands of a document. */
 export interface Block {
   /** The machine that it is typed on. */
   readonly on: string;
+  /** Its name, if it is a recipe. */
+  readonly recipe: string;
   /** The heading that it stands under. */
   readonly heading: string;
   readonly script: string;
 }
 
-/** Every block that the chapter marks with `on=…`, in its order. */
-export async function blocksOfChapter(): Promise<Block[]> {
-  const text = await Deno.readTextFile(CHAPTER);
+/** Every block that a document marks with `on=…` or `recipe=…`, in its order. Recipes are for the storages' machine. */
+export async function blocksOf(document: string): Promise<Block[]> {
+  const text = await Deno.readTextFile(new URL(`../../../${document}`, import.meta.url));
   const blocks: Block[] = [];
   let heading = "";
-  const pattern = /^#+ (?<title>.*)$|^```sh on=(?<on>\w+)\n(?<script>[\s\S]*?)^```$/gm;
+  const pattern =
+    /^#+ (?<title>.*)$|^```sh (?:on=(?<on>\w+)|recipe=(?<recipe>[\w-]+))\n(?<script>[\s\S]*?)^```$/gm;
   for (const { groups = {} } of text.matchAll(pattern)) {
-    const { title, on, script } = groups;
+    const { title, on = "storages", recipe = "", script } = groups;
     if (title !== undefined) heading = title;
-    if (on !== undefined && script !== undefined) blocks.push({ on, heading, script });
+    if (script !== undefined) blocks.push({ on, recipe, heading, script });
   }
   return blocks;
 }

@@ -65,10 +65,13 @@ export class Machine implements AsyncDisposable {
       stdin: "null",
     }).spawn();
     const machine = new Machine(shared, process, log);
-    const ended = process.status.then(() => booted.close());
+    let watching = true;
+    const ended = process.status.then(() => watching && booted.close());
     try {
       for await (const event of booted) {
-        if (event.paths.includes(join(shared, "booted"))) return machine;
+        if (!event.paths.includes(join(shared, "booted"))) continue;
+        watching = false;
+        return machine;
       }
       await ended;
       throw new Error(`The machine does not boot: ${await Deno.readTextFile(log)}`);
