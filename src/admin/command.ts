@@ -51,15 +51,15 @@ export const DATABASE = [
 ] as const;
 
 /** Every command that takes something away is a dry run without it. */
-export const YES = ["--yes", "do it; without it, only say what would be done"] as const;
+export const YES = ["--yes", "do it; without it, only show what would be done"] as const;
 
 const ALWAYS: Partial<Record<ExitCode, string>> = {
   [EXIT.OK]: "done",
-  [EXIT.UNEXPECTED]: "a bug, or something nobody foresaw",
+  [EXIT.UNEXPECTED]: "unexpected error: report it",
   [EXIT.USAGE]: "the command line is wrong; nothing was done",
   [EXIT.TRY_AGAIN]: "the database is out of reach, or a worker holds the storage",
   [EXIT.CONFIGURATION]: "an administrator must act; the message says how",
-  [EXIT.INTERRUPTED]: "stopped by a signal; run it again to go on",
+  [EXIT.INTERRUPTED]: "stopped by a signal; run it again to continue",
 };
 
 /** How a command's end reaches `main`. */

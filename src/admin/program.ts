@@ -27,17 +27,17 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
     .exitOverride()
     .configureOutput({
       outputError: (text, write) =>
-        write(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; --help tells more\n`),
+        write(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; see --help\n`),
     });
 
-  const inbox = program.command("inbox").description("The inbox: make, look at, limit.");
+  const inbox = program.command("inbox").description("Create, inspect and limit the inbox.");
   addInboxInit(inbox, outcome);
   addInboxStatus(inbox, outcome);
   addInboxParked(inbox, outcome);
   addInboxRetry(inbox, outcome);
   addInboxLimits(inbox, outcome);
 
-  const storage = program.command("storage").description("Storages: make, look at, fix.");
+  const storage = program.command("storage").description("Create, inspect and repair storages.");
   addStorageInit(storage, outcome);
   addStorageList(storage, outcome);
   addStorageRetire(storage, outcome);

@@ -103,7 +103,7 @@ Deno.test("two storages that hold the same are the same, also through a manifest
   Deno.writeTextFileSync(`${directory}/cold.manifest`, listed.stdout);
   const ran = await admin(["storage", "compare", a, `${directory}/cold.manifest`]);
   assert.equal(ran.code, 0, ran.stdout);
-  assert.match(ran.stdout, /SAME: hot and cold hold the same: 30 files the same/);
+  assert.match(ran.stdout, /SAME: hot and cold have the same: 30 files the same/);
 });
 
 Deno.test("a manifest can be checked with sha256sum alone", async () => {

@@ -204,7 +204,7 @@ Deno.test("a storage added later is owed what is still in the inbox", async () =
   const root = `${world.root("hot")}-third`;
   try {
     const made = await admin(["storage", "init", "third", root, ...database(world)]);
-    assert.match(made.stdout, /It is owed 5 media of the inbox/);
+    assert.match(made.stdout, /It is owed 5 media from the inbox/);
     await world.drainOnce("cold");
     assert.equal(
       (await world.query("SELECT FROM omoide.media WHERE released_at IS NULL")).length,

@@ -60,7 +60,7 @@ Deno.test("a storage is trusted again only when everything it stored is right", 
   const repair = await run(6, "storage", "repair", hot, "--from", world.root("cold"));
   assert.match(repair.stdout, /INCOMPLETE: 1 name of hot repaired, 1 not/);
   const trusted = await run(0, ...trust, "--remounted", "--redeliver");
-  assert.match(trusted.stdout, /1 media will be stored anew/);
+  assert.match(trusted.stdout, /1 media will be stored again/);
   await world.drainAll();
   await run(0, "storage", "verify", hot);
   await run(0, "storage", "compare", hot, world.root("cold"));
@@ -147,7 +147,7 @@ Deno.test("a purge that is not exactly meant does nothing", async () => {
     assert.match(ran.stdout + ran.stderr, message);
     assert.equal(objects(hot).length, before);
   };
-  refuse(await purge(all), 4, /100 % of the storage; give --count 12/);
+  refuse(await purge(all), 4, /100 % of the storage; if you mean it, add --count 12/);
   refuse(await purge(all, "--count", "11"), 2, /--count 11 is not the number of files, 12/);
   refuse(await purge(one.replace("content", "*")), 2, /./);
   const foreign = (await run(0, "storage", "manifest", cold)).stdout;

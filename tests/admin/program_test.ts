@@ -38,7 +38,7 @@ Deno.test("a wrong command line is one line and exit status 2", async () => {
   ) {
     const ran = await admin(args);
     assert.equal(ran.code, 2, args.join(" "));
-    assert.match(ran.stderr, /^omoide-admin: .*; --help tells more\n$/);
+    assert.match(ran.stderr, /^omoide-admin: .*; see --help\n$/);
     assert.equal(ran.stdout, "");
   }
 });
@@ -87,7 +87,7 @@ Deno.test("Ctrl-C ends a verification with what it has found, and it goes on fro
   assert.equal(code, 130);
   assert.match(
     new TextDecoder().decode(stdout),
-    /^STOPPED after \d+ objects .*; run it again to go on\.\n$/,
+    /^STOPPED after \d+ objects .*; run it again to continue\.\n$/,
   );
   const done = lines(state);
   const ran = await admin(verify);

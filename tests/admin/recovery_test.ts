@@ -195,7 +195,7 @@ Deno.test("a distrusted storage is read, fixed from the inbox, and trusted again
     "UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'EIO' WHERE name = 'hot'",
   );
   assert.equal((await world.drainOnce("hot")).code, 5);
-  assert.match(await follow(world, "distrusted"), /2 media will be stored anew[^]*TRUSTED: hot/);
+  assert.match(await follow(world, "distrusted"), /2 media will be stored again[^]*TRUSTED: hot/);
   await world.drainAll();
   await requireGood(world);
 });

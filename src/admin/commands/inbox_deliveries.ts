@@ -17,7 +17,7 @@ export function addInboxParked(group: Command, outcome: Outcome): void {
     summary: "list what the workers have given up on, and why",
     description:
       "Lists each media that a worker has given up on, with the last error. Its bytes stay in " +
-      "the inbox until `inbox retry` and a success, or for good.",
+      "the inbox until a retry (`inbox retry`) succeeds.",
     options: [DATABASE],
     examples: ["omoide-admin inbox parked --database postgres://postgres@localhost/omoide"],
     exits: { [EXIT.OK]: "nothing is parked", [EXIT.ATTENTION]: "something is" },
@@ -37,16 +37,16 @@ function sentence(delivery: FailedDelivery): string {
   const { mediaId, storage, mediaType, owner, item, ext, size, attempts, parkedAt } = delivery;
   return `${mediaId} for ${storage}: ${mediaType} ${item}.${ext} of owner ${owner}, ` +
     `${showBytes(size)}, parked ${parkedAt?.toISOString() ?? ""} after ` +
-    `${count(attempts, "attempt")}: ${delivery.lastError ?? "no error told"}`;
+    `${count(attempts, "attempt")}: ${delivery.lastError ?? "no error reported"}`;
 }
 
 export function addInboxRetry(group: Command, outcome: Outcome): void {
   addCommand<{ database: string; all?: boolean; storage?: string }>(group, outcome, {
     usage: "retry [ids...]",
-    summary: "let what has failed or is parked be tried again at once",
+    summary: "retry failed and parked media at once",
     description:
-      "Takes media (by the ids that `inbox parked` lists) out of the parking place, with their " +
-      "attempts counted anew, and wakes the workers.",
+      "Unparks media (by the ids that `inbox parked` lists), resets their count of attempts, and " +
+      "wakes the workers.",
     options: [
       DATABASE,
       ["--all", "everything that has failed, parked or waiting for its next attempt"],

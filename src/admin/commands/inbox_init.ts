@@ -9,20 +9,20 @@ import { addCommand, DATABASE, type Outcome } from "../command.ts";
 export function addInboxInit(group: Command, outcome: Outcome): void {
   addCommand<{ database: string; uuid?: string }>(group, outcome, {
     usage: "init",
-    summary: "create the inbox in a database, or bring it up to date",
+    summary: "create or migrate the inbox; repair roles and privileges",
     description:
-      "Creates schema, roles and rights in an existing database, or applies what a newer " +
-      "release adds, and puts right what was changed by hand. Safe to repeat, also beside running " +
+      "Creates schema, roles and privileges in an existing database, or applies what a newer " +
+      "release adds, and undoes changes made by hand. Safe to rerun, also beside running " +
       "workers. Sets no password: the application's role gets one with ALTER ROLE omoide_app.",
     options: [
       DATABASE,
       [
         "--uuid <uuid>",
-        "make a lost inbox anew: its UUID, as `inbox` in a root's .omoide/storage.json",
+        "recreate a lost inbox with this UUID: `inbox` in a root's .omoide/storage.json",
       ],
     ],
     examples: ["omoide-admin inbox init --database postgres://postgres@localhost/omoide"],
-    exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not fit" },
+    exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not suitable" },
     need: "ask",
     run: async (_args, { database, uuid }, { console }) => {
       if (uuid !== undefined && !isUuid(uuid)) {

@@ -21,9 +21,8 @@ export function addInboxLimits(group: Command, outcome: Outcome): void {
   addCommand<{ database: string } & Record<string, unknown>>(group, outcome, {
     usage: "limits",
     summary: "show the inbox's limits, or set some",
-    description:
-      "Without options of its own it shows what the application may put in. With some it sets " +
-      "these, all or none; they hold from the next upload on.",
+    description: "Without limits it shows what the application may submit. With some it sets " +
+      "all of them or none; they hold from the next upload on.",
     options: [
       DATABASE,
       ...LIMIT_NAMES.map((name) =>

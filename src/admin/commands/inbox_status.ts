@@ -16,7 +16,7 @@ export function addInboxStatus(group: Command, outcome: Outcome): void {
     usage: "status",
     summary: "is everything safe? What is owed, parked, near a limit",
     description:
-      "Tells for each storage what is owed to it and how its worker is, and the inbox's size " +
+      "Shows for each storage what is owed to it and how its worker is, and the inbox's size " +
       "against its limits. Its last line is the verdict, and so is its exit status.",
     options: [
       DATABASE,
@@ -29,7 +29,7 @@ export function addInboxStatus(group: Command, outcome: Outcome): void {
     exits: {
       [EXIT.OK]: "safe: every media is in every storage",
       [EXIT.BEHIND]: "behind: something is still owed, and the workers are at it",
-      [EXIT.ATTENTION]: "attention: somebody must look; the last lines say at what",
+      [EXIT.ATTENTION]: "attention: someone must act; the last lines say on what",
     },
     need: "ask",
     run: async (_args, { database, quick }, { console }) => {
@@ -52,7 +52,7 @@ export function addInboxStatus(group: Command, outcome: Outcome): void {
 
 function storageLines(storage: StorageStatus): string[] {
   const { storage: name, held, owed, owedBytes, oldestOwedAge, parked } = storage;
-  if (storage.retired) return [`${name}: retired; holds ${count(held, "media", "media")}`];
+  if (storage.retired) return [`${name}: retired; has ${count(held, "media", "media")}`];
   const last = storage.lastReceiptAge === null
     ? "none yet"
     : `the last ${showDuration(storage.lastReceiptAge)} ago`;
@@ -61,7 +61,7 @@ function storageLines(storage: StorageStatus): string[] {
     : `owed ${count(owed, "media", "media")} (${showBytes(owedBytes)}, the oldest for ` +
       `${showDuration(oldestOwedAge ?? 0)})`;
   return [
-    `${name}: holds ${count(held, "media", "media")}, ${last}; ${waiting}; ` +
+    `${name}: has ${count(held, "media", "media")}, ${last}; ${waiting}; ` +
     `${parked.toLocaleString("en-US")} parked`,
     `  worker: ${workerText(storage)}`,
   ];

@@ -36,7 +36,7 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
       "writes there. Can be stopped at any time and run again.",
     options: [
       DATABASE,
-      ["--name <name>", "the storage's name, where ROOT is none yet"],
+      ["--name <name>", "the storage's name, if ROOT is not a storage yet"],
       ["--password-file <file>", "the role's new password"],
       ["--prefix-size <n>", "leading characters of the item that name its directory (default: 2)"],
       ["--parallel <n>", "files to read at once", PARALLEL],
@@ -46,7 +46,8 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
       "  --database postgres://postgres@localhost/omoide",
     ],
     exits: {
-      [EXIT.INCOMPLETE]: "some files have no place in a storage, and were left: see the output",
+      [EXIT.INCOMPLETE]:
+        "some files do not belong in a storage, and were left as they are: see the output",
     },
     need: "change",
     run: async ([given = ""], options, context) => {
@@ -55,7 +56,7 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
       await using inbox = await openInbox(options.database);
       if (!isStorage(path)) {
         if (options.name === undefined) {
-          throw new UsageError(`${path} is no storage yet: give it a name with --name`);
+          throw new UsageError(`${path} is not a storage yet: give it a name with --name`);
         }
         const size = options.prefixSize;
         const file = options.passwordFile;

@@ -26,12 +26,12 @@ const LISTED = 10_000;
 export function addStorageCompare(group: Command, outcome: Outcome): void {
   addCommand<{ database?: string }>(group, outcome, {
     usage: "compare <a> [b]",
-    summary: "say in what two storages differ, or a storage and its receipts",
+    summary: "show how two storages differ, or a storage and its receipts",
     description:
       "Compares two storages by name and checksum: missing in A, missing in B, different bytes, other " +
       "names. A and B are roots, or manifests made on another machine. Reads names, not bytes, in " +
       "constant memory, and needs no database. With --database instead of B, a root is compared " +
-      "with the receipts that the inbox has of it.",
+      "with its receipts in the inbox.",
     options: [["--database <url>", "compare with the receipts: a superuser's URL, instead of B"]],
     examples: [
       "omoide-admin storage compare /srv/omoide/hot /srv/omoide/cold",
@@ -39,7 +39,7 @@ export function addStorageCompare(group: Command, outcome: Outcome): void {
       "omoide-admin storage compare /srv/omoide/hot --database postgres://postgres@localhost/omoide",
     ],
     exits: {
-      [EXIT.OK]: "both hold the same (a file under another name counts as held)",
+      [EXIT.OK]: "both have the same (a file under another name counts as there)",
       [EXIT.ATTENTION]: "they differ: see the output",
     },
     need: "change",
@@ -129,7 +129,7 @@ function sentence(difference: Difference, a: string, b: string): string {
   if (kind === "missing in B") return `missing in ${b}: ${path}`;
   if (kind === "renamed") return `renamed: ${path} is ${difference.pathInB} in ${b}`;
   if (kind === "different") return `different: ${path}`;
-  return `unknown: ${path} is a link to no object; \`storage verify\` tells more`;
+  return `unknown: ${path} is a link to no object; \`storage verify\` says more`;
 }
 
 function verdict(result: Comparison, a: string, b: string): string {
@@ -143,7 +143,7 @@ function verdict(result: Comparison, a: string, b: string): string {
   ].filter((part) => part !== "");
   const held = `${count(same, "file")} the same`;
   return exitCode(result) === EXIT.OK
-    ? `SAME: ${a} and ${b} hold the same: ${[held, ...parts].join(", ")}.`
+    ? `SAME: ${a} and ${b} have the same: ${[held, ...parts].join(", ")}.`
     : `DIFFERENT: ${[...parts, held].join(", ")}.`;
 }
 

@@ -18,8 +18,8 @@ export function addStorageInit(group: Command, outcome: Outcome): void {
     summary: "make a directory a storage and register it",
     description:
       "Makes the root's skeleton and identity, registers the storage, and creates its worker's role " +
-      "omoide_NAME. What is still in the inbox is owed to it from now on. Safe to repeat: it " +
-      "finishes what an interrupted run has begun. Run as root, everything it makes belongs to " +
+      "omoide_NAME. What is still in the inbox is owed to it from now on. Safe to rerun: it " +
+      "finishes what an interrupted run began. Run as root, everything it makes belongs to " +
       "the owner of ROOT, who is the worker's user: make ROOT for that user first.",
     options: [
       DATABASE,
@@ -57,7 +57,7 @@ export function addStorageInit(group: Command, outcome: Outcome): void {
         `${root} is the storage ${name} (${identity.uuid}), ` +
           `${created ? "registered now" : "which was registered already"}; its worker is ${role}.`,
       );
-      if (owed > 0) console.say(`It is owed ${count(owed, "media", "media")} of the inbox.`);
+      if (owed > 0) console.say(`It is owed ${count(owed, "media", "media")} from the inbox.`);
       const { uid } = Deno.lstatSync(root);
       if (uid === 0) {
         console.say(

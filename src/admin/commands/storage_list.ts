@@ -11,7 +11,7 @@ export function addStorageList(group: Command, outcome: Outcome): void {
     summary: "list the storages that the inbox knows",
     description:
       "Lists the registered storages with identity, role, and whether each is required. " +
-      "`inbox status` tells how they are.",
+      "`inbox status` says how they are.",
     options: [DATABASE],
     examples: ["omoide-admin storage list --database postgres://postgres@localhost/omoide"],
     need: "ask",
@@ -38,10 +38,10 @@ export function addStorageList(group: Command, outcome: Outcome): void {
 export function addStorageRetire(group: Command, outcome: Outcome): void {
   addCommand<{ database: string; yes?: boolean }>(group, outcome, {
     usage: "retire <name>",
-    summary: "make a storage no longer required",
+    summary: "no longer require a storage",
     description:
-      "A retired storage is owed nothing more, and blobs no longer wait for it. Says what that " +
-      "drops and releases, and does it only with --yes. It does not come back: a disk used again " +
+      "A retired storage is owed nothing more, and blobs no longer wait for it. Shows what that " +
+      "drops and releases, and does it only with --yes. Final: a disk used again " +
       "is a new storage. Its files stay as they are.",
     options: [DATABASE, YES],
     examples: [
@@ -49,7 +49,7 @@ export function addStorageRetire(group: Command, outcome: Outcome): void {
       "omoide-admin storage retire cold --database … --yes",
     ],
     exits: {
-      [EXIT.CONFIGURATION]: "too few storages would remain, or there is none of that name",
+      [EXIT.CONFIGURATION]: "too few storages would remain, or none has that name",
     },
     need: "ask",
     run: async ([name = ""], { database, yes }, { console }) => {

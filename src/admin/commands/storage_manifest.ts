@@ -20,7 +20,7 @@ interface Options {
 export function addStorageManifest(group: Command, outcome: Outcome): void {
   addCommand<Options>(group, outcome, {
     usage: "manifest <root>",
-    summary: "list a storage's contents with their checksums",
+    summary: "list a storage's files with their checksums",
     description:
       "Prints every public file of a storage with checksum, size, object and time, sorted by path: " +
       "for `storage compare` with a storage on another machine, for `storage purge`, and for " +
@@ -35,7 +35,7 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
       "omoide-admin storage manifest /srv/omoide/hot --owner 0b7c… --since 2026-11-20T00:00:00Z",
     ],
     exits: {
-      [EXIT.ATTENTION]: "a public file could not be listed, since it is a link to no object",
+      [EXIT.ATTENTION]: "a public file could not be listed: it is a link to no object",
     },
     need: "change",
     run: async ([given = ""], options, { console, signal }) => {

@@ -35,13 +35,16 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
     summary: "delete the files that a manifest lists, and nothing else",
     description:
       "Deletes from one storage exactly what a manifest of that storage lists (`storage manifest`, then " +
-      "filtered by hand or by --owner, --since, --until). Looks at every entry first: one that is " +
-      "not what the manifest says, and nothing is done. More than a tenth of a storage needs the " +
-      "number of files typed (--count). Each deletion is in .omoide/record.jsonl. Refuses while a " +
+      "filtered by hand or by --owner, --since, --until). Checks every entry first: if one is " +
+      "not what the manifest says, nothing is done. More than a tenth of a storage needs the " +
+      "number of files (--count). Logs each deletion in .omoide/record.jsonl. Refuses while a " +
       "worker holds the storage. There is no undo.",
     options: [
       ["!--manifest <file>", "what to delete: a manifest of this very storage"],
-      ["--database <url>", "a superuser's URL: forget the receipts too; needed unless it is lost"],
+      [
+        "--database <url>",
+        "a superuser's URL: also delete the receipts; required unless the database is lost",
+      ],
       ["--count <n>", "the number of files, for a purge of more than a tenth of the storage"],
       YES,
     ],
@@ -53,7 +56,7 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
     exits: {
       [EXIT.ATTENTION]: "entries are not what the manifest says; nothing was done",
       [EXIT.CONFIGURATION]:
-        "something is still in the inbox, or the number is not typed; nothing done",
+        "something is still in the inbox, or --count is missing; nothing was done",
     },
     need: "change",
     run: async ([given = ""], options, { console, signal }) => {
@@ -101,7 +104,7 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
           throw new ConfigurationError(
             `${
               count(waiting, "media", "media")
-            } of these are still in the inbox and would come again; ` +
+            } of these are still in the inbox and would be stored again; ` +
               "purge when `inbox status` says that nothing is owed. Nothing was done",
           );
         }
@@ -109,7 +112,7 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
       if (dry || owner === null) {
         for (const { entry } of files) console.say(`would delete ${entry.path}`);
         console.result({ ...root.identity, done: false, ...summary(plan) });
-        console.say(`${amount} would be deleted for good; --yes does it.`);
+        console.say(`${amount} would be deleted for good; add --yes to do it.`);
         return EXIT.OK;
       }
       const forget = async (entries: readonly Purgeable["entry"][]) => {
@@ -137,7 +140,7 @@ export function addStoragePurge(group: Command, outcome: Outcome): void {
         ...summary(plan),
       });
       if (done < files.length) {
-        console.say(`STOPPED after ${count(done, "file")}; run it again to go on.`);
+        console.say(`STOPPED after ${count(done, "file")}; run it again to continue.`);
         return EXIT.INTERRUPTED;
       }
       console.say(`DONE: ${amount} deleted.`);
@@ -158,7 +161,7 @@ function requireCount(files: number, total: number, typed: string | undefined, d
   throw new ConfigurationError(
     `That is ${
       Math.round(files / total * 100)
-    } % of the storage; give --count ${files} if it is meant. ` +
+    } % of the storage; if you mean it, add --count ${files}. ` +
       "Nothing was done",
   );
 }

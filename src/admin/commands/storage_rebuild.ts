@@ -11,12 +11,12 @@ import { count } from "../units.ts";
 export function addStorageRebuild(group: Command, outcome: Outcome): void {
   addCommand<{ database: string }>(group, outcome, {
     usage: "rebuild <root>",
-    summary: "make the receipts again from a storage's tree",
+    summary: "recreate the receipts from a storage's tree",
     description:
       "For a database that was lost or restored from a backup, and after `storage sync`: makes a " +
       "receipt for each public file, and the media's rows that are missing, with their ids. " +
-      "Believes the names (run `storage verify` first). What is still in the inbox is left to the " +
-      "worker, who looks at the bytes. Safe to repeat.",
+      "Trusts the names (run `storage verify` first). What is still in the inbox is left to the " +
+      "worker, which checks the bytes. Safe to rerun.",
     options: [DATABASE],
     examples: [
       "omoide-admin inbox init --uuid UUID --database …  # the `inbox` in .omoide/storage.json",

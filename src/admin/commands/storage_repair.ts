@@ -36,11 +36,11 @@ export function addStorageRepair(group: Command, outcome: Outcome): void {
       "Verifies the storage, then replaces each object that is corrupt or unreadable by a good " +
       "copy, and makes public files without an object whole again. What is replaced is kept in " +
       ".omoide/quarantine, and readers see the old bytes or the good ones, never less. Modes and owners " +
-      "are put right too. Names that are missing altogether are `storage sync`'s work.",
+      "are repaired too. Files that are missing altogether: `storage sync`.",
     options: [
       ["!--from <root>", "the storage that has the good copies"],
-      ["--report <file>", "what `storage verify --json` has found, instead of verifying again"],
-      ["--dry-run", "only say what would be repaired"],
+      ["--report <file>", "what `storage verify --json` found, instead of verifying again"],
+      ["--dry-run", "only show what would be repaired"],
     ],
     examples: [
       "omoide-admin storage repair /srv/omoide/hot --from /srv/omoide/cold",
@@ -88,7 +88,7 @@ export function addStorageRepair(group: Command, outcome: Outcome): void {
       for (const { path, why } of failed) console.say(`failed: ${path}: ${why}`);
       const amount = `${count(repaired.length, "name")} of ${bad.identity.storage} repaired`;
       if (context.signal.aborted) {
-        console.say(`STOPPED: ${amount}; run it again to go on.`);
+        console.say(`STOPPED: ${amount}; run it again to continue.`);
         return EXIT.INTERRUPTED;
       }
       console.say(
@@ -156,7 +156,7 @@ function fix(finding: Finding, repair: Repair, objects: Map<string, string>): vo
       return;
     case "unvouched": {
       const object = objects.get(finding.path);
-      if (object === undefined) throw new Error(`${repair.good} knows nothing of it`);
+      if (object === undefined) throw new Error(`${repair.good} does not have it`);
       repairUnvouched(finding.path, object, repair);
       return;
     }

@@ -16,8 +16,8 @@ export function addStorageReplace(group: Command, outcome: Outcome): void {
     description:
       "For a disk that is gone for good. The new root gets an identity of its own, so that the old one is " +
       "refused if it ever turns up; the receipts of what was on it are void, and everything that is " +
-      "still in the inbox is owed to it anew. `storage sync` from another storage and `storage " +
-      "rebuild` then bring back the rest. Does it only with --yes.",
+      "still in the inbox is owed to it again. `storage sync` from another storage and `storage " +
+      "rebuild` then bring back the rest. A dry run unless --yes.",
     options: [DATABASE, YES],
     examples: [
       "omoide-admin storage replace hot /srv/omoide/hot --database postgres://postgres@localhost/omoide --yes",
@@ -25,7 +25,7 @@ export function addStorageReplace(group: Command, outcome: Outcome): void {
       "omoide-admin storage rebuild /srv/omoide/hot --database …",
     ],
     exits: {
-      [EXIT.CONFIGURATION]: "there is none of that name, it is retired, or ROOT is not empty",
+      [EXIT.CONFIGURATION]: "no storage has that name, it is retired, or ROOT is not empty",
     },
     need: "change",
     run: async ([name = "", given = ""], { database, yes }, { console }) => {

@@ -26,11 +26,11 @@ interface Kept {
 export function addStorageSweep(group: Command, outcome: Outcome): void {
   addCommand<{ database?: string; unknown?: boolean; yes?: boolean }>(group, outcome, {
     usage: "sweep <root>",
-    summary: "remove what died attempts and checks have left",
+    summary: "remove orphans and the probes of `--check`",
     description:
-      "Removes objects that have no public name, are older than a day, and are neither owed nor " +
-      "the only bytes of a media; and the probes of `--check`. Without --database only the probes, " +
-      "since a tree alone does not tell whether somebody still needs an object. Refuses while a " +
+      "Removes orphans: objects left by interrupted attempts, without a public name, older than a " +
+      "day, neither owed nor the only bytes of a media. Without --database only the probes, " +
+      "since a tree alone does not say whether an object is still needed. Refuses while a " +
       "worker holds the storage.",
     options: [
       ["--database <url>", "a superuser's URL: sweep objects too"],
@@ -62,7 +62,7 @@ export function addStorageSweep(group: Command, outcome: Outcome): void {
         });
       if (inbox === null) {
         console.say(
-          "Objects are left as they are: without --database nobody says which are needed.",
+          "Objects are left as they are: without --database nothing says which are needed.",
         );
       }
       const orphans = [...objects, ...orphanProbes(root.path, before)];

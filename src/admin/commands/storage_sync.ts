@@ -23,7 +23,7 @@ interface Options {
 export function addStorageSync(group: Command, outcome: Outcome): void {
   addCommand<Options>(group, outcome, {
     usage: "sync",
-    summary: "copy to a storage what it lacks of another",
+    summary: "copy what is missing from another storage",
     description:
       "Copies what B lacks by the worker's own write-once protocol: every byte is checked on its " +
       "way and fsynced, nothing that exists is touched. May run beside the workers, be stopped " +
@@ -32,7 +32,7 @@ export function addStorageSync(group: Command, outcome: Outcome): void {
       ["!--from <root>", "A: the storage that has the files"],
       ["!--to <root>", "B: the storage that lacks them"],
       ["--owner <uuid>", "only what belongs to this owner"],
-      ["--dry-run", "only say what would be copied"],
+      ["--dry-run", "only show what would be copied"],
     ],
     examples: [
       "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot --dry-run",
@@ -105,7 +105,7 @@ function tell(
   const amount = `${count(report.copied, "file")} (${showBytes(report.copiedBytes)})`;
   const bad = report.failed.length + report.different.length;
   if (report.interrupted) {
-    console.say(`STOPPED after ${amount}; run it again to go on.`);
+    console.say(`STOPPED after ${amount}; run it again to continue.`);
     return EXIT.INTERRUPTED;
   }
   const done = dry ? `${amount} would be copied to ${to}` : `${amount} copied to ${to}`;

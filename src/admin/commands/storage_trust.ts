@@ -35,15 +35,15 @@ export function addStorageTrust(group: Command, outcome: Outcome): void {
       "After a failed fsync or an I/O error a storage is distrusted: its worker stops and its receipts " +
       "no longer count. Fix the disk and remount it (until then the kernel answers from memory what " +
       "may not be on the disk), then run this: it reads everything that was stored since the last " +
-      "time this succeeded, and only if all of it is right the storage is trusted again. What is not " +
-      "and still is in the inbox can be delivered anew (--redeliver); the rest is `storage repair`'s.",
+      "time this succeeded, and trusts the storage again only if all of it is right. What is wrong " +
+      "and still in the inbox can be delivered again (--redeliver); for the rest: `storage repair`.",
     options: [
       DATABASE,
       ["!--root <root>", "the storage's root"],
       ["--remounted", "the file system was remounted, or the machine restarted, since the failure"],
       [
         "--redeliver",
-        "quarantine what is wrong and still in the inbox, and let the worker store it anew",
+        "quarantine what is wrong and still in the inbox, and let the worker store it again",
       ],
     ],
     examples: [
@@ -86,7 +86,7 @@ export function addStorageTrust(group: Command, outcome: Outcome): void {
       const wrong = bad.filter(({ released }) => options.redeliver !== true || released);
       for (const { path, why } of wrong) console.say(`wrong: ${path} ${why}`);
       if (redelivered > 0) {
-        console.say(`${count(redelivered, "media", "media")} will be stored anew.`);
+        console.say(`${count(redelivered, "media", "media")} will be stored again.`);
       }
       const trusted = wrong.length === 0;
       if (trusted) {

@@ -23,16 +23,16 @@ export const PARALLEL = String(Math.min(4, navigator.hardwareConcurrency));
 export function addStorageVerify(group: Command, outcome: Outcome): void {
   addCommand<Options>(group, outcome, {
     usage: "verify <root>",
-    summary: "read every file of a storage and say what is not as it should be",
+    summary: "read every file of a storage and report what is wrong",
     description:
       "Reads every object against the checksum in its name, and looks at every name in the tree: " +
       "public files that are links to no object, unexpected files, orphans, modes and owners. " +
       "Reads only, needs no database, and may run beside the worker.",
     options: [
       ["--parallel <n>", "files to read at once", PARALLEL],
-      ["--rate <size>", "read at most this much a second, such as 50M"],
-      ["--fraction <share>", "read only this share of the objects, drawn by chance, such as 0.05"],
-      ["--resume <file>", "keep the state in this file, and go on from there when run again"],
+      ["--rate <size>", "read at most this much per second, such as 50M"],
+      ["--fraction <share>", "read only this share of the objects, chosen at random, such as 0.05"],
+      ["--resume <file>", "keep the state in this file, and continue from there when run again"],
     ],
     examples: [
       "omoide-admin storage verify /srv/omoide/hot",
@@ -97,8 +97,8 @@ function tell(
   const read = `${count(report.objects, "object")} (${showBytes(report.bytes)}) read`;
   if (interrupted) {
     const next = options.resume === undefined
-      ? "give --resume FILE next time to be able to go on"
-      : "run it again to go on";
+      ? "use --resume FILE next time to be able to continue"
+      : "run it again to continue";
     console.say(`STOPPED after ${read}, ${count(findings.length, "finding")}; ${next}.`);
     return EXIT.INTERRUPTED;
   }
