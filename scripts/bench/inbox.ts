@@ -63,7 +63,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 const ACKNOWLEDGE =
-  "SELECT count(*) FILTER (WHERE verdict = 'acknowledged') AS n FROM omoide.acknowledge($1, $2, $3, $4, $5)";
+  "SELECT count(*) FILTER (WHERE result = 'acknowledged') AS n FROM omoide.acknowledge($1, $2, $3, $4, $5)";
 
 async function acknowledge(client: Connection, ids: string[], size: number): Promise<number> {
   const sha256 = "\\xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,5 +1,5 @@
 import type { Media, MediaType } from "../media.ts";
-import type { FreeSpace, Stored } from "../storage/storage.ts";
+import type { FreeSpace, Stored } from "../stored.ts";
 import { SCHEMA_VERSION } from "./schema_version.ts";
 import type { InboxSession } from "./session.ts";
 
@@ -104,20 +104,20 @@ interface PendingRow extends Record<string, unknown> {
  * Counts an attempt before it is made, so that a media that kills the process gets parked too.
  * Returns false where its attempts are used up, or it is owed no longer.
  */
-export async function begin(session: InboxSession, id: bigint): Promise<boolean> {
-  const rows = await session.query(session.control, "SELECT omoide.begin($1)", [[id]]);
+export async function startAttempt(session: InboxSession, id: bigint): Promise<boolean> {
+  const rows = await session.query(session.control, "SELECT omoide.start_attempt($1)", [[id]]);
   return rows.length > 0;
 }
 
-/** Takes back an attempt that `begin` counted: it ended for a reason that lies in the storage. */
-export async function unbegin(session: InboxSession, id: bigint): Promise<void> {
-  await session.query(session.control, "SELECT omoide.unbegin($1)", [[id]]);
+/** Takes back an attempt that `startAttempt` counted: it ended for a reason that lies in the storage. */
+export async function cancelAttempt(session: InboxSession, id: bigint): Promise<void> {
+  await session.query(session.control, "SELECT omoide.cancel_attempt($1)", [[id]]);
 }
 
 /** A media whose receipt the inbox refused: its id means another media there now, or none. */
 export interface Unacknowledged {
   readonly mediaId: bigint;
-  readonly verdict: "unknown" | "mismatch";
+  readonly result: "unknown" | "mismatch";
 }
 
 /**
@@ -128,9 +128,9 @@ export async function acknowledge(
   session: InboxSession,
   stored: readonly Stored[],
 ): Promise<Unacknowledged[]> {
-  const rows = await session.query<{ media_id: string; verdict: string }>(
+  const rows = await session.query<{ media_id: string; result: string }>(
     session.acknowledging,
-    "SELECT media_id, verdict FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    "SELECT media_id, result FROM omoide.acknowledge($1, $2, $3, $4, $5)",
     [
       stored.map(({ media }) => media.id),
       stored.map(({ media }) => `\\x${media.sha256}`),
@@ -139,9 +139,9 @@ export async function acknowledge(
       stored.map(({ path }) => path),
     ],
   );
-  return rows.flatMap(({ media_id, verdict }) =>
-    verdict === "unknown" || verdict === "mismatch"
-      ? [{ mediaId: BigInt(media_id), verdict: verdict as Unacknowledged["verdict"] }]
+  return rows.flatMap(({ media_id, result }) =>
+    result === "unknown" || result === "mismatch"
+      ? [{ mediaId: BigInt(media_id), result: result as Unacknowledged["result"] }]
       : []
   );
 }

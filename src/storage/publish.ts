@@ -4,7 +4,8 @@ import { DirectoryError, type DirectoryHandle, withAncestors } from "./directori
 import { changeFailure, fsyncFailure, skeletonFailure } from "./failures.ts";
 import { isSkeleton, objectDirectory, publicDirectory } from "./layout.ts";
 import { type Found, linkPublic } from "./names.ts";
-import type { NotStored, Published, Stored } from "./storage.ts";
+import type { Stored } from "../stored.ts";
+import type { NotStored, Published } from "./storage.ts";
 import type { Store } from "./store.ts";
 
 /** A media on its way to its public name, its object synced. */

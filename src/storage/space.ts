@@ -1,7 +1,7 @@
 import { messageOf, StorageLostError, type StoragePausedError } from "../errors.ts";
 import { isOfFile, pause } from "./failures.ts";
 import type { FileCalls, FileSystemSpace } from "./file_calls.ts";
-import type { FreeSpace } from "./storage.ts";
+import type { FreeSpace } from "../stored.ts";
 
 /** What a storage never uses: so many bytes, or a share of its bytes and of its inodes. */
 export type Reserve = { readonly bytes: number } | { readonly fraction: number };

@@ -1,5 +1,6 @@
 import type { StoragePausedError } from "../errors.ts";
-import type { Media, Outcome } from "../media.ts";
+import type { Media } from "../media.ts";
+import type { FreeSpace, Stored } from "../stored.ts";
 
 /** Who a storage is: the content of `.omoide/storage.json`, made once by `storage init`. */
 export interface StorageIdentity {
@@ -13,14 +14,6 @@ export interface StorageIdentity {
   readonly inbox: string;
   /** How many leading characters of the item's UUID name its directory, 1 to 8. */
   readonly prefixSize: number;
-}
-
-/** A media that this storage holds, durably. */
-export interface Stored {
-  readonly media: Media;
-  readonly outcome: Outcome;
-  /** Relative to the root; null where it is the media's usual path. */
-  readonly path: string | null;
 }
 
 /** What came of a batch. A media of it that is in neither list is still owed: `paused` says why. */
@@ -39,14 +32,6 @@ export interface Published {
 export interface NotStored {
   readonly media: Media;
   readonly error: Error;
-}
-
-/** Free space as `statfs` tells an unprivileged process. */
-export interface FreeSpace {
-  readonly bytes: number;
-  readonly totalBytes: number;
-  readonly inodes: number;
-  readonly totalInodes: number;
 }
 
 /**

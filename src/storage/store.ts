@@ -13,7 +13,8 @@ import { IDENTITY_PATH } from "./layout.ts";
 import type { Slots } from "./slots.ts";
 import type { Space } from "./space.ts";
 import { StandingPause } from "./standing_pause.ts";
-import type { FreeSpace, StorageIdentity, StoreBatch, WriteOnceStorage } from "./storage.ts";
+import type { FreeSpace } from "../stored.ts";
+import type { StorageIdentity, StoreBatch, WriteOnceStorage } from "./storage.ts";
 import { UnlinkedObjects } from "./unlinked_objects.ts";
 
 export interface StoreParts {

@@ -1,7 +1,8 @@
 import type { StoragePausedError } from "../errors.ts";
 import { acknowledge, type Unacknowledged } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import type { NotStored, StoreBatch, Stored } from "../storage/storage.ts";
+import type { NotStored, StoreBatch } from "../storage/storage.ts";
+import type { Stored } from "../stored.ts";
 import { Releaser } from "./releaser.ts";
 
 /** Batches under way at once: one being read, one being flushed, one being acknowledged. */

@@ -1,6 +1,7 @@
 import { type Beat, heartbeat, type WorkerState } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import type { FreeSpace, WriteOnceStorage } from "../storage/storage.ts";
+import type { WriteOnceStorage } from "../storage/storage.ts";
+import type { FreeSpace } from "../stored.ts";
 import { VERSION } from "../version.ts";
 import type { Logger } from "../log.ts";
 import { pause } from "./retry.ts";

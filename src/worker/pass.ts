@@ -6,7 +6,13 @@ import {
   StoragePausedError,
 } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import { begin, type Delivery, pending, reportFailure, unbegin } from "../inbox/worker_calls.ts";
+import {
+  cancelAttempt,
+  type Delivery,
+  pending,
+  reportFailure,
+  startAttempt,
+} from "../inbox/worker_calls.ts";
 import { type Media, unfitName } from "../media.ts";
 import type { NotStored, WriteOnceStorage } from "../storage/storage.ts";
 import { Acknowledger, type Settled } from "./acknowledger.ts";
@@ -143,7 +149,7 @@ export class Pass {
     if (this.#alone > 0) this.#alone -= 1;
     await this.#acknowledger.settled();
     const { session, begun } = this.#context;
-    if (!begun.has(media.id) && !await begin(session, media.id)) {
+    if (!begun.has(media.id) && !await startAttempt(session, media.id)) {
       // Parked by now (or, beside another worker's, no longer owed: then counting it is the lesser fault).
       this.#tell(media, "its attempts are used up", "is parked");
       return;
@@ -154,7 +160,7 @@ export class Pass {
       if (error !== null) await this.#decide(media, error);
     } catch (error) {
       if (!(error instanceof StoragePausedError)) throw error;
-      await unbegin(session, media.id);
+      await cancelAttempt(session, media.id);
       begun.delete(media.id);
       throw error;
     }

@@ -176,12 +176,12 @@ export class Service {
         });
       }
     }
-    for (const { mediaId, verdict } of refused) {
+    for (const { mediaId, result } of refused) {
       log.warn(
-        "the inbox refused the receipt of media {id}: {verdict}; nothing is lost, and it is not counted",
+        "the inbox refused the receipt of media {id}: {result}; nothing is lost, and it is not counted",
         {
           id: String(mediaId),
-          verdict,
+          result,
         },
       );
     }

@@ -96,7 +96,7 @@ inboxTest("the application cannot call what the workers call", async (inbox) => 
       `take_storage(${SCHEMA_VERSION}, 'hot', '${UUID}')`,
       `check_storage(${SCHEMA_VERSION}, 'hot', '${UUID}')`,
       "pending(0, 10)",
-      "begin('{1}')",
+      "start_attempt('{1}')",
       "acknowledge('{1}', '{x}', '{1}', '{stored}', '{NULL}')",
       "release('{1}')",
       "report_failure(1, 'x', true)",

@@ -16,8 +16,8 @@ import {
 const TAKE = "SELECT * FROM omoide.take_storage($1, $2, $3)";
 const CHECK = "SELECT * FROM omoide.check_storage($1, $2, $3)";
 const FAIL = "SELECT attempts, parked FROM omoide.report_failure($1, $2, $3)";
-const BEGIN = "SELECT omoide.begin($1) AS id";
-const UNBEGIN = "SELECT omoide.unbegin($1)";
+const START = "SELECT omoide.start_attempt($1) AS id";
+const CANCEL = "SELECT omoide.cancel_attempt($1)";
 
 async function beat(worker: Connection, state: string): Promise<void> {
   await worker.query(
@@ -159,7 +159,7 @@ inboxTest("a media that kills the worker each time is parked", async (inbox) => 
   const lives: unknown[][] = [];
   for (let life = 1; life <= 7; life++) {
     await hot.query(TAKE, [VERSION, "hot", inbox.identities.hot]);
-    lives.push((await rowsOf(hot, BEGIN, [[deadly]])).map((row) => row.id));
+    lives.push((await rowsOf(hot, START, [[deadly]])).map((row) => row.id));
   }
   assert.deepEqual(lives, [...Array(6).fill([deadly]), []]);
   const [owed] = await rowsOf(
@@ -175,12 +175,12 @@ inboxTest("an attempt that was counted before it was made is not counted twice",
   const id = await submit(app);
   await hot.query(TAKE, [VERSION, "hot", inbox.identities.hot]);
   // Paused and gone on: the same attempt.
-  for (let n = 0; n < 10; n++) assert.equal((await rowsOf(hot, BEGIN, [[id]])).length, 1);
+  for (let n = 0; n < 10; n++) assert.equal((await rowsOf(hot, START, [[id]])).length, 1);
   assert.deepEqual(await rowsOf(hot, FAIL, [id, "failed", false]), [{
     attempts: 1,
     parked: false,
   }]);
-  await hot.query(BEGIN, [[id]]);
+  await hot.query(START, [[id]]);
   assert.deepEqual(await rowsOf(hot, FAIL, [id, "failed", false]), [{
     attempts: 2,
     parked: false,
@@ -195,13 +195,13 @@ inboxTest("an attempt that ended with the storage's own trouble is taken back", 
   await hot.query(TAKE, [VERSION, "hot", inbox.identities.hot]);
   await hot.query(FAIL, [id, "failed", false]);
   // Nothing was counted ahead: a failure stays.
-  await hot.query(UNBEGIN, [[id]]);
+  await hot.query(CANCEL, [[id]]);
   assert.equal(await attempts(), 1);
-  await hot.query(BEGIN, [[id]]);
+  await hot.query(START, [[id]]);
   assert.equal(await attempts(), 2);
-  await cold.query(UNBEGIN, [[id]]);
+  await cold.query(CANCEL, [[id]]);
   assert.equal(await attempts(), 2);
-  for (let n = 0; n < 2; n++) await hot.query(UNBEGIN, [[id]]);
+  for (let n = 0; n < 2; n++) await hot.query(CANCEL, [[id]]);
   assert.equal(await attempts(), 1);
 });
 
@@ -236,14 +236,14 @@ inboxTest(
   },
 );
 
-inboxTest("each row of an acknowledgement has its own verdict", async (inbox) => {
+inboxTest("each row of an acknowledgement has its own result", async (inbox) => {
   const [app, hot] = [await inbox.as("app"), await inbox.as("hot")];
   const [good, wrongSize, again] = [await submit(app), await submit(app), await submit(app)];
   await acknowledge(hot, [again]);
   const sum = sha256("a picture");
   const rows = await rowsOf(
     hot,
-    "SELECT media_id, verdict FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    "SELECT media_id, result FROM omoide.acknowledge($1, $2, $3, $4, $5)",
     [
       [good, wrongSize, again, "999", null, good],
       [sum, sum, sum, sum, sum, sum],
@@ -252,7 +252,7 @@ inboxTest("each row of an acknowledgement has its own verdict", async (inbox) =>
       ["content/a/b~c.jpg", null, null, null, null, null],
     ],
   );
-  assert.deepEqual(rows.map(({ verdict }) => verdict), [
+  assert.deepEqual(rows.map(({ result }) => result), [
     "acknowledged",
     "mismatch",
     "repeated",
@@ -282,7 +282,7 @@ inboxTest("a receipt tells outcome and path, and no path that leaves the root", 
   const id = await submit(app, "a picture", owner, item);
   const [hot, cold] = [await inbox.as("hot"), await inbox.as("cold")];
   const ack =
-    "SELECT verdict FROM omoide.acknowledge(ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', ARRAY[$3], ARRAY[$4])";
+    "SELECT result FROM omoide.acknowledge(ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', ARRAY[$3], ARRAY[$4])";
   const sum = sha256("a picture");
   for (const path of ["/etc/passwd", "../x", "a/../b", "a//b", "a/", "a\nb", "..", ""]) {
     await refused(hot, "23514", ack, [id, sum, "stored", path]);

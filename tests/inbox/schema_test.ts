@@ -4,111 +4,72 @@
  *     deno test -A tests/inbox/schema_test.ts -- --renew
  */
 import assert from "node:assert/strict";
+import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
-import { inboxTest, rowsOf } from "./support/inbox_test.ts";
+import { startPostgres, VERSIONS } from "../support/postgres.ts";
+import { describeSchema } from "./support/describe_schema.ts";
+import { inboxTest, pendingIds, release, rowsOf } from "./support/inbox_test.ts";
 
 const GOLDEN = new URL("schema.txt", import.meta.url);
-
-/**
- * One line for each fact, in the same words on every PostgreSQL: what only some versions have (NOT NULL as
- * constraints, the owner's own MAINTAIN) is left out.
- */
-const FACTS: Record<string, string> = {
-  schema: `
-    SELECT 'owner ' || nspowner::regrole FROM pg_namespace WHERE nspname = 'omoide'`,
-  "rights on database, schemas, language": `
-    SELECT what || ': ' || coalesce(grantee::text, 'PUBLIC') || ' ' || privilege_type FROM (
-      SELECT 'database' AS what, datdba AS owner, coalesce(datacl, acldefault('d', datdba)) AS acl
-        FROM pg_database WHERE datname = current_database()
-      UNION ALL SELECT 'schema ' || nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner))
-        FROM pg_namespace WHERE nspname IN ('omoide', 'public')
-      UNION ALL SELECT 'language ' || lanname, lanowner, coalesce(lanacl, acldefault('l', lanowner))
-        FROM pg_language WHERE lanname = 'plpgsql'
-    ) o CROSS JOIN LATERAL (
-      SELECT nullif(e.grantee, 0)::regrole AS grantee, e.privilege_type FROM aclexplode(o.acl) e
-      WHERE e.grantee <> o.owner
-    ) a`,
-  "what PUBLIC may still call of what is closed": `
-    SELECT DISTINCT p.proname::text FROM pg_proc p
-    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND (p.proname ~ '^lo_|^lo(read|write)$'
-      OR p.proname ~ '^pg_.*advisory' OR p.proname = 'pg_logical_emit_message')
-      AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
-        WHERE e.grantee = 0)`,
-  columns: `
-    SELECT format('%s.%s %s%s%s%s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
-      CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
-      ' default ' || pg_get_expr(d.adbin, d.adrelid),
-      CASE a.attidentity WHEN 'a' THEN ' identity' ELSE '' END,
-      CASE WHEN a.attstorage = 'e' THEN ' external' ELSE '' END)
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0`,
-  relations: `
-    SELECT format('%s %s owner %s %s', c.relkind, c.relname, c.relowner::regrole,
-      (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(c.reloptions) o))
-    FROM pg_class c WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind <> 'i'`,
-  // PostgreSQL 15 qualifies columns that 18 does not.
-  "views, without their qualifiers": `
-    SELECT c.relname || ' ' || md5(regexp_replace(pg_get_viewdef(c.oid), '[a-z_]+[.]|[[:space:]()]', '', 'g'))
-    FROM pg_class c WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind = 'v'`,
-  "options of TOAST": `
-    SELECT c.relname || ' ' || o FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid
-    CROSS JOIN unnest(t.reloptions) o WHERE c.relnamespace = 'omoide'::regnamespace`,
-  constraints: `
-    SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE connamespace = 'omoide'::regnamespace AND contype <> 'n' AND conrelid <> 0`,
-  indexes: `
-    SELECT indexdef FROM pg_indexes WHERE schemaname = 'omoide'`,
-  triggers: `
-    SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    WHERE c.relnamespace = 'omoide'::regnamespace AND NOT t.tgisinternal`,
-  functions: `
-    SELECT format('%s returns %s owner %s %s%s%s body %s', p.oid::regprocedure,
-      pg_get_function_result(p.oid), p.proowner::regrole,
-      CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
-      CASE WHEN p.prosecdef THEN ' definer' ELSE '' END,
-      ' set ' || array_to_string(p.proconfig, '; '), md5(p.prosrc))
-    FROM pg_proc p WHERE p.pronamespace = 'omoide'::regnamespace`,
-  "rights on tables and views": `
-    SELECT format('%s: %s %s', c.relname, coalesce(nullif(e.grantee, 0)::regrole::text, 'PUBLIC'),
-      e.privilege_type)
-    FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) e
-    WHERE c.relnamespace = 'omoide'::regnamespace AND e.grantee <> c.relowner`,
-  "rights on functions": `
-    SELECT format('%s: %s', p.oid::regprocedure,
-      coalesce(nullif(e.grantee, 0)::regrole::text, 'PUBLIC'))
-    FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
-    WHERE p.pronamespace = 'omoide'::regnamespace AND e.grantee <> p.proowner`,
-  "default rights": `
-    SELECT format('%s %s', d.defaclrole::regrole, d.defaclacl::text) FROM pg_default_acl d`,
-  roles: `
-    SELECT format('%s%s%s limit %s', rolname, CASE WHEN rolcanlogin THEN ' login' ELSE '' END,
-      CASE WHEN rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls
-        THEN ' MORE THAN A ROLE' ELSE '' END, rolconnlimit)
-    FROM pg_roles WHERE rolname LIKE 'omoide%'`,
-  memberships: `
-    SELECT member::regrole || ' is a member of ' || roleid::regrole FROM pg_auth_members
-    WHERE member::regrole::text LIKE 'omoide%'`,
-  "settings of roles": `
-    SELECT r.rolname || ' ' || c FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
-    CROSS JOIN unnest(s.setconfig) c`,
-};
-
-async function describe(connection: Connection): Promise<string> {
-  await connection.query("SET search_path = pg_catalog");
-  const parts: string[] = [];
-  for (const [subject, query] of Object.entries(FACTS)) {
-    const rows = await rowsOf<{ fact: string }>(
-      connection,
-      `SELECT fact FROM (${query}) AS facts (fact) ORDER BY fact COLLATE "C"`,
-    );
-    parts.push(`# ${subject}\n${rows.map(({ fact }) => `${fact.trim()}\n`).join("")}`);
-  }
-  return parts.join("\n");
-}
+const VERSION_8 = new URL("support/version_8.sql", import.meta.url);
 
 inboxTest("the schema is the one that is kept here, access rights included", async (inbox) => {
-  const schema = await describe(inbox.admin);
+  const schema = await describeSchema(inbox.admin);
   if (Deno.args.includes("--renew")) await Deno.writeTextFile(GOLDEN, schema);
   assert.equal(schema, await Deno.readTextFile(GOLDEN));
 });
+
+for (const version of VERSIONS) {
+  Deno.test(`an inbox of version 8 comes to the same schema with all that it holds (PostgreSQL ${version})`, async () => {
+    await using pg = await startPostgres({ version, fsync: false });
+    const database = await pg.createDatabase();
+    const restore = await pg.connect(database);
+    await restore.query(await Deno.readTextFile(VERSION_8));
+    await restore.end();
+    const admin = await pg.connect(database);
+    const before = await allRows(admin);
+    const { applied, inbox } = await initInbox(admin);
+    assert.deepEqual(applied.map((each) => each.split(" ")[0])[0], "9");
+    assert.equal(inbox, "11111111-1111-4111-8111-111111111111");
+
+    const after = await allRows(admin);
+    for (const [table, rows] of Object.entries(before)) {
+      assert.ok(rows.length > 0, `the fixture has nothing in ${table}`);
+      assert.deepEqual(after[table]?.slice(0, rows.length), rows, table);
+    }
+    // A third storage that is in the fixture and not in schema.txt.
+    const schema = (await describeSchema(admin)).replace(/.*omoide_old.*\n/g, "");
+    assert.equal(schema, await Deno.readTextFile(GOLDEN));
+
+    // And it works: what was owed, failing, parked and started is so still.
+    const hot = await pg.connect(database, "omoide_hot");
+    assert.deepEqual(await pendingIds(hot), ["3", "5", "7", "8", "9"]);
+    await hot.query("SELECT omoide.cancel_attempt('{3}')");
+    assert.equal(await release(hot, ["5"]), 0);
+    assert.deepEqual(
+      await rowsOf(
+        admin,
+        "SELECT attempts FROM omoide.delivery WHERE storage_id = 1 AND media_id = 3",
+      ),
+      [{ attempts: 0 }],
+    );
+    for (const connection of [hot, admin]) await connection.end();
+  });
+}
+
+/** Every row of every table by its key, under the columns' names of now. */
+async function allRows(connection: Connection): Promise<Record<string, unknown[]>> {
+  const tables = await rowsOf<{ name: string }>(
+    connection,
+    "SELECT relname AS name FROM pg_class WHERE relnamespace = 'omoide'::regnamespace AND relkind = 'r'",
+  );
+  const all: Record<string, unknown[]> = {};
+  for (const { name } of tables) {
+    all[name] = await rowsOf(
+      connection,
+      `SELECT replace((to_jsonb(t) - 'schema_version')::text, 'begun_in_life', 'started_in_life')::jsonb AS row
+      FROM omoide.${name} t ORDER BY 1`,
+    );
+  }
+  return all;
+}

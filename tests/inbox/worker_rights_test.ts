@@ -50,7 +50,7 @@ inboxTest("a worker cannot act for another storage", async (inbox) => {
     await rowsOf(hot, "SELECT * FROM omoide.report_failure($1, 'x', true)", [id]),
     [],
   );
-  assert.deepEqual(await rowsOf(hot, "SELECT omoide.begin(ARRAY[$1::int8])", [id]), []);
+  assert.deepEqual(await rowsOf(hot, "SELECT omoide.start_attempt(ARRAY[$1::int8])", [id]), []);
   assert.deepEqual(await rowsOf(hot, "SELECT * FROM omoide.my_chunk"), []);
   assert.deepEqual(await pendingIds(hot), []);
   await hot.query("SELECT omoide.heartbeat('1', now(), 'paused', 'full', 1, 2, 3, 4, 5, 6, NULL)");

@@ -46,13 +46,16 @@ export async function retryDeliveries(
   return await transaction(connection, async () => {
     const changed = await ask<{ media_id: string }>(
       connection,
-      `UPDATE omoide.delivery d
-      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL, begun_in_life = NULL
-      FROM omoide.storage s
-      WHERE s.id = d.storage_id AND ($2::text IS NULL OR s.name = $2)
-        AND ($1::bigint[] IS NULL AND (d.attempts > 0 OR d.parked_at IS NOT NULL)
-          OR d.media_id = ANY ($1))
-      RETURNING d.media_id`,
+      `WITH due AS (
+        SELECT d.storage_id, d.media_id
+        FROM omoide.delivery d JOIN omoide.storage s ON s.id = d.storage_id
+        WHERE ($2::text IS NULL OR s.name = $2)
+          AND ($1::bigint[] IS NULL AND (d.attempts > 0 OR d.parked_at IS NOT NULL)
+            OR d.media_id = ANY ($1))
+        FOR UPDATE OF d
+      )
+      SELECT omoide.owe_again(g.storage_id, g.ids) AS media_id
+      FROM (SELECT storage_id, array_agg(media_id) AS ids FROM due GROUP BY storage_id) g`,
       [ids, storage],
     );
     const known = new Set(changed.map((row) => row.media_id));

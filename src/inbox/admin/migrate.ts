@@ -1,11 +1,15 @@
 import { ConfigurationError } from "../../errors.ts";
 import { type Connection, sqlstateOf } from "../connect.ts";
+import { applyDefinitions } from "./definitions.ts";
 import { ensureRole, FORMS } from "./roles.ts";
 import { MIGRATIONS, RIGHTS } from "../schema/migrations.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** PostgreSQL's own number for version 15. */
 const OLDEST_SERVER = 150_000;
+
+/** The oldest schema that can be brought up to date; none before it was released. */
+const OLDEST_SCHEMA = MIGRATIONS[0]?.version ?? SCHEMA_VERSION;
 
 /** What `initInbox` found and did. */
 export interface InitializedInbox {
@@ -20,8 +24,8 @@ export interface InitializedInbox {
 
 /**
  * Creates the inbox in this database, or brings it up to date: schema, roles, rights. May be run at any
- * time, also beside running workers, and puts right what has been changed by hand: rights, and what the
- * roles have set for themselves. Twenty at once do it once and wait for each other.
+ * time, also beside running workers, and repairs what has been changed by hand: functions, views, rights,
+ * and what the roles have set for themselves. Twenty at once do it once and wait for each other.
  *
  * @param connection a superuser's
  * @param wanted the UUID that a new inbox gets: of one that was lost, to which its storages belong
@@ -43,6 +47,7 @@ export async function initInbox(
     await ensureRole(connection, inbox, "omoide_app", FORMS.app);
     await ensureRole(connection, inbox, "omoide_monitor", FORMS.monitor);
     const applied = await migrate(connection, inbox, found?.schemaVersion ?? 0);
+    await applyDefinitions(connection);
     const { rows } = await connection.query<{ role: string }>("SELECT role FROM omoide.storage");
     for (const { role } of rows) await ensureRole(connection, inbox, role, FORMS.worker);
     await connection.query(RIGHTS);
@@ -137,6 +142,12 @@ async function findInbox(connection: Connection): Promise<FoundInbox | null> {
   if (inbox === undefined) {
     throw new ConfigurationError(
       "Cannot use this inbox: its table omoide.settings is empty; restore it from a backup",
+    );
+  }
+  if (inbox.schema_version < OLDEST_SCHEMA) {
+    throw new ConfigurationError(
+      `Cannot use this inbox: its schema has version ${inbox.schema_version}, which no release made; ` +
+        `bring it to ${OLDEST_SCHEMA} with the program that made it, or use a new database`,
     );
   }
   if (inbox.schema_version > SCHEMA_VERSION) {

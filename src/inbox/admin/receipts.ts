@@ -76,7 +76,7 @@ const INSERT = (ids: "own" | "new") => `
 const RECEIPTS = `
   WITH known AS (
     SELECT f.media_id, f.at, f.path,
-      concat_ws('/', m.media_type, m.owner_uuid, left(m.item_uuid::text, s.prefix_size), m.public_name)
+      omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)
         AS usual
     FROM admin_file f JOIN omoide.media m ON m.id = f.media_id
     JOIN omoide.storage s ON s.id = $1

@@ -40,25 +40,21 @@ export async function redeliver(
     ), void AS (
       DELETE FROM omoide.stored r USING held h WHERE r.storage_id = $1 AND r.media_id = h.id
     )
-    INSERT INTO omoide.delivery (storage_id, media_id) SELECT $1, h.id FROM held h
-    ON CONFLICT (storage_id, media_id) DO UPDATE
-      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL, begun_in_life = NULL
-    RETURNING media_id`,
+    SELECT omoide.owe_again($1, ARRAY(SELECT h.id FROM held h)) AS media_id`,
     [storageId, mediaIds],
   );
   return rows.length;
 }
 
 /**
- * Takes a storage's lock of the database for as long as the connection lives, so that no worker can begin.
+ * Takes a storage's lock of the database for as long as the connection lives, so that no worker can take it.
  *
  * @returns false where a worker has it
  */
 export async function holdInInbox({ connection }: AdminInbox, storageId: number): Promise<boolean> {
-  // The lock of omoide.take_storage (schema/0004_storages.sql).
   const [row] = await ask<{ taken: boolean }>(
     connection,
-    "SELECT pg_try_advisory_lock(1869442921, $1) AS taken",
+    "SELECT pg_try_advisory_lock(omoide.storage_lock_class(), $1) AS taken",
     [storageId],
   );
   return row?.taken === true;
@@ -94,10 +90,8 @@ export async function replaceIdentity(
     storageId,
   ]);
   const owed = await connection.query(
-    `INSERT INTO omoide.delivery (storage_id, media_id)
-    SELECT $1, m.id FROM omoide.media m WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
-    ON CONFLICT (storage_id, media_id) DO UPDATE
-      SET attempts = 0, next_attempt_at = '-infinity', parked_at = NULL, begun_in_life = NULL`,
+    `SELECT omoide.owe_again($1, ARRAY(
+      SELECT m.id FROM omoide.media m WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL))`,
     [storageId],
   );
   await ask(
@@ -126,8 +120,8 @@ export async function claimsOn(
     connection,
     `SELECT m.id AS "mediaId",
       EXISTS (SELECT FROM omoide.delivery d WHERE d.storage_id = $1 AND d.media_id = m.id) AS owed,
-      CASE WHEN r.media_id IS NULL THEN NULL ELSE coalesce(r.path, concat_ws('/', m.media_type,
-        m.owner_uuid, left(m.item_uuid::text, s.prefix_size), m.public_name)) END AS path
+      CASE WHEN r.media_id IS NULL THEN NULL ELSE coalesce(r.path, omoide.public_path(
+        m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)) END AS path
     FROM unnest($2::bigint[], $3::text[]) AS o(id, hex)
     JOIN omoide.media m ON m.id = o.id AND m.sha256 = decode(o.hex, 'hex')
     JOIN omoide.storage s ON s.id = $1

@@ -1,5 +1,5 @@
 -- Who may do what. Not a migration: `inbox init` and `storage init` run the newest each time, so that a
--- right given by hand, or lost in a restore, is put right. Roles and their settings: ../roles.ts.
+-- right given by hand, or lost in a restore, is put right. Roles and their settings: ../admin/roles.ts.
 -- Runs as a superuser, in the migrations' transaction.
 
 -- Nothing for everybody: neither in this database nor, by ways around it, on its disk. A temporary table,
@@ -43,7 +43,7 @@ BEGIN
     EXECUTE 'GRANT SELECT ON omoide.my_chunk TO ' || v_role;
     EXECUTE 'GRANT EXECUTE ON FUNCTION
       omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
-      omoide.pending(bigint, int), omoide.begin(bigint[]), omoide.unbegin(bigint[]),
+      omoide.pending(bigint, int), omoide.start_attempt(bigint[]), omoide.cancel_attempt(bigint[]),
       omoide.acknowledge(bigint[], bytea[], bigint[], text[], text[]), omoide.release(bigint[]),
       omoide.report_failure(bigint, text, boolean), omoide.distrust(text),
       omoide.heartbeat(text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,

@@ -114,16 +114,16 @@ export async function submit(
   ]) as string;
 }
 
-/** Acknowledges as `stored` what `content` says; returns the verdicts by id. */
+/** Acknowledges as `stored` what `content` says; returns the results by id. */
 export async function acknowledge(
   worker: Connection,
   ids: string[],
   content: Uint8Array | string = "a picture",
 ): Promise<string[]> {
   const size = new TextEncoder().encode(String(content)).length;
-  const rows = await rowsOf<{ verdict: string }>(
+  const rows = await rowsOf<{ result: string }>(
     worker,
-    "SELECT verdict FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    "SELECT result FROM omoide.acknowledge($1, $2, $3, $4, $5)",
     [
       ids,
       ids.map(() => sha256(content)),
@@ -132,7 +132,7 @@ export async function acknowledge(
       ids.map(() => null),
     ],
   );
-  return rows.map(({ verdict }) => verdict);
+  return rows.map(({ result }) => result);
 }
 
 export async function release(worker: Connection, ids: string[]): Promise<number> {

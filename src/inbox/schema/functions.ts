@@ -1,0 +1,79 @@
+/**
+ * The functions as they are now, one per file, imported as text (see `migrations.ts`). By name: none of
+ * them needs another to be there first, since `inbox init` applies them with `check_function_bodies` off,
+ * as pg_dump does. A test validates every body, and asserts that each file is listed here.
+ */
+import acknowledge from "./functions/acknowledge.sql" with { type: "text" };
+import append_chunk from "./functions/append_chunk.sql" with { type: "text" };
+import cancel_attempt from "./functions/cancel_attempt.sql" with { type: "text" };
+import charge from "./functions/charge.sql" with { type: "text" };
+import check_description from "./functions/check_description.sql" with { type: "text" };
+import check_room from "./functions/check_room.sql" with { type: "text" };
+import check_storage from "./functions/check_storage.sql" with { type: "text" };
+import distrust from "./functions/distrust.sql" with { type: "text" };
+import evict from "./functions/evict.sql" with { type: "text" };
+import find_media from "./functions/find_media.sql" with { type: "text" };
+import fit_storage from "./functions/fit_storage.sql" with { type: "text" };
+import fold_ledger from "./functions/fold_ledger.sql" with { type: "text" };
+import heartbeat from "./functions/heartbeat.sql" with { type: "text" };
+import missed_releases from "./functions/missed_releases.sql" with { type: "text" };
+import name_holder from "./functions/name_holder.sql" with { type: "text" };
+import open_media from "./functions/open_media.sql" with { type: "text" };
+import owe from "./functions/owe.sql" with { type: "text" };
+import owe_again from "./functions/owe_again.sql" with { type: "text" };
+import own_storage from "./functions/own_storage.sql" with { type: "text" };
+import pending from "./functions/pending.sql" with { type: "text" };
+import public_name from "./functions/public_name.sql" with { type: "text" };
+import public_path from "./functions/public_path.sql" with { type: "text" };
+import refuse_distrusted from "./functions/refuse_distrusted.sql" with { type: "text" };
+import refuse_unsealed from "./functions/refuse_unsealed.sql" with { type: "text" };
+import release from "./functions/release.sql" with { type: "text" };
+import repair_deliveries from "./functions/repair_deliveries.sql" with { type: "text" };
+import report_failure from "./functions/report_failure.sql" with { type: "text" };
+import seal_media from "./functions/seal_media.sql" with { type: "text" };
+import start_attempt from "./functions/start_attempt.sql" with { type: "text" };
+import storage_lock_class from "./functions/storage_lock_class.sql" with { type: "text" };
+import submit_media from "./functions/submit_media.sql" with { type: "text" };
+import sweep from "./functions/sweep.sql" with { type: "text" };
+import take_storage from "./functions/take_storage.sql" with { type: "text" };
+import tally_inbox from "./functions/tally_inbox.sql" with { type: "text" };
+import unfit_to_seal from "./functions/unfit_to_seal.sql" with { type: "text" };
+
+/** Each function's statement, by its name. */
+export const FUNCTIONS: Readonly<Record<string, string>> = {
+  acknowledge,
+  append_chunk,
+  cancel_attempt,
+  charge,
+  check_description,
+  check_room,
+  check_storage,
+  distrust,
+  evict,
+  find_media,
+  fit_storage,
+  fold_ledger,
+  heartbeat,
+  missed_releases,
+  name_holder,
+  open_media,
+  owe,
+  owe_again,
+  own_storage,
+  pending,
+  public_name,
+  public_path,
+  refuse_distrusted,
+  refuse_unsealed,
+  release,
+  repair_deliveries,
+  report_failure,
+  seal_media,
+  start_attempt,
+  storage_lock_class,
+  submit_media,
+  sweep,
+  take_storage,
+  tally_inbox,
+  unfit_to_seal,
+};

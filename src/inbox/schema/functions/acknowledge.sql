@@ -1,0 +1,53 @@
+-- Turns deliveries into receipts. Checksum and size are compared with the inbox's own, because ids come
+-- again after a failover or a restore. Per row: 'acknowledged', 'repeated' (there was a receipt already),
+-- 'unknown' (no such media, or not owed to this storage), 'mismatch' (another media has this id now); the
+-- last two change nothing.
+CREATE OR REPLACE FUNCTION omoide.acknowledge(
+  p_ids bigint[], p_sha256 bytea[], p_sizes bigint[], p_outcomes text[], p_paths text[]
+)
+RETURNS TABLE (media_id bigint, result text)
+LANGUAGE plpgsql ROWS 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_storage constant omoide.storage := omoide.own_storage();
+BEGIN
+  PERFORM omoide.refuse_distrusted(v_storage);
+  RETURN QUERY
+  WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(p_ids, p_sha256, p_sizes, p_outcomes, p_paths)
+      AS g (id, sha256, size, outcome, path)
+  ), judged AS MATERIALIZED (
+    SELECT g.id, g.outcome, g.path,
+      CASE
+        WHEN m.id IS NULL THEN 'unknown'
+        WHEN (m.sha256, m.size) IS DISTINCT FROM (g.sha256, g.size) THEN 'mismatch'
+        WHEN r.has THEN 'repeated'
+        WHEN d.has THEN 'acknowledged'
+        ELSE 'unknown'
+      END AS result
+    FROM given g
+    LEFT JOIN LATERAL (
+      SELECT i.id, i.sha256, i.size FROM omoide.media i
+      WHERE i.id = g.id AND i.sealed_at IS NOT NULL LIMIT 1
+    ) m ON true
+    LEFT JOIN LATERAL (
+      SELECT true AS has FROM omoide.stored i
+      WHERE i.storage_id = v_storage.id AND i.media_id = g.id LIMIT 1
+    ) r ON true
+    LEFT JOIN LATERAL (
+      SELECT true AS has FROM omoide.delivery i
+      WHERE i.storage_id = v_storage.id AND i.media_id = g.id LIMIT 1
+    ) d ON true
+  ), receipts AS (
+    INSERT INTO omoide.stored (storage_id, media_id, outcome, path)
+    SELECT v_storage.id, j.id, j.outcome, j.path FROM judged j WHERE j.result = 'acknowledged'
+    ON CONFLICT DO NOTHING
+  ), done AS (
+    DELETE FROM omoide.delivery d
+    WHERE d.storage_id = v_storage.id AND d.media_id = ANY (
+      ARRAY(SELECT j.id FROM judged j WHERE j.result IN ('acknowledged', 'repeated'))
+    )
+  )
+  SELECT j.id, j.result FROM judged j;
+END $$;

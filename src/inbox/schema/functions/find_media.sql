@@ -1,0 +1,25 @@
+-- Where each file of an item stands. Earliest first, so that nobody shadows what was there, and no more
+-- than 1,000, so that nobody makes it long.
+CREATE OR REPLACE FUNCTION omoide.find_media(p_owner uuid, p_item uuid)
+RETURNS TABLE (
+  media_id bigint, media_type text, ext text, public_name text, size bigint, sha256 bytea,
+  sealed_at timestamptz, released_at timestamptz, stored_in text[], owed_to text[]
+) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.id, m.media_type, m.ext, m.public_name, m.size, m.sha256, m.sealed_at, m.released_at,
+    array(
+      SELECT s.name FROM omoide.storage s JOIN omoide.stored r ON r.storage_id = s.id
+      WHERE r.media_id = m.id ORDER BY s.name
+    ),
+    array(
+      SELECT s.name FROM omoide.storage s JOIN omoide.delivery d ON d.storage_id = s.id
+      WHERE d.media_id = m.id ORDER BY s.name
+    )
+  FROM (
+    SELECT * FROM omoide.media a
+    WHERE a.owner_uuid = p_owner AND a.item_uuid = p_item AND a.holds_name
+    UNION ALL
+    SELECT * FROM omoide.media b
+    WHERE b.owner_uuid = p_owner AND b.item_uuid = p_item AND NOT b.holds_name
+  ) m
+  WHERE m.sealed_at IS NOT NULL ORDER BY m.id LIMIT 1000
+$$;

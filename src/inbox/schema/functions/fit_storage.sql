@@ -1,0 +1,38 @@
+-- All that must hold before a worker may store, in the order in which an administrator would mend it.
+-- Internal.
+CREATE OR REPLACE FUNCTION omoide.fit_storage(p_schema_version int, p_storage text, p_identity uuid)
+RETURNS omoide.storage LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  v_storage omoide.storage;
+  v_version int;
+BEGIN
+  SELECT * INTO v_storage FROM omoide.storage s WHERE s.role = session_user;
+  IF NOT FOUND THEN
+    -- Raises OM020.
+    PERFORM omoide.own_storage();
+  ELSIF v_storage.name IS DISTINCT FROM p_storage THEN
+    RAISE EXCEPTION USING ERRCODE = 'OM020',
+      MESSAGE = format('the role %s belongs to the storage %s, not to %s',
+        session_user, v_storage.name, coalesce(quote_literal(p_storage), 'none')),
+      HINT = format('Log in as omoide_%s, or start the worker with --storage %s.',
+        p_storage, v_storage.name);
+  END IF;
+  SELECT s.schema_version INTO STRICT v_version FROM omoide.settings s;
+  IF v_version IS DISTINCT FROM p_schema_version THEN
+    RAISE EXCEPTION USING ERRCODE = 'OM025',
+      MESSAGE = format('the worker is written for version %s of the inbox''s schema, which has version %s',
+        p_schema_version, v_version),
+      HINT = CASE WHEN v_version < p_schema_version
+        THEN 'The database is older: run `inbox init` of the worker''s release.'
+        ELSE 'The worker is older: install the release that ran `inbox init`.' END;
+  END IF;
+  PERFORM omoide.own_storage();
+  IF v_storage.identity IS DISTINCT FROM p_identity THEN
+    RAISE EXCEPTION USING ERRCODE = 'OM021',
+      MESSAGE = format('the root''s identity is %s, the storage %s was registered with %s',
+        coalesce(p_identity::text, 'unknown'), v_storage.name, v_storage.identity),
+      HINT = 'Another storage''s disk is mounted there, or --root names another directory.';
+  END IF;
+  PERFORM omoide.refuse_distrusted(v_storage);
+  RETURN v_storage;
+END $$;

@@ -1,0 +1,34 @@
+-- A worker that stands by must not hide the state of the one that works, nor that it has died: its beat
+-- is kept apart.
+CREATE OR REPLACE FUNCTION omoide.heartbeat(
+  p_version text, p_started_at timestamptz, p_state text, p_reason text,
+  p_free_bytes bigint, p_total_bytes bigint, p_free_inodes bigint, p_total_inodes bigint,
+  p_stored_media bigint, p_stored_bytes bigint, p_last_error text
+)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_id constant smallint := (omoide.own_storage()).id;
+BEGIN
+  IF p_state = 'standby' THEN
+    INSERT INTO omoide.worker AS w (storage_id, state, standby_seen_at)
+    VALUES (v_id, 'standby', now())
+    ON CONFLICT (storage_id) DO UPDATE SET standby_seen_at = now();
+    RETURN;
+  END IF;
+  INSERT INTO omoide.worker AS w (
+    storage_id, version, started_at, seen_at, state, reason, free_bytes, total_bytes,
+    free_inodes, total_inodes, stored_media, stored_bytes, last_error
+  ) VALUES (
+    v_id, left(p_version, 100), p_started_at, now(), p_state, left(p_reason, 2000), p_free_bytes,
+    p_total_bytes, p_free_inodes, p_total_inodes, p_stored_media, p_stored_bytes,
+    left(p_last_error, 2000)
+  )
+  ON CONFLICT (storage_id) DO UPDATE SET (
+    version, started_at, seen_at, state, reason, free_bytes, total_bytes,
+    free_inodes, total_inodes, stored_media, stored_bytes, last_error
+  ) = (
+    excluded.version, excluded.started_at, excluded.seen_at, excluded.state, excluded.reason,
+    excluded.free_bytes, excluded.total_bytes, excluded.free_inodes, excluded.total_inodes,
+    excluded.stored_media, excluded.stored_bytes, excluded.last_error
+  );
+END $$;

@@ -1,0 +1,18 @@
+-- What sealing does beside describing the media: charge, owe, notify. Internal.
+CREATE OR REPLACE FUNCTION omoide.owe(p_id bigint, p_owner uuid, p_size bigint, p_limit omoide.settings)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  v_done boolean;
+BEGIN
+  v_done := omoide.charge(p_owner, p_size, p_limit);
+  -- A storage that is registered meanwhile gets its delivery from sweep().
+  INSERT INTO omoide.delivery (storage_id, media_id)
+  SELECT s.id, p_id FROM omoide.storage s WHERE s.retired_at IS NULL;
+  -- A role may have made this its own default, and a later session would be told "committed" of an upload
+  -- that a crash takes back. Raised only, never lowered: remote_apply stays.
+  IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM set_config('synchronous_commit', 'on', true);
+  END IF;
+  PERFORM pg_notify('omoide_sealed', '');
+  RETURN true;
+END $$;

@@ -1,0 +1,34 @@
+-- The inbox's housekeeping, by any worker, at each poll: what release() missed, deliveries that should be
+-- there or should not, the ledger, old transactions.
+-- next_attempt_in: until something that failed here is due again; null where nothing is.
+CREATE OR REPLACE FUNCTION omoide.sweep()
+RETURNS TABLE (released bigint, added bigint, evicted int, next_attempt_in interval)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_storage constant omoide.storage := omoide.own_storage();
+  v_id constant smallint := v_storage.id;
+BEGIN
+  evicted := omoide.evict();
+  -- Looking at every media costs 100 ms at a backlog of 100,000, so it is done at the worker's start, for
+  -- an hour after the storage was registered, and then every five minutes.
+  UPDATE omoide.worker w SET looked_at = now()
+  WHERE w.storage_id = v_id AND (
+    w.looked_at IS NULL OR w.looked_at NOT BETWEEN now() - interval '5 minutes' AND now()
+    OR v_storage.required_since > now() - interval '1 hour'
+  );
+  IF FOUND OR NOT EXISTS (SELECT FROM omoide.worker w WHERE w.storage_id = v_id) THEN
+    added := omoide.repair_deliveries(v_id);
+  ELSE
+    added := 0;
+  END IF;
+  released := omoide.release(omoide.missed_releases());
+  PERFORM omoide.fold_ledger();
+  -- Not in the past, and null where there is none (greatest() alone would make that 0).
+  SELECT CASE WHEN min(d.next_attempt_at) < now() THEN interval '0'
+    ELSE min(d.next_attempt_at) - now() END
+  INTO next_attempt_in
+  FROM omoide.delivery d
+  WHERE d.storage_id = v_id AND d.attempts > 0 AND d.parked_at IS NULL;
+  RETURN NEXT;
+END $$;

@@ -1,0 +1,19 @@
+/** The views as they are now, one per file. They may call functions; none is made of another view. */
+import inbox_status from "./views/inbox_status.sql" with { type: "text" };
+import my_chunk from "./views/my_chunk.sql" with { type: "text" };
+import owed from "./views/owed.sql" with { type: "text" };
+import receipt from "./views/receipt.sql" with { type: "text" };
+import releasable from "./views/releasable.sql" with { type: "text" };
+import usage_today from "./views/usage_today.sql" with { type: "text" };
+import worker_status from "./views/worker_status.sql" with { type: "text" };
+
+/** Each view's statement, by its name. */
+export const VIEWS: Readonly<Record<string, string>> = {
+  inbox_status,
+  my_chunk,
+  owed,
+  receipt,
+  releasable,
+  usage_today,
+  worker_status,
+};
