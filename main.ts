@@ -19,7 +19,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   try {
     return await runWorker(options, readCredentials(options), log);
   } catch (error) {
-    log.fatal("{told} (exit {code})", { told: describeError(error), code: exitCodeOf(error) });
+    log.fatal("{message} (exit {code})", {
+      message: describeError(error),
+      code: exitCodeOf(error),
+    });
     return exitCodeOf(error);
   }
 }

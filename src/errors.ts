@@ -73,6 +73,11 @@ export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
 }
 
+/** Whether nothing more may be acknowledged: what the disk says, or whose it is, is in doubt. */
+export function endsStorage(error: unknown): error is StorageDistrustedError | StorageLostError {
+  return error instanceof StorageDistrustedError || error instanceof StorageLostError;
+}
+
 /** What to say of anything that was thrown: it need not be an Error. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -17,7 +17,7 @@ import { requireOwnInbox } from "./own_inbox.ts";
 export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
   console.log("ok    sandbox: the permissions are exactly those that a worker needs");
   const findings = await checkRoot(options.root, { storage: options.storage }, options);
-  for (const finding of findings) tell(finding);
+  for (const finding of findings) print(finding);
   const database = await checkDatabase(options, identityOrNull(options.root));
   const code = findings.every(({ ok }) => ok) ? database : EXIT.CONFIGURATION;
   console.log(
@@ -38,7 +38,7 @@ function identityOrNull(root: string): StorageIdentity | null {
   }
 }
 
-function tell({ name, ok, detail, fix }: Finding): void {
+function print({ name, ok, detail, fix }: Finding): void {
   console.log(
     `${ok ? "ok   " : "FAIL "} ${name}: ${detail}${ok || fix === null ? "" : `; ${fix}`}`,
   );
@@ -53,14 +53,14 @@ async function checkDatabase(
     const session = await InboxSession.open(options.database, readCredentials(options));
     try {
       if (identity === null) {
-        const detail = `${where} answers; whether it knows this storage, the root must tell first`;
-        tell({ name: "inbox", ok: false, detail, fix: null });
+        const detail = `${where} answers; whether it knows this storage, only the root can say`;
+        print({ name: "inbox", ok: false, detail, fix: null });
         return EXIT.CONFIGURATION;
       }
       const known = await checkStorage(session, options.storage, identity.uuid);
       requireOwnInbox(known, identity);
       const company = known.held ? "; a worker holds it now, another would stand by" : "";
-      tell({
+      print({
         name: "inbox",
         ok: true,
         detail: `${where} knows this storage${company}`,
@@ -73,7 +73,7 @@ async function checkDatabase(
   } catch (error) {
     const code = exitCodeOf(error);
     if (code === EXIT.UNEXPECTED || !(error instanceof Error)) throw error;
-    tell({ name: "inbox", ok: false, detail: error.message, fix: null });
+    print({ name: "inbox", ok: false, detail: error.message, fix: null });
     return code;
   }
 }

@@ -4,42 +4,37 @@ import type { WriteOnceStorage } from "../storage/storage.ts";
 import type { FreeSpace } from "../stored.ts";
 import { VERSION } from "../version.ts";
 import type { Logger } from "../log.ts";
-import { pause } from "./retry.ts";
+import type { Progress } from "./progress.ts";
+import { sleep } from "./sleep.ts";
 
 const BEAT_EVERY_MS = 10_000;
 
-/** A disk that does not tell its free space within so many milliseconds is reported as hanging. */
+/** A disk that does not say how much is free within so many milliseconds is reported as hanging. */
 const DISK_ANSWER_MS = 5_000;
 
 /** One that finishes no flush for so long hangs: 64 at once on a slow disk end several in each second. */
 const DISK_STILL_MS = 20_000;
 
-/** Counters of one process's life. */
-export interface Tally {
-  media: number;
-  bytes: number;
-}
-
 /**
- * Tells the inbox every 10 s, and at each change, how this worker does. It is a liveness query too: its
- * connection answers or the session ends.
+ * Reports to the inbox every 10 s, and at each change, how this worker does. It is a liveness query too:
+ * its connection answers or the session ends.
  */
 export class Heartbeat {
   readonly #startedAt = new Date();
   readonly #storage: WriteOnceStorage;
+  readonly #progress: Progress;
   readonly #log: Logger;
-  readonly tally: Tally = { media: 0, bytes: 0 };
-  lastError: string | null = null;
   #state: WorkerState = "starting";
   #reason: string | null = null;
   #diskHangs = false;
 
-  constructor(storage: WriteOnceStorage, log: Logger) {
+  constructor(storage: WriteOnceStorage, progress: Progress, log: Logger) {
     this.#storage = storage;
+    this.#progress = progress;
     this.#log = log;
   }
 
-  /** Changes the state and tells it at once; resolves when the inbox knows. */
+  /** Changes the state and reports it at once; resolves when the inbox knows. */
   async become(
     session: InboxSession,
     state: WorkerState,
@@ -51,7 +46,7 @@ export class Heartbeat {
     await this.beat(session);
   }
 
-  /** Tells that this worker waits for another's storage, and leaves that one's state as it is. */
+  /** Reports that this worker waits for another's storage, and leaves that one's state as it is. */
   async standBy(session: InboxSession): Promise<void> {
     await heartbeat(session, this.#beatOf("standby", null, null));
   }
@@ -64,14 +59,14 @@ export class Heartbeat {
       } catch (error) {
         session.end(error instanceof Error ? error : new Error(String(error)));
       }
-      await pause(BEAT_EVERY_MS, session.ended);
+      await sleep(BEAT_EVERY_MS, session.ended);
     }
   }
 
   async beat(session: InboxSession): Promise<void> {
     const space = await this.#freeSpace();
     const trouble = this.#diskTrouble(space);
-    this.#tellDisk(trouble);
+    this.#logDisk(trouble);
     const known = space === "late" ? null : space;
     await heartbeat(session, this.#beatOf(this.#state, trouble ?? this.#reason, known));
   }
@@ -83,14 +78,14 @@ export class Heartbeat {
       state,
       reason,
       space,
-      storedMedia: this.tally.media,
-      storedBytes: this.tally.bytes,
-      lastError: this.lastError,
+      storedMedia: this.#progress.media,
+      storedBytes: this.#progress.bytes,
+      lastError: this.#progress.lastError,
     };
   }
 
-  /** The journal must not be empty while a disk hangs: what waits for the disk tells nothing meanwhile. */
-  #tellDisk(trouble: string | null): void {
+  /** The journal must not be empty while a disk hangs: what waits for the disk says nothing meanwhile. */
+  #logDisk(trouble: string | null): void {
     if (this.#diskHangs === (trouble !== null)) return;
     this.#diskHangs = trouble !== null;
     if (trouble !== null) this.#log.error("{trouble}", { trouble });
@@ -108,13 +103,13 @@ export class Heartbeat {
     } s; see dmesg`;
   }
 
-  /** Null where the storage is over, for a reason that is told elsewhere. */
+  /** Null where the storage is over, for a reason that is reported elsewhere. */
   async #freeSpace(): Promise<FreeSpace | null | "late"> {
     const answered = new AbortController();
     try {
       return await Promise.race([
         this.#storage.freeSpace().catch(() => null),
-        pause(DISK_ANSWER_MS, answered.signal).then(() => "late" as const),
+        sleep(DISK_ANSWER_MS, answered.signal).then(() => "late" as const),
       ]);
     } finally {
       answered.abort();

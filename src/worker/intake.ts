@@ -1,4 +1,4 @@
-import { MediaDefectError, MediaFailureError, StoragePausedError } from "../errors.ts";
+import { MediaDefectError, MediaFailureError, messageOf } from "../errors.ts";
 import { CHUNK_BYTES } from "../inbox/copy/chunk_bytes.ts";
 import type { ChunkPiece } from "../inbox/copy/copy_binary.ts";
 import type { Media } from "../media.ts";
@@ -16,9 +16,9 @@ const IN_MEMORY_BYTES = 1024 * 1024;
  * must be read to its end.
  */
 export class Intake {
-  readonly notStored: NotStored[] = [];
+  readonly #notStored: NotStored[] = [];
   readonly #batch: StoreBatch;
-  #media: readonly Media[];
+  #needed: readonly Media[] = [];
   #buffer = new Uint8Array(0);
   #index = 0;
   #filled = 0;
@@ -27,34 +27,38 @@ export class Intake {
   #skipping = false;
   #over: { readonly error: unknown } | null = null;
 
-  /** @param media in the order in which their chunks will come: by id */
-  constructor(batch: StoreBatch, media: readonly Media[]) {
+  private constructor(batch: StoreBatch) {
     this.#batch = batch;
-    this.#media = media;
   }
 
   /**
-   * Settles the larger media that are here already. To be called first.
+   * Settles the larger media that are here already, then takes the chunks of those that are `needed`.
    *
-   * @returns those whose chunks are needed
+   * @param media in the order in which their chunks will come: by id
    */
-  async begin(): Promise<readonly Media[]> {
+  static async open(batch: StoreBatch, media: readonly Media[]): Promise<Intake> {
+    const intake = new Intake(batch);
     const needed: Media[] = [];
-    for (const media of this.#media) {
+    for (const each of media) {
       try {
-        const isHeld = media.size > IN_MEMORY_BYTES && await this.#batch.takeHeld(media);
-        if (!isHeld) needed.push(media);
+        const isHere = each.size > IN_MEMORY_BYTES && await batch.takeHeld(each);
+        if (!isHere) needed.push(each);
       } catch (error) {
-        this.#setAside(media, error);
-        if (this.#over !== null) return [];
+        intake.#note(each, error);
+        if (intake.isOver) return intake;
       }
     }
-    this.#media = needed;
-    return needed;
+    intake.#needed = needed;
+    return intake;
+  }
+
+  /** The media whose chunks are to come, by id. */
+  get needed(): readonly Media[] {
+    return this.#needed;
   }
 
   /** Whether the storage takes no more, so that the rest of a large media need not be read. */
-  get over(): boolean {
+  get isOver(): boolean {
     return this.#over !== null;
   }
 
@@ -66,12 +70,12 @@ export class Intake {
     return this.#skipping || this.#nextSeq <= seq;
   }
 
-  /** What remains to be done with a piece, where that takes time. */
+  /** Takes the next piece. Returns what remains to be done with it, where that takes time. */
   take(piece: ChunkPiece): Promise<void> | void {
     if (this.#over !== null) return;
-    if (this.#media[this.#index]?.id !== piece.mediaId) return this.#advanceAndTake(piece);
+    if (this.#needed[this.#index]?.id !== piece.mediaId) return this.#advanceAndTake(piece);
     if (this.#skipping) return;
-    const media = this.#media[this.#index] as Media;
+    const media = this.#needed[this.#index] as Media;
     const defect = piece.at === 0 ? this.#chunkDefect(media, piece) : null;
     if (defect !== null) return this.#fail(new MediaDefectError(media.id, defect));
     this.#filled += piece.bytes.length;
@@ -80,33 +84,31 @@ export class Intake {
     this.#buffer.set(piece.bytes, this.#filled - piece.bytes.length);
   }
 
-  /**
-   * Ends the batch's intake: the last media, and those that had no chunk at all.
-   *
-   * @returns the pause that a full or read-only storage asks for; what was taken before may be published
-   * @throws {StorageDistrustedError} @throws {StorageLostError} the storage is over
-   */
-  async end(): Promise<StoragePausedError | null> {
-    while (this.#over === null && this.#index < this.#media.length) await this.#finish();
-    if (this.#over === null) return null;
-    if (this.#over.error instanceof StoragePausedError) return this.#over.error;
-    throw this.#over.error;
-  }
-
   /** Gives up on the media that are not finished, for a reason that lies in the inbox. */
   breakOff(error: unknown): void {
     this.#writer?.abandon();
     this.#writer = null;
-    const reason = error instanceof Error ? error : new Error(String(error));
-    for (const media of this.#media.slice(this.#index)) {
-      this.notStored.push({ media, error: reason });
+    const reason = error instanceof Error ? error : new Error(messageOf(error));
+    for (const media of this.#needed.slice(this.#index)) {
+      this.#notStored.push({ media, error: reason });
     }
-    this.#index = this.#media.length;
+    this.#index = this.#needed.length;
+  }
+
+  /**
+   * Ends the intake with the last media, and those that had no chunk at all.
+   *
+   * @returns the media that were not taken, and what ended the taking before its time, or null: the storage
+   * is paused, and what it took before may be published, or it is over
+   */
+  async end(): Promise<{ readonly notStored: readonly NotStored[]; readonly over: unknown }> {
+    while (this.#over === null && this.#index < this.#needed.length) await this.#finish();
+    return { notStored: this.#notStored, over: this.#over?.error ?? null };
   }
 
   async #advanceAndTake(piece: ChunkPiece): Promise<void> {
-    while (this.#media[this.#index]?.id !== piece.mediaId) {
-      if (this.#index >= this.#media.length) {
+    while (this.#needed[this.#index]?.id !== piece.mediaId) {
+      if (this.#index >= this.#needed.length) {
         throw new TypeError(
           `the inbox sent a chunk of media ${piece.mediaId}, which was not asked for`,
         );
@@ -141,7 +143,7 @@ export class Intake {
 
   /** Hands the media that is due to the store, whole, and turns to the next. */
   async #finish(): Promise<void> {
-    const media = this.#media[this.#index] as Media;
+    const media = this.#needed[this.#index] as Media;
     if (!this.#skipping) {
       try {
         if (this.#filled < media.size) {
@@ -166,14 +168,14 @@ export class Intake {
   #fail(error: unknown): void {
     this.#writer?.abandon();
     this.#writer = null;
-    this.#setAside(this.#media[this.#index] as Media, error);
+    this.#note(this.#needed[this.#index] as Media, error);
     this.#skipping = true;
   }
 
   /** What concerns one media is noted for it; anything else is the end of the storing. */
-  #setAside(media: Media, error: unknown): void {
+  #note(media: Media, error: unknown): void {
     if (error instanceof MediaDefectError || error instanceof MediaFailureError) {
-      this.notStored.push({ media, error });
+      this.#notStored.push({ media, error });
     } else {
       this.#over = { error };
     }

@@ -18,7 +18,7 @@ import type { Reserve } from "../storage/space.ts";
 import { parseSize } from "../units.ts";
 import { EXIT_HELP } from "./exit_help.ts";
 
-/** What a worker was told on its command line; every default is filled in. */
+/** A worker's command line; every default is filled in. */
 export interface WorkerOptions {
   readonly storage: string;
   /** Absolute path without a trailing slash. */

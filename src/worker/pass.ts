@@ -1,196 +1,123 @@
-import {
-  DatabaseDamagedError,
-  MediaDefectError,
-  StorageDistrustedError,
-  StorageLostError,
-  StoragePausedError,
-} from "../errors.ts";
+import { DatabaseDamagedError, endsStorage, MediaDefectError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import {
-  cancelAttempt,
-  type Delivery,
-  pending,
-  reportFailure,
-  startAttempt,
-} from "../inbox/worker_calls.ts";
-import { type Media, unfitName } from "../media.ts";
+import { type Delivery, pending, reportFailure } from "../inbox/worker_calls.ts";
+import type { Media } from "../media.ts";
 import type { NotStored, WriteOnceStorage } from "../storage/storage.ts";
-import { Acknowledger, type Settled } from "./acknowledger.ts";
-import { type Carried, carry } from "./carry.ts";
-import type { Logger } from "../log.ts";
+import { Courier, type Fates } from "./courier.ts";
+import { type GroupBounds, partsOf } from "./parts.ts";
+import type { Probation } from "./probation.ts";
+import type { Progress } from "./progress.ts";
 
-/** Deliveries asked for at once: a few batches' worth, so that asking costs next to nothing. */
-const PAGE = 4096;
+/** Deliveries asked for at once: a few groups' worth, so that asking costs next to nothing. */
+export const PAGE = 4096;
+
+/** Groups under way at once: one being read, one being flushed, one being acknowledged. */
+const IN_FLIGHT = 3;
 
 export interface PassContext {
   readonly session: InboxSession;
   readonly storage: WriteOnceStorage;
-  readonly log: Logger;
-  readonly batchFiles: number;
-  /** Bytes. */
-  readonly batchBytes: number;
+  readonly probation: Probation;
+  readonly progress: Progress;
+  readonly group: GroupBounds;
   readonly stop: AbortSignal;
-  /**
-   * Media whose attempt this process has counted and not finished; outlives the session. Counting again
-   * after each lost connection would park a large media on a bad line, as one that kills the worker.
-   */
-  readonly begun: Set<bigint>;
-  /** Told before the first byte is stored. */
-  readonly onStoring: () => Promise<void>;
-  readonly onSettled: (settled: Settled) => void;
-  readonly onFailure: (message: string) => void;
 }
 
 /**
- * One walk over what is owed, by id. A media that failed before, or that may have killed the worker
- * before this one, goes alone and is counted first; all others go in batches.
+ * One pass over what is owed, by id. A media that failed before, or that may have killed the worker before
+ * this one, goes alone; all others go in groups, whose fates are read in the order in which they went.
  */
 export class Pass {
-  /** Media met in this walk. */
-  seen = 0;
-  /** Media that could not be stored in this walk. */
-  failed = 0;
   readonly #context: PassContext;
-  readonly #acknowledger: Acknowledger;
-  readonly #suspects: NotStored[] = [];
-  readonly #limit: number;
-  readonly #isDue: () => boolean;
-  #alone: number;
+  readonly #courier: Courier;
+  readonly #underWay: Promise<Fates>[] = [];
 
-  /**
-   * @param bounds.alone how many media go one at a time, counted first, before batches are risked
-   * @param bounds.limit the walk ends after so many media
-   * @param bounds.isDue whether something else has waited long enough: uploads that never pause must not
-   *   keep the inbox from being swept, nor what failed from being tried again
-   */
-  constructor(
-    context: PassContext,
-    bounds: { readonly alone: number; readonly limit: number; readonly isDue?: () => boolean },
-  ) {
+  constructor(context: PassContext) {
     this.#context = context;
-    this.#alone = bounds.alone;
-    this.#limit = bounds.limit;
-    this.#isDue = bounds.isDue ?? (() => false);
-    this.#acknowledger = new Acknowledger(context.session, (settled) => {
-      context.onSettled(settled);
-      this.#suspects.push(...settled.notStored);
-    });
-  }
-
-  /** How many media are still to go one at a time. */
-  get alone(): number {
-    return this.#alone;
+    this.#courier = new Courier(context.session, context.storage, context.group.bytes);
   }
 
   /**
+   * @param first what is owed, by id: a page, or the one media that shows whether a paused storage goes on
+   * @param until `performance.now()` at which something else has waited long enough: uploads that never
+   *   cease must not keep the inbox from being swept, nor what failed from being tried again. The first
+   *   page is always carried.
    * @throws {StoragePausedError} the storage is full or read-only; what fitted is acknowledged
    * @throws {StorageDistrustedError} @throws {StorageLostError} the storage is over
    * @throws {DatabaseUnavailableError} the session is over
    */
-  async run(): Promise<void> {
+  async run(first: readonly Delivery[], until: number): Promise<void> {
     const { session, stop } = this.#context;
-    let after = 0n;
+    let page = first;
     try {
-      while (!stop.aborted && this.seen < this.#limit) {
-        const page = await pending(session, after, Math.min(PAGE, this.#limit - this.seen));
-        const last = page.at(-1);
-        if (last === undefined) break;
-        if (this.seen === 0) await this.#context.onStoring();
+      for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
         await this.#carryPage(page);
-        after = last.media.id;
-        if (this.#isDue()) break;
+        if (stop.aborted || performance.now() >= until) break;
+        page = await pending(session, last.media.id, PAGE);
       }
-      await this.#acknowledger.settled();
     } catch (error) {
-      if (isOver(error)) this.#acknowledger.refuseFurther(error);
-      const later = await this.#acknowledger.settled().then(() => error, (met) => met);
-      throw isOver(later) ? later : error;
+      throw await this.#endOthers() ?? error;
     }
   }
 
   async #carryPage(page: readonly Delivery[]): Promise<void> {
-    let group: Media[] = [];
-    let bytes = 0;
-    const carryGroup = async () => {
-      if (group.length > 0) await this.#carryTogether(group);
-      group = [];
-      bytes = 0;
-    };
-    for (const { media, attempts } of page) {
-      if (this.#context.stop.aborted) return;
-      this.seen += 1;
-      const unfit = unfitName(media);
-      if (unfit !== null) {
-        await this.#giveUp(media, unfit);
-      } else if (attempts > 0 || this.#alone > 0) {
-        await carryGroup();
-        await this.#carryAlone(media);
+    const { probation, group, stop } = this.#context;
+    const notStored: NotStored[] = [];
+    for (const part of partsOf(page, group, (delivery) => probation.goesAlone(delivery))) {
+      if (stop.aborted) break;
+      if (part.go === "nowhere") {
+        await this.#giveUp(part.media, part.why);
+      } else if (part.go === "alone") {
+        notStored.push(...await this.#readFates());
+        await this.#carryAlone(part.media);
       } else {
-        const full = group.length === this.#context.batchFiles ||
-          bytes + media.size > this.#context.batchBytes;
-        if (full) await carryGroup();
-        group.push(media);
-        bytes += media.size;
+        notStored.push(...await this.#readFates(IN_FLIGHT - 1));
+        this.#underWay.push(this.#courier.handOver(part.media));
       }
     }
-    await carryGroup();
-    await this.#acknowledger.settled();
-    for (const { media, error } of this.#suspects.splice(0)) await this.#decide(media, error);
-  }
-
-  /** Carries a batch; its acknowledging goes on while the next is carried. */
-  async #carryTogether(group: readonly Media[]): Promise<void> {
-    await this.#acknowledger.room();
-    this.#suspects.push(...await this.#carry(group));
-  }
-
-  /** Carries one media that may be dangerous, its attempt counted first. */
-  async #carryAlone(media: Media): Promise<void> {
-    if (this.#alone > 0) this.#alone -= 1;
-    await this.#acknowledger.settled();
-    const { session, begun } = this.#context;
-    if (!begun.has(media.id) && !await startAttempt(session, media.id)) {
-      // Parked by now (or, beside another worker's, no longer owed: then counting it is the lesser fault).
-      this.#tell(media, "its attempts are used up", "is parked");
-      return;
+    notStored.push(...await this.#readFates());
+    await this.#courier.released();
+    for (const { media, error } of notStored) {
+      if (stop.aborted) return;
+      await this.#decide(media, error);
     }
-    begun.add(media.id);
-    try {
+  }
+
+  /**
+   * Reads the fates of groups, oldest first, until no more than `most` are under way.
+   *
+   * @returns what they could not store
+   * @throws {StoragePausedError} one of them met a pause: its other media, and those behind it, are owed as
+   *   before
+   */
+  async #readFates(most = 0): Promise<readonly NotStored[]> {
+    const notStored: NotStored[] = [];
+    while (this.#underWay.length > most) {
+      const fates = await this.#underWay.shift();
+      if (fates === undefined) break;
+      this.#context.progress.add(fates);
+      if (fates.paused !== null) throw fates.paused;
+      notStored.push(...fates.notStored);
+    }
+    return notStored;
+  }
+
+  /** Carries one media that may be dangerous: nothing else is under way, its attempt is counted first. */
+  async #carryAlone(media: Media): Promise<void> {
+    const { session, probation, progress } = this.#context;
+    const isMade = await probation.attempt(session, media.id, async () => {
       const error = await this.#tryAlone(media);
       if (error !== null) await this.#decide(media, error);
-    } catch (error) {
-      if (!(error instanceof StoragePausedError)) throw error;
-      await cancelAttempt(session, media.id);
-      begun.delete(media.id);
-      throw error;
-    }
-    begun.delete(media.id);
+    });
+    // Parked by now (or, beside another worker's, no longer owed: then counting it is the lesser fault).
+    if (!isMade) progress.failed(media, "is parked", "its attempts are used up");
   }
 
   /** Carries one media with nothing else under way. Returns why it could not be stored, or null. */
   async #tryAlone(media: Media): Promise<Error | null> {
-    const [notCarried] = await this.#carry([media]);
-    await this.#acknowledger.settled();
-    const notPublished = this.#suspects.findIndex((suspect) => suspect.media.id === media.id);
-    if (notCarried !== undefined || notPublished < 0) return notCarried?.error ?? null;
-    return this.#suspects.splice(notPublished, 1)[0]?.error ?? null;
-  }
-
-  async #carry(media: readonly Media[]): Promise<readonly NotStored[]> {
-    const { session, storage, batchBytes } = this.#context;
-    const batch = await storage.beginBatch();
-    let carried: Carried;
-    try {
-      carried = await carry(session, batch, media, batchBytes);
-    } catch (error) {
-      // The connection is gone, the disk is not: what is whole gets its name, so that the next session
-      // finds it present instead of writing it a second time beside a thousand orphans.
-      if (!isOver(error)) this.#acknowledger.add(batch);
-      throw error;
-    }
-    this.#acknowledger.add(batch);
-    if (carried.paused !== null) throw carried.paused;
-    return carried.notStored;
+    this.#underWay.push(this.#courier.handOver([media]));
+    const [failed] = await this.#readFates();
+    return failed?.error ?? null;
   }
 
   /**
@@ -198,44 +125,37 @@ export class Pass {
    * fails twice is not this machine's memory or network. Anything else is tried again later.
    */
   async #decide(media: Media, first: Error): Promise<void> {
+    const { session, progress } = this.#context;
     const error = isInboxFault(first) ? await this.#tryAlone(media) : first;
     if (error === null) return;
     if (isInboxFault(error)) return await this.#giveUp(media, error.message);
-    const answer = await reportFailure(this.#context.session, media.id, error.message, false);
+    const answer = await reportFailure(session, media.id, error.message, false);
     if (answer === null) return;
-    this.#tell(
-      media,
-      error.message,
-      answer.parked ? "is parked" : `failed ${answer.attempts} times`,
-    );
+    const fate = answer.parked ? "is parked" : `failed ${answer.attempts} times`;
+    progress.failed(media, fate, error.message);
   }
 
-  /** What the inbox itself holds is bad: no waiting fixes that. */
+  /** What the inbox itself has is bad: no waiting fixes that. */
   async #giveUp(media: Media, message: string): Promise<void> {
-    const answer = await reportFailure(this.#context.session, media.id, message, true);
-    if (answer !== null) this.#tell(media, message, "is parked");
+    const { session, progress } = this.#context;
+    const answer = await reportFailure(session, media.id, message, true);
+    if (answer !== null) progress.failed(media, "is parked", message);
   }
 
-  #tell(media: Media, message: string, fate: string): void {
-    this.failed += 1;
-    this.#context.onFailure(`media ${media.id}: ${message}`);
-    this.#context.log.error(
-      "media {id} ({mediaType} of item {item}, owner {owner}) {fate}: {message}; see `inbox parked`",
-      {
-        id: String(media.id),
-        mediaType: media.mediaType,
-        item: media.itemUuid,
-        owner: media.ownerUuid,
-        fate,
-        message,
-      },
-    );
+  /**
+   * Waits for the groups that are under way still, so that nothing goes on behind the next pass's back.
+   *
+   * @returns the worst that one of them met: the end of the storage, or null
+   */
+  async #endOthers(): Promise<Error | null> {
+    const others = await Promise.allSettled(this.#underWay.splice(0));
+    await this.#courier.released().catch(() => {});
+    for (const other of others) {
+      if (other.status === "fulfilled") this.#context.progress.add(other.value);
+    }
+    const worst = others.find((other) => other.status === "rejected" && endsStorage(other.reason));
+    return worst?.status === "rejected" ? worst.reason : null;
   }
-}
-
-/** After these nothing more may be acknowledged. */
-function isOver(error: unknown): error is Error {
-  return error instanceof StorageDistrustedError || error instanceof StorageLostError;
 }
 
 function isInboxFault(error: Error): boolean {

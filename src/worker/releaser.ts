@@ -14,30 +14,31 @@ const MOST_BYTES = 256 * 1024 * 1024;
  */
 export class Releaser {
   readonly #session: InboxSession;
-  readonly #onFailure: (error: unknown) => void;
   readonly #waiting: Media[] = [];
   #running: Promise<void> | null = null;
+  #failure: { readonly error: unknown } | null = null;
 
-  constructor(session: InboxSession, onFailure: (error: unknown) => void) {
+  constructor(session: InboxSession) {
     this.#session = session;
-    this.#onFailure = onFailure;
   }
 
+  /** Asks for these to be released, as soon as the ones before have been. After a failure none is. */
   add(media: readonly Media[]): void {
     this.#waiting.push(...media);
-    if (this.#waiting.length > 0) this.#running ??= this.#run();
+    if (this.#waiting.length > 0 && this.#failure === null) this.#running ??= this.#run();
   }
 
-  /** Resolves when everything that was added has been asked for. */
+  /** Resolves when everything that was added has been released. @throws what a release met */
   async settled(): Promise<void> {
     await this.#running;
+    if (this.#failure !== null) throw this.#failure.error;
   }
 
   async #run(): Promise<void> {
     try {
       while (this.#waiting.length > 0) await this.#release(this.#next());
     } catch (error) {
-      this.#onFailure(error);
+      this.#failure = { error };
     } finally {
       this.#running = null;
     }
@@ -58,7 +59,7 @@ export class Releaser {
     try {
       await release(this.#session, media.map(({ id }) => id));
     } catch (error) {
-      // The receipts are committed. A blob that the database can't read stays, and sweeping tells it.
+      // The receipts are committed. A blob that the database can't read stays, and sweeping reports it.
       if (!(error instanceof DatabaseDamagedError)) throw error;
     }
   }

@@ -1,58 +1,45 @@
-/** A restart of PostgreSQL is over in 1 to 5 s. */
-const FIRST_PAUSE_MS = 250;
+import { sleep } from "./sleep.ts";
 
-/** What the retried work may tell and ask. */
+/** A restart of PostgreSQL is over in 1 to 5 s. */
+const FIRST_DELAY_MS = 250;
+
+/** What the retried work may say. */
 export interface Attempt {
-  /** To be called once the trouble is over, so that the next one begins with short pauses again. */
+  /** The trouble is over: the next one begins with short delays again. */
   succeeded(): void;
 }
 
+/** What is tried again, and how often. */
+export interface Retrying {
+  readonly isTransient: (error: unknown) => boolean;
+  /** The longest delay after such an error, in milliseconds. */
+  readonly longestDelayMs: (error: unknown) => number;
+  /** Called before each delay. */
+  readonly onDelay: (error: unknown) => void;
+  /** Ends the waiting; the last error is thrown then. */
+  readonly stop: AbortSignal;
+}
+
 /**
- * Runs `work` until it returns, pausing after each error that `isTransient`: longer each time, and by a
- * random share ("full jitter", Brooker, AWS Architecture Blog 2015), so that workers that lost the same
+ * Runs `work` until it returns, with a delay after each error that `isTransient`: longer each time, and by
+ * a random share ("full jitter", Brooker, AWS Architecture Blog 2015), so that workers that lost the same
  * database do not come back in step. The only place where anything is retried.
- *
- * @param stop ends the waiting; the last error is thrown then
- * @param onPause told before each pause, with its milliseconds
  */
 export async function retrying<T>(
   work: (attempt: Attempt) => Promise<T>,
-  options: {
-    readonly isTransient: (error: unknown) => boolean;
-    /** The longest pause after such an error, in milliseconds. */
-    readonly longestPauseMs: (error: unknown) => number;
-    readonly stop: AbortSignal;
-    readonly onPause: (error: unknown, pauseMs: number) => void;
-  },
+  { isTransient, longestDelayMs, onDelay, stop }: Retrying,
 ): Promise<T> {
   let failures = 0;
   for (;;) {
     try {
       return await work({ succeeded: () => failures = 0 });
     } catch (error) {
-      if (options.stop.aborted || !options.isTransient(error)) throw error;
-      const ceiling = Math.min(options.longestPauseMs(error), FIRST_PAUSE_MS * 2 ** failures);
-      const pauseMs = Math.round(ceiling * (0.5 + Math.random() / 2));
+      if (stop.aborted || !isTransient(error)) throw error;
+      const ceiling = Math.min(longestDelayMs(error), FIRST_DELAY_MS * 2 ** failures);
       failures += 1;
-      options.onPause(error, pauseMs);
-      await pause(pauseMs, options.stop);
-      if (options.stop.aborted) throw error;
+      onDelay(error);
+      await sleep(Math.round(ceiling * (0.5 + Math.random() / 2)), stop);
+      if (stop.aborted) throw error;
     }
   }
-}
-
-/** Resolves after so many milliseconds, or as soon as one of the signals is aborted. */
-export function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    for (const signal of signals) {
-      if (signal.aborted) return end();
-      signal.addEventListener("abort", end, { once: true });
-    }
-  });
 }

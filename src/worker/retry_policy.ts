@@ -2,36 +2,36 @@ import { DatabaseUnavailableError, messageOf, StorageHeldError } from "../errors
 import type { Logger } from "../log.ts";
 
 /** A database that is away is asked seldom; a storage that another worker has is taken over in seconds. */
-const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_DELAY_MS = 30_000;
 const LONGEST_STANDBY_MS = 2_000;
 
-/** The same trouble is told again after so long. The predecessor wrote 26 MB about ten seconds. */
-const TELL_AGAIN_MS = 60_000;
+/** The same trouble is logged again after so long. The predecessor wrote 26 MB about ten seconds. */
+const SAY_AGAIN_MS = 60_000;
 
 /** What a worker waits for, how long, and what it says meanwhile. */
 export class RetryPolicy {
   readonly #log: Logger;
-  readonly #patient: boolean;
-  #told = { message: "", at: -Infinity };
+  readonly #isPatient: boolean;
+  #said = { message: "", at: -Infinity };
 
-  /** @param patient false: nothing is waited for, every error ends the worker */
-  constructor(log: Logger, patient: boolean) {
+  /** @param isPatient false: nothing is waited for, every error ends the worker */
+  constructor(log: Logger, isPatient: boolean) {
     this.#log = log;
-    this.#patient = patient;
+    this.#isPatient = isPatient;
   }
 
   readonly isTransient = (error: unknown): boolean =>
-    this.#patient &&
+    this.#isPatient &&
     (error instanceof DatabaseUnavailableError || error instanceof StorageHeldError);
 
-  readonly longestPauseMs = (error: unknown): number =>
-    error instanceof StorageHeldError ? LONGEST_STANDBY_MS : LONGEST_PAUSE_MS;
+  readonly longestDelayMs = (error: unknown): number =>
+    error instanceof StorageHeldError ? LONGEST_STANDBY_MS : LONGEST_DELAY_MS;
 
-  readonly onPause = (error: unknown): void => {
+  readonly onDelay = (error: unknown): void => {
     const message = messageOf(error);
     const now = performance.now();
-    if (message === this.#told.message && now - this.#told.at < TELL_AGAIN_MS) return;
-    this.#told = { message, at: now };
+    if (message === this.#said.message && now - this.#said.at < SAY_AGAIN_MS) return;
+    this.#said = { message, at: now };
     const standsBy = error instanceof StorageHeldError;
     this.#log.warn(standsBy ? "standing by: {message}" : "waiting: {message}", { message });
   };

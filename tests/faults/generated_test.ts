@@ -12,9 +12,11 @@ import { StorageHeldError } from "../../src/errors.ts";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
 import { retireStorage } from "../../src/inbox/admin/storages.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
-import { sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
+import { pending, sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
-import { Pass } from "../../src/worker/pass.ts";
+import { PAGE, Pass } from "../../src/worker/pass.ts";
+import { Probation } from "../../src/worker/probation.ts";
+import { Progress } from "../../src/worker/progress.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { until } from "../lab/command.ts";
 import { CrashingCalls } from "../lab/crashing_calls.ts";
@@ -260,18 +262,16 @@ class Scene {
     storage: Awaited<ReturnType<typeof openStorage>>,
     unclean: boolean,
   ): Promise<void> {
+    const probation = new Probation();
+    probation.sessionBegins(unclean);
     const pass = new Pass({
       session,
       storage,
-      log: SILENT,
+      probation,
+      progress: new Progress(SILENT),
       stop: new AbortController().signal,
-      begun: new Set(),
-      batchFiles: 3,
-      batchBytes: 1024 * 1024,
-      onStoring: () => Promise.resolve(),
-      onSettled: () => {},
-      onFailure: () => {},
-    }, { alone: unclean ? 1000 : 0, limit: Infinity });
-    await pass.run();
+      group: { files: 3, bytes: 1024 * 1024 },
+    });
+    await pass.run(await pending(session, 0n, PAGE), Infinity);
   }
 }

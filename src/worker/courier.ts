@@ -1,0 +1,145 @@
+import { DatabaseDamagedError, endsStorage, StoragePausedError } from "../errors.ts";
+import { readChunks } from "../inbox/copy/chunk_reader.ts";
+import type { InboxSession } from "../inbox/session.ts";
+import { acknowledge, type Unacknowledged } from "../inbox/worker_calls.ts";
+import type { Media } from "../media.ts";
+import type { NotStored, StoreBatch, WriteOnceStorage } from "../storage/storage.ts";
+import type { Stored } from "../stored.ts";
+import { chunkWindows } from "./chunk_windows.ts";
+import { Intake } from "./intake.ts";
+import { Releaser } from "./releaser.ts";
+
+/** What became of a group. A media of it that is in no list is still owed: `paused` says why. */
+export interface Fates {
+  /** Durable here, and known to be so in the inbox. */
+  readonly acknowledged: readonly Stored[];
+  /** Durable here, but the inbox no longer knows these ids, or knows other media by them. */
+  readonly refused: readonly Unacknowledged[];
+  /** Each for a reason of its own: its bytes in the inbox are bad, or its file could not be made. */
+  readonly notStored: readonly NotStored[];
+  /** The storage takes nothing for now. */
+  readonly paused: StoragePausedError | null;
+}
+
+/** A group whose bytes have been read, as far as that went. */
+interface Carried {
+  /** What the storage has of it, without names so far; null where the group was not begun. */
+  readonly batch: StoreBatch | null;
+  readonly notStored: readonly NotStored[];
+  readonly paused: StoragePausedError | null;
+  /** What ended the reading too early: most often the connection. */
+  readonly broken: { readonly error: unknown } | null;
+}
+
+const NOTHING = { batch: null, notStored: [], paused: null, broken: null };
+
+/**
+ * Brings groups of media from the inbox into the storage, and gives back what became of each.
+ *
+ * A group goes three steps: its bytes are *carried* (one COPY at a time), *published* (side by side with
+ * other groups), *acknowledged* (in the order in which the groups came). Reading ahead and acknowledging
+ * behind was worth 20–40 %.
+ *
+ * The worst that a group can meet, a large media that fails in its middle beside a disk that fills up, is
+ * no special case. The intake notes the failure, skips the rest of that media and goes on with the next,
+ * until the storage takes no more; what it took by then is published and acknowledged as ever. All of it
+ * comes back at once: these are stored, this one failed, the others wait until the pause has passed.
+ */
+export class Courier {
+  readonly #session: InboxSession;
+  readonly #storage: WriteOnceStorage;
+  readonly #windowBytes: number;
+  readonly #releaser: Releaser;
+  /** The group that came last: the next one looks at how it went. */
+  #lastCarried: Promise<Carried> = Promise.resolve(NOTHING);
+  #lastFates: Promise<unknown> = Promise.resolve();
+  /** The storage is distrusted or lost: nothing more is acknowledged, whatever has been published. */
+  #over: Error | null = null;
+
+  /** @param windowBytes how much one COPY may bring, in bytes */
+  constructor(session: InboxSession, storage: WriteOnceStorage, windowBytes: number) {
+    this.#session = session;
+    this.#storage = storage;
+    this.#windowBytes = windowBytes;
+    this.#releaser = new Releaser(session);
+  }
+
+  /**
+   * Takes over a group, while others may be under way. Behind one that is broken off or meets a pause, no
+   * further one is begun.
+   *
+   * @param group by id; together, or if it is only one, of any size
+   * @returns what became of it, once the inbox knows
+   * @throws {DatabaseUnavailableError} the connection ended; what was whole by then has its name
+   * @throws {StorageDistrustedError} @throws {StorageLostError} the storage is over
+   */
+  handOver(group: readonly Media[]): Promise<Fates> {
+    const carried = this.#carry(group, this.#lastCarried);
+    const fates = this.#deliver(carried, this.#lastFates);
+    // Each is awaited in its turn. Until then its rejection must not count as one that nobody handles.
+    carried.catch(() => {});
+    fates.catch(() => {});
+    [this.#lastCarried, this.#lastFates] = [carried, fates];
+    return fates;
+  }
+
+  /** Resolves when every blob that may leave the inbox has been let go. @throws what a release met */
+  async released(): Promise<void> {
+    await this.#releaser.settled();
+  }
+
+  async #carry(group: readonly Media[], before: Promise<Carried>): Promise<Carried> {
+    const earlier = await before;
+    if (earlier.paused !== null || earlier.broken !== null) {
+      return { ...earlier, batch: null, notStored: [] };
+    }
+    const batch = await this.#storage.beginBatch();
+    const intake = await Intake.open(batch, group);
+    let broken: Carried["broken"] = null;
+    try {
+      for (const window of chunkWindows(intake.needed, this.#windowBytes)) {
+        await readChunks(this.#session, window, (piece) => intake.take(piece));
+        if (intake.isOver || ("toSeq" in window && intake.lacks(window.toSeq))) break;
+      }
+    } catch (error) {
+      intake.breakOff(error);
+      // What the database cannot read concerns these media alone.
+      if (!(error instanceof DatabaseDamagedError)) broken = { error };
+    }
+    const { notStored, over } = await intake.end();
+    if (over instanceof StoragePausedError) return { batch, notStored, paused: over, broken };
+    // At once: what was handed over before may be about to be acknowledged.
+    if (endsStorage(over)) throw over;
+    return { batch, notStored, paused: null, broken: over === null ? broken : { error: over } };
+  }
+
+  async #deliver(carried: Promise<Carried>, before: Promise<unknown>): Promise<Fates> {
+    try {
+      const { batch, notStored, paused, broken } = await carried;
+      // Of a group that was broken off, too. The connection is gone, the disk is not: what is whole gets
+      // its name, so that the next session finds it instead of writing it again beside a thousand orphans.
+      const published = await batch?.publish() ?? { stored: [], notStored: [], paused: null };
+      await before;
+      const receipts = await this.#acknowledge(published.stored);
+      if (broken !== null) throw broken.error;
+      return {
+        ...receipts,
+        notStored: [...notStored, ...published.notStored],
+        paused: paused ?? published.paused,
+      };
+    } catch (error) {
+      if (endsStorage(error)) this.#over ??= error;
+      throw error;
+    }
+  }
+
+  async #acknowledge(stored: readonly Stored[]): Promise<Pick<Fates, "acknowledged" | "refused">> {
+    if (this.#over !== null) throw this.#over;
+    if (stored.length === 0) return { acknowledged: [], refused: [] };
+    const refused = await acknowledge(this.#session, stored);
+    const refusedIds = new Set(refused.map(({ mediaId }) => mediaId));
+    const acknowledged = stored.filter(({ media }) => !refusedIds.has(media.id));
+    this.#releaser.add(acknowledged.map(({ media }) => media));
+    return { acknowledged, refused };
+  }
+}

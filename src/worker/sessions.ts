@@ -1,0 +1,83 @@
+import {
+  DatabaseUnavailableError,
+  endsStorage,
+  StorageDistrustedError,
+  StorageHeldError,
+} from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import type { Credentials } from "../inbox/connect.ts";
+import { showAddress } from "../inbox/database_url.ts";
+import { InboxSession } from "../inbox/session.ts";
+import { distrust } from "../inbox/worker_calls.ts";
+import type { Attempt } from "./retry.ts";
+import { Service } from "./service.ts";
+import type { WorkerContext } from "./worker_context.ts";
+
+/** One process's sessions with the inbox, one after the other. */
+export class Sessions {
+  readonly #context: WorkerContext;
+  readonly #credentials: Credentials;
+  #diskFailure: StorageDistrustedError | null = null;
+
+  constructor(context: WorkerContext, credentials: Credentials) {
+    this.#context = context;
+    this.#credentials = credentials;
+  }
+
+  /** The failure of the disk; until the inbox knows of it, a restart would trust that disk again. */
+  get diskFailure(): StorageDistrustedError | null {
+    return this.#diskFailure;
+  }
+
+  /** Serves one session until its end. @throws the errors of `exitCodeOf` */
+  async serveOne(attempt: Attempt): Promise<ExitCode> {
+    const { options, log, heartbeat } = this.#context;
+    const session = await InboxSession.open(options.database, this.#credentials);
+    let service: Service | null = null;
+    try {
+      if (this.#diskFailure !== null) await this.#markDistrusted(session, this.#diskFailure);
+      service = await Service.open(session, this.#context);
+      const database = showAddress(options.database);
+      log.info("serving {root} from {database}", { root: options.root, database });
+      const failed = await service.run(attempt);
+      await heartbeat.become(session, "stopped");
+      return failed === 0 ? EXIT.OK : EXIT.INCOMPLETE;
+    } catch (error) {
+      const cause = causeOf(error, session);
+      if (cause instanceof StorageDistrustedError && cause !== this.#diskFailure) {
+        await this.#markDistrusted(session, cause);
+      }
+      await this.#reportEnd(session, cause, service !== null);
+      throw cause;
+    } finally {
+      session.end(new Error("the worker is done with it"));
+    }
+  }
+
+  /**
+   * Reports why the worker ends, or waits, where the inbox can still be reached. But the state is that of
+   * the worker that has the storage: another's would hide it, and that it had died while it was storing.
+   */
+  async #reportEnd(session: InboxSession, cause: unknown, hasStorage: boolean): Promise<void> {
+    const { heartbeat } = this.#context;
+    if (cause instanceof StorageHeldError) {
+      await heartbeat.standBy(session).catch(() => {});
+    } else if (
+      hasStorage && cause instanceof Error && !(cause instanceof DatabaseUnavailableError)
+    ) {
+      await heartbeat.become(session, "stopped", cause.message).catch(() => {});
+    }
+  }
+
+  /** Marks the storage in the inbox, then ends as distrusted. */
+  async #markDistrusted(session: InboxSession, failure: StorageDistrustedError): Promise<never> {
+    this.#diskFailure = failure;
+    await distrust(session, failure.message);
+    throw failure;
+  }
+}
+
+/** What ended the session, where that is known; a statement under way only sees its connection go. */
+function causeOf(error: unknown, session: InboxSession): unknown {
+  return session.ended.aborted && !endsStorage(error) ? session.ended.reason : error;
+}
