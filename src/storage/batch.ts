@@ -1,44 +1,42 @@
-import { hash } from "node:crypto";
 import { MediaDefectError, MediaFailureError } from "../errors.ts";
 import { type Media, unfitName } from "../media.ts";
-import { fsyncFailure } from "./failures.ts";
-import { CheckingWriter, FileWriter, hashDefect, sizeDefect, writeAll } from "./object_writer.ts";
-import { createObject, findStored, type NewObject } from "./objects.ts";
+import { checkBytes } from "./media_check.ts";
+import { Names } from "./names.ts";
+import { NewObject } from "./new_object.ts";
+import { CheckingWriter, FileWriter } from "./object_writer.ts";
+import { Objects } from "./objects.ts";
 import { type Entry, publish } from "./publish.ts";
 import type { ObjectWriter, Published, StoreBatch } from "./storage.ts";
 import type { Store } from "./store.ts";
-import { makePublicDirectories } from "./tree.ts";
+import { Tree } from "./tree.ts";
 
 export class Batch implements StoreBatch {
   readonly #store: Store;
+  readonly #tree: Tree;
+  readonly #names: Names;
+  readonly #objects: Objects;
   readonly #entries: Entry[] = [];
-  /**
-   * Directories that this batch has looked at: each once, since looking at all of a media's directories
-   * for every media would take a tenth of the time. They are looked at again right before the links, and
-   * each fsync compares inodes. So a directory that somebody replaces by a link in between can cost a
-   * orphan or a stray name, never a receipt for what is not there.
-   */
-  readonly #verified = new Set<string>();
   #published = false;
   #unsynced = 0;
   #onAllSynced: () => void = () => {};
 
   constructor(store: Store) {
     this.#store = store;
+    this.#tree = new Tree(store);
+    this.#names = new Names(store, this.#tree);
+    this.#objects = new Objects(store, this.#tree, this.#names);
   }
 
   async storeBytes(media: Media, bytes: Uint8Array): Promise<void> {
     this.#requireTaking(media);
-    if (bytes.length !== media.size) throw sizeDefect(media, bytes.length);
-    const sha256 = hash("sha256", bytes);
-    if (sha256 !== media.sha256) throw hashDefect(media, sha256);
-    const { slots, space } = this.#store;
+    checkBytes(media, bytes);
+    const { slots } = this.#store;
     // Taken first, so that there are never more open files than slots.
     if (!slots.tryTake()) await slots.take();
     try {
-      const begun = await this.#begin(media, () => space.take(media.size));
-      if ("file" in begun) {
-        writeAll(this.#store, begun, media.id, bytes);
+      const begun = await this.#begin(media);
+      if (begun instanceof NewObject) {
+        begun.write(bytes);
         this.#sync(media, begun);
         return;
       }
@@ -50,30 +48,26 @@ export class Batch implements StoreBatch {
     slots.give();
   }
 
-  async takeHeld(media: Media): Promise<boolean> {
+  async takeStored(media: Media): Promise<boolean> {
     this.#requireTaking(media);
-    const store = this.#store;
     try {
-      store.pause.requireNone();
-      const waiting = await this.#takeUnlinked(media);
-      if (waiting !== null) {
-        this.#entries.push(waiting);
-        return true;
-      }
-      const found = await findStored(store, media, this.#verified);
-      if (found !== null) this.#entries.push({ media, object: null, found });
-      return found !== null;
+      this.#store.pause.requireNone();
+      const entry = await this.#takeUnlinked(media) ?? await this.#takeNamed(media);
+      if (entry !== null) this.#entries.push(entry);
+      return entry !== null;
     } catch (error) {
-      throw store.note(error);
+      throw this.#store.note(error);
     }
   }
 
   async createObject(media: Media): Promise<ObjectWriter> {
     this.#requireTaking(media);
-    const { slots, space } = this.#store;
-    const begun = await this.#begin(media, () => space.take(media.size));
-    if (!("file" in begun)) return new CheckingWriter(media, () => this.#entries.push(begun));
-    return new FileWriter(this.#store, media, begun, space.promise(media.size), async () => {
+    const { slots } = this.#store;
+    const begun = await this.#begin(media);
+    if (!(begun instanceof NewObject)) {
+      return new CheckingWriter(media, () => this.#entries.push(begun));
+    }
+    return new FileWriter(this.#store, media, begun, async () => {
       if (!slots.tryTake()) await slots.take();
       this.#sync(media, begun);
     });
@@ -83,7 +77,8 @@ export class Batch implements StoreBatch {
     if (this.#published) throw new TypeError("a batch is published once");
     this.#published = true;
     if (this.#unsynced > 0) await new Promise<void>((resolve) => this.#onAllSynced = resolve);
-    return await publish(this.#store, this.#entries);
+    this.#tree.forget();
+    return await publish(this.#store, this.#names, this.#entries);
   }
 
   #requireTaking(media: Media): void {
@@ -98,20 +93,20 @@ export class Batch implements StoreBatch {
    * their name, or an object that is only waiting for it. Directories come first, so that what is wrong
    * with them leaves no object behind.
    */
-  async #begin(media: Media, reckon: () => void): Promise<NewObject | Entry> {
-    const store = this.#store;
+  async #begin(media: Media): Promise<NewObject | Entry> {
+    const { pause, space } = this.#store;
     try {
-      store.requireSound();
-      store.pause.requireNone();
+      this.#store.requireSound();
+      pause.requireNone();
       const waiting = await this.#takeUnlinked(media);
       if (waiting !== null) return waiting;
-      if (!store.space.couldEverFit(media.size)) throw tooLarge(media, store);
-      reckon();
-      makePublicDirectories(store, media, this.#verified);
-      const created = await createObject(store, media, this.#verified);
-      return "file" in created ? created : { media, object: null, found: created };
+      if (!space.couldEverFit(media.size)) throw tooLarge(media, this.#store);
+      space.take(media.size);
+      this.#tree.makeFor(media);
+      const begun = await this.#objects.createFor(media);
+      return begun instanceof NewObject ? begun : { media, named: begun };
     } catch (error) {
-      throw store.note(error);
+      throw this.#store.note(error);
     }
   }
 
@@ -121,34 +116,32 @@ export class Batch implements StoreBatch {
     const waiting = unlinked.size > 0 ? await unlinked.take(media) : null;
     if (waiting === null) return null;
     try {
-      makePublicDirectories(this.#store, media, this.#verified);
+      this.#tree.makeFor(media);
     } catch (error) {
       unlinked.remember(media.id, waiting);
       throw error;
     }
-    return { media, object: waiting.path, found: null };
+    return { media, object: waiting.path };
+  }
+
+  /** The entry of a media that an earlier attempt has given its name. */
+  async #takeNamed(media: Media): Promise<Entry | null> {
+    const named = await this.#objects.findNamed(media);
+    return named === null ? null : { media, named };
   }
 
   /** Lets the fdatasync of a whole object go on by itself; takes over the slot and the open file. */
-  #sync(media: Media, { file, path }: NewObject): void {
-    const { calls, slots } = this.#store;
+  #sync(media: Media, object: NewObject): void {
     // In the order in which they came, so that the earlier of two that want one name gets it. Should the
     // fdatasync fail, nothing of this batch is published at all.
-    this.#entries.push({ media, object: path, found: null });
+    this.#entries.push({ media, object: object.path });
     this.#unsynced += 1;
-    const syncData = async () => {
-      try {
-        await calls.syncData(file);
-      } catch (error) {
-        this.#store.note(fsyncFailure(error, path));
-      } finally {
-        calls.close(file);
-        slots.give();
-        this.#unsynced -= 1;
-        if (this.#unsynced === 0) this.#onAllSynced();
-      }
-    };
-    void syncData();
+    void object.syncData().finally(() => {
+      object.close();
+      this.#store.slots.give();
+      this.#unsynced -= 1;
+      if (this.#unsynced === 0) this.#onAllSynced();
+    });
   }
 }
 

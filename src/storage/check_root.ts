@@ -5,16 +5,16 @@ import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
 import { fileSystemKind } from "./file_systems.ts";
 import { OBJECT_MODE, OBJECTS_DIRECTORY, PROBE_DIRECTORY, SKELETON } from "./layout.ts";
 import { openStorage, requireStorage } from "./open_storage.ts";
-import { type Reserve, Space } from "./space.ts";
+import { DEFAULT_RESERVE, type Reserve, Space } from "./space.ts";
 
 /** One thing that a storage needs, tried on the spot. */
-export interface Finding {
+export interface CheckResult {
   /** What was to be proven, in a few words. */
   readonly name: string;
   readonly ok: boolean;
   /** What was found, with anything that is worth knowing although it is no hindrance. */
   readonly detail: string;
-  /** What to do about it; null where there is nothing to do. */
+  /** What to do about it; null if there is nothing to do. */
   readonly fix: string | null;
 }
 
@@ -32,16 +32,16 @@ export async function checkRoot(
   root: string,
   expected: { readonly storage: string },
   options: CheckRootOptions = {},
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const calls = options.calls ?? fileCalls;
-  const findings: Finding[] = [];
+  const results: CheckResult[] = [];
   /** Whether it held. */
   const prove = async (name: string, fix: string, attempt: () => string | Promise<string>) => {
     try {
-      findings.push({ name, ok: true, detail: await attempt(), fix: null });
+      results.push({ name, ok: true, detail: await attempt(), fix: null });
       return true;
     } catch (error) {
-      findings.push({ name, ok: false, detail: messageOf(error), fix });
+      results.push({ name, ok: false, detail: messageOf(error), fix });
       return false;
     }
   };
@@ -50,7 +50,7 @@ export async function checkRoot(
     const { storage, uuid } = requireStorage(root, expected.storage, calls);
     return `${storage}, ${uuid}`;
   });
-  if (!isThere) return findings;
+  if (!isThere) return results;
   await prove(
     "user",
     "run the worker as the user that owns the storage",
@@ -66,7 +66,7 @@ export async function checkRoot(
     "run the worker as the user that owns the storage, or `storage init` again for the same root",
     () => proveSkeleton(root, calls),
   );
-  if (!isWhole) return findings;
+  if (!isWhole) return results;
   await prove(
     "names",
     "run the worker as the user that owns the storage; see its modes, and what is mounted below it",
@@ -77,7 +77,7 @@ export async function checkRoot(
   );
   await provePair(root, calls, prove);
   await prove("free space", "make room on its disk, or give a smaller --reserve", () => {
-    const space = new Space(root, options.reserve ?? { fraction: 0.05 }, calls);
+    const space = new Space(root, options.reserve ?? DEFAULT_RESERVE, calls);
     space.take(0);
     return space.shown;
   });
@@ -90,7 +90,7 @@ export async function checkRoot(
       throw error;
     }
   });
-  return findings;
+  return results;
 }
 
 type Prove = (

@@ -1,4 +1,5 @@
 import type { FileCalls } from "./file_calls.ts";
+import { parentOf } from "./layout.ts";
 
 /** A directory is not what it must be: a link, another kind of file, on another device, or replaced. */
 export class DirectoryError extends Error {
@@ -39,10 +40,10 @@ export class Directories {
   ) {}
 
   /**
-   * Looks whether a directory is there, as a real one on the right device.
+   * Checks whether a directory is there, as a real one on the right device.
    *
-   * @returns null where there is nothing of that name
-   * @throws {DirectoryError} where it is anything else
+   * @returns null if there is nothing of that name
+   * @throws {DirectoryError} if it is anything else
    */
   verify(path: string): Deno.FileInfo | null {
     const found = this.calls.lstat(this.absolute(path));
@@ -66,7 +67,7 @@ export class Directories {
 
   /**
    * To be called after each entry that was made in a directory, and for each that was found and is relied
-   * on: somebody else (`storage sync`, a worker that died) may have made it since the last fsync.
+   * on: another process (`storage sync`, a worker that died) may have made it since the last fsync.
    */
   entryMade(path: string): void {
     const known = this.#known.get(path);
@@ -134,19 +135,4 @@ export interface DirectoryHandle {
   readonly file: Deno.FsFile;
   /** To be called once its fsync has succeeded: all entries made before `open` are durable. */
   readonly synced: () => void;
-}
-
-/** The directory that a path relative to the root is in. */
-export function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
-/** `a/b/c` has itself, `a/b`, `a` and "", the root. */
-export function withAncestors(path: string): string[] {
-  const paths = [path];
-  for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
-    paths.push(path.slice(0, end));
-  }
-  paths.push("");
-  return paths;
 }

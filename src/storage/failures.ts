@@ -8,6 +8,7 @@ import {
   StoragePausedError,
 } from "../errors.ts";
 import { osCode } from "./file_calls.ts";
+import { isSkeleton } from "./layout.ts";
 
 /**
  * Decides, at the edge, what an error of the operating system means: for the storage (it pauses, is lost,
@@ -31,7 +32,7 @@ const PROCESS = ["EMFILE", "ENFILE", "ENOMEM"];
 
 const FIXES: Record<PauseReason, string> = {
   "no space": "make room on its disk",
-  "no inodes": "its file system has no inodes left; make it anew with more, or remove files",
+  "no inodes": "its file system has no inodes left; make it again with more, or remove files",
   "reserve": "make room on its disk, or give a smaller --reserve",
   "read-only": "see why (dmesg), then remount it read-write",
   "quota": "raise the quota of the worker's user",
@@ -46,7 +47,9 @@ const FIXES: Record<PauseReason, string> = {
 export function changeFailure(error: unknown, action: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
   const pausing = PAUSES[code];
-  if (pausing !== undefined) return pause(pausing, `Cannot ${action}: ${messageOf(error)}`, error);
+  if (pausing !== undefined) {
+    return pausedError(pausing, `Cannot ${action}: ${messageOf(error)}`, error);
+  }
   if (DAMAGE.includes(code)) {
     return new StorageDistrustedError(
       `Cannot ${action}: ${
@@ -67,15 +70,23 @@ export function changeFailure(error: unknown, action: string, mediaId: bigint): 
   return new MediaFailureError(mediaId, `Cannot ${action}: ${messageOf(error)}`, { cause: error });
 }
 
-/** Not to be allowed something. `chattr +i` answers EPERM. */
+/** Not being allowed something. `chattr +i` answers EPERM. */
 const REFUSALS = ["EACCES", "EPERM"];
 
 /**
- * As `changeFailure`, for a directory that `storage init` made: not to be allowed in there is no media's
- * fault, and none could be stored.
+ * As `changeFailure`, for an error met in a certain directory. Not to be allowed into one that
+ * `storage init` made is no media's fault, and none could be stored.
+ *
+ * @param directory relative to the root
  */
-export function skeletonFailure(error: unknown, action: string, mediaId: bigint): unknown {
-  return refusal(error, action) ?? changeFailure(error, action, mediaId);
+export function changeFailureIn(
+  directory: string,
+  error: unknown,
+  action: string,
+  mediaId: bigint,
+): unknown {
+  const refused = isSkeleton(directory) ? refusal(error, action) : null;
+  return refused ?? changeFailure(error, action, mediaId);
 }
 
 /** The ConfigurationError of a worker that is not allowed to work in its storage; null for other errors. */
@@ -91,10 +102,10 @@ export function refusal(error: unknown, action: string): ConfigurationError | nu
 }
 
 /**
- * What an error means that came of looking at something that exists: never more than this media's
+ * What an error means that came of reading something that exists: never more than this media's
  * trouble, unless the process itself is at its end.
  */
-export function lookFailure(error: unknown, action: string, mediaId: bigint): unknown {
+export function readFailure(error: unknown, action: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
   if (code === "" || PROCESS.includes(code)) return error;
   return new MediaFailureError(mediaId, `Cannot ${action}: ${messageOf(error)}`, { cause: error });
@@ -123,7 +134,11 @@ export function fsyncFailure(error: unknown, path: string): StorageDistrustedErr
 }
 
 /** @param what happened, or what was found */
-export function pause(reason: PauseReason, what: string, cause?: unknown): StoragePausedError {
+export function pausedError(
+  reason: PauseReason,
+  what: string,
+  cause?: unknown,
+): StoragePausedError {
   return new StoragePausedError(
     reason,
     `${what}; ${FIXES[reason]}`,

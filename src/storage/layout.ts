@@ -46,6 +46,21 @@ export function isSkeleton(directory: string): boolean {
   return !directory.includes("/") || directory.startsWith(`${PRIVATE_DIRECTORY}/`);
 }
 
+/** The directory that a path relative to the root is in. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+/** `a/b/c` has itself, `a/b`, `a` and "", the root. */
+export function withAncestors(path: string): string[] {
+  const paths = [path];
+  for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+    paths.push(path.slice(0, end));
+  }
+  paths.push("");
+  return paths;
+}
+
 /** `.omoide/objects/ab` */
 export function objectDirectory(sha256: string): string {
   return `${OBJECTS_DIRECTORY}/${sha256.slice(0, 2)}`;

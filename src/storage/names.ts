@@ -1,98 +1,98 @@
 import { MediaFailureError } from "../errors.ts";
-import { type Media, type Outcome, renamedName } from "../media.ts";
-import { parentOf } from "./directories.ts";
-import { examine } from "./existing.ts";
-import { publicDirectory, publicPath } from "./layout.ts";
+import { type Media, renamedName } from "../media.ts";
+import type { Stored } from "../stored.ts";
+import { examine, type Existing } from "./existing.ts";
+import { parentOf, publicDirectory, publicPath } from "./layout.ts";
 import type { Store } from "./store.ts";
-import { requirePublicDirectories } from "./tree.ts";
+import { type Tree, vanished } from "./tree.ts";
 
-/** A media has its public name: how it came to it, and which (null: the usual one). */
-export interface Found {
-  readonly outcome: Outcome;
-  /** Relative to the root. */
-  readonly path: string | null;
-}
+/** The public name that a media has, and how it came to it. */
+export type Named = Omit<Stored, "media">;
 
-/** Looks whether a media's bytes have their public name already, and makes sure they are on the disk. */
-export async function findPublished(store: Store, media: Media): Promise<Found | null> {
-  const { usual, other } = namesOf(store, media);
-  switch (await look(store, usual, media)) {
-    case "same bytes":
-      return { outcome: "present", path: null };
-    case "nothing":
-      return null;
-    case "something else":
-      if (other === null) return null;
-      return await look(store, other, media) === "same bytes"
-        ? { outcome: "renamed", path: other }
-        : null;
+/** The public names of media: who has them, and giving them to objects. */
+export class Names {
+  readonly #store: Store;
+  readonly #tree: Tree;
+
+  constructor(store: Store, tree: Tree) {
+    this.#store = store;
+    this.#tree = tree;
   }
-}
 
-/**
- * Gives an object its public name, or the name beside it where other bytes have that one.
- *
- * @param verified directories looked at since anything was last waited for; grows
- * @throws {MediaFailureError} both names are taken by other bytes, or its directories are not real ones
- */
-export async function linkPublic(
-  store: Store,
-  media: Media,
-  object: string,
-  verified: Set<string>,
-): Promise<Found> {
-  const { usual, other } = namesOf(store, media);
-  requirePublicDirectories(store, media, verified);
-  if (link(store, object, usual, media)) return { outcome: "stored", path: null };
-
-  const there = await look(store, usual, media);
-  verified.clear();
-  if (there === "same bytes") return { outcome: "present", path: null };
-  if (there === "nothing") throw vanished(media, usual);
-  if (other === null) throw taken(media, usual);
-
-  requirePublicDirectories(store, media, verified);
-  if (link(store, object, other, media)) return { outcome: "renamed", path: other };
-  const beside = await look(store, other, media);
-  verified.clear();
-  if (beside === "same bytes") return { outcome: "renamed", path: other };
-  throw beside === "nothing" ? vanished(media, other) : taken(media, other);
-}
-
-/** The media's name, and the one it gets where other bytes have that; null where it is that already. */
-function namesOf(store: Store, media: Media): { usual: string; other: string | null } {
-  const { prefixSize } = store.identity;
-  const usual = publicPath(media, prefixSize);
-  const other = `${publicDirectory(media, prefixSize)}/${renamedName(media)}`;
-  return { usual, other: other === usual ? null : other };
-}
-
-async function look(store: Store, path: string, media: Media) {
-  try {
-    const there = await examine(`${store.root}/${path}`, media, store.calls);
-    if (there === "same bytes") store.directories.entryMade(parentOf(path));
-    return there;
-  } catch (error) {
-    throw store.note(error);
+  /** Finds out whether a media's bytes have their public name already, and makes sure they are on disk. */
+  async find(media: Media): Promise<Named | null> {
+    const { usual, other } = this.#namesOf(media);
+    switch (await this.#examine(usual, media)) {
+      case "same bytes":
+        return { outcome: "present", path: null };
+      case "nothing":
+        return null;
+      case "something else":
+        if (other === null) return null;
+        return await this.#examine(other, media) === "same bytes"
+          ? { outcome: "renamed", path: other }
+          : null;
+    }
   }
-}
 
-/** False where the name exists. */
-function link(store: Store, object: string, name: string, media: Media): boolean {
-  try {
-    store.calls.link(`${store.root}/${object}`, `${store.root}/${name}`);
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
-    // The object or the directory has gone: perhaps the disk with it.
-    if (error instanceof Deno.errors.NotFound) store.requireIdentity();
-    throw store.noteChange(error, `link ${object} to ${name}`, media.id);
+  /**
+   * Gives an object its public name, or the name beside it if other bytes have that one.
+   *
+   * @param object relative to the root
+   * @throws {MediaFailureError} both names are taken by other bytes, or its directories are not real ones
+   */
+  async give(media: Media, object: string): Promise<Named> {
+    const { usual, other } = this.#namesOf(media);
+    this.#tree.requireFor(media);
+    if (this.#link(object, usual, media)) return { outcome: "stored", path: null };
+
+    const there = await this.#examine(usual, media);
+    this.#tree.forget();
+    if (there === "same bytes") return { outcome: "present", path: null };
+    if (there === "nothing") throw vanished(media.id, usual);
+    if (other === null) throw taken(media, usual);
+
+    this.#tree.requireFor(media);
+    if (this.#link(object, other, media)) return { outcome: "renamed", path: other };
+    const beside = await this.#examine(other, media);
+    this.#tree.forget();
+    if (beside === "same bytes") return { outcome: "renamed", path: other };
+    throw beside === "nothing" ? vanished(media.id, other) : taken(media, other);
   }
-  store.directories.entryMade(parentOf(name));
-  return true;
-}
 
-function vanished(media: Media, path: string): MediaFailureError {
-  return new MediaFailureError(media.id, `${path} vanished while this media was being stored`);
+  /** The media's name, and the one it gets if other bytes have that; null if it is that already. */
+  #namesOf(media: Media): { usual: string; other: string | null } {
+    const { prefixSize } = this.#store.identity;
+    const usual = publicPath(media, prefixSize);
+    const other = `${publicDirectory(media, prefixSize)}/${renamedName(media)}`;
+    return { usual, other: other === usual ? null : other };
+  }
+
+  async #examine(path: string, media: Media): Promise<Existing> {
+    const { root, calls, directories } = this.#store;
+    try {
+      const there = await examine(`${root}/${path}`, media, calls);
+      if (there === "same bytes") directories.entryMade(parentOf(path));
+      return there;
+    } catch (error) {
+      throw this.#store.note(error);
+    }
+  }
+
+  /** False if the name exists. */
+  #link(object: string, name: string, media: Media): boolean {
+    const { root, calls, directories } = this.#store;
+    try {
+      calls.link(`${root}/${object}`, `${root}/${name}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) return false;
+      // The object or the directory has gone: perhaps the disk with it.
+      if (error instanceof Deno.errors.NotFound) this.#store.requireIdentity();
+      throw this.#store.noteChange(error, `link ${object} to ${name}`, media.id);
+    }
+    directories.entryMade(parentOf(name));
+    return true;
+  }
 }
 
 function taken(media: Media, path: string): MediaFailureError {

@@ -4,10 +4,11 @@ import { type FileCalls, fileCalls } from "./file_calls.ts";
 import { readIdentity } from "./identity.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY, SKELETON, unfitRoot } from "./layout.ts";
 import { Slots } from "./slots.ts";
-import { type Reserve, Space } from "./space.ts";
+import { DEFAULT_RESERVE, type Reserve, Space } from "./space.ts";
 import type { StorageIdentity, WriteOnceStorage } from "./storage.ts";
 import { Store } from "./store.ts";
-import { requireSkeleton } from "./tree.ts";
+import { Tree } from "./tree.ts";
+import { HeldStorage } from "./write_once_storage.ts";
 
 export interface OpenStorageOptions {
   /** Files and directories flushed at once; 64 unless given. More than 16 measured within noise. */
@@ -40,15 +41,15 @@ export async function openStorage(
       identity,
       calls,
       directories: new Directories(root, deviceOf(root, calls), calls),
-      space: new Space(root, options.reserve ?? { fraction: 0.05 }, calls),
+      space: new Space(root, options.reserve ?? DEFAULT_RESERVE, calls),
       slots: new Slots(options.writers ?? 64),
       lock,
     });
     // What was locked is what has the name by now, and who it says it is has not changed before the lock.
     store.requireIdentity();
-    const verified = new Set<string>();
-    for (const { path } of [{ path: "" }, ...SKELETON]) requireSkeleton(store, path, verified);
-    return store;
+    const tree = new Tree(store);
+    for (const { path } of [{ path: "" }, ...SKELETON]) tree.requireSkeleton(path);
+    return new HeldStorage(store);
   } catch (error) {
     calls.close(lock);
     throw error;

@@ -1,26 +1,50 @@
 import { messageOf, StorageLostError, type StoragePausedError } from "../errors.ts";
-import { isOfFile, pause } from "./failures.ts";
+import { showBytes } from "../units.ts";
+import { isOfFile, pausedError } from "./failures.ts";
 import type { FileCalls, FileSystemSpace } from "./file_calls.ts";
 import type { FreeSpace } from "../stored.ts";
 
-/** What a storage never uses: so many bytes, or a share of its bytes and of its inodes. */
+/** What a storage never uses: a number of bytes, or a share of its bytes and of its inodes. */
 export type Reserve = { readonly bytes: number } | { readonly fraction: number };
+
+export const DEFAULT_RESERVE: Reserve = { fraction: 0.05 };
 
 /**
  * A media may need its object, its owner's directory and its prefix directory: three inodes, and a block
- * each beside its bytes. Mostly it needs one. Reckoning too high only means that the file system is
+ * each beside its bytes. Mostly it needs one. Counting too many only means that the file system is
  * asked (5 µs) a little earlier, near the reserve.
  */
 const INODES = 3;
 
-/** Bytes that a media has been promised and not written yet. */
-export interface Promised {
-  remaining: number;
+/** Bytes that are set aside for a media that comes piece by piece, and are not written yet. */
+export class Reservation {
+  #bytes: number;
+  readonly #all: Set<Reservation>;
+
+  constructor(bytes: number, all: Set<Reservation>) {
+    this.#bytes = bytes;
+    this.#all = all;
+    all.add(this);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** These have been written: the file system itself counts them from now on. */
+  use(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  /** To be called in the end, whether the media became whole or not. */
+  end(): void {
+    this.#all.delete(this);
+  }
 }
 
 /**
- * Meets a full disk before a file is half written. What `statfs` told last is reckoned down with each
- * media that is taken, and asked again only when it no longer suffices.
+ * Meets a full disk before a file is half written. From what `statfs` said last, each media that is taken
+ * is subtracted, and it is asked again only when the rest no longer suffices.
  */
 export class Space {
   #blockSize = 4096;
@@ -32,41 +56,41 @@ export class Space {
   #keptInodes = 0;
   /** What is free and what is kept, for people. */
   shown = "";
-  readonly #promises = new Set<Promised>();
+  readonly #reservations = new Set<Reservation>();
 
   constructor(
     private readonly root: string,
-    private readonly reserve: Reserve,
+    private readonly unused: Reserve,
     private readonly calls: FileCalls,
   ) {
-    this.look();
+    this.measure();
   }
 
   /**
-   * Asks the file system anew.
+   * Asks the file system again.
    *
    * @throws {StorageLostError} it does not answer
    */
-  look(): FreeSpace {
+  measure(): FreeSpace {
     const found = this.#statfs();
     const totalBytes = found.blocks * found.blockSize;
     const bytes = found.blocksAvailable * found.blockSize;
     const inodes = found.inodesFree;
-    let promised = 0;
-    for (const { remaining } of this.#promises) promised += this.#onDisk(remaining);
-    const fraction = "fraction" in this.reserve ? this.reserve.fraction : 0;
-    const keptBytes = "bytes" in this.reserve ? this.reserve.bytes : totalBytes * fraction;
+    let reserved = 0;
+    for (const { bytes } of this.#reservations) reserved += this.#onDisk(bytes);
+    const fraction = "fraction" in this.unused ? this.unused.fraction : 0;
+    const keptBytes = "bytes" in this.unused ? this.unused.bytes : totalBytes * fraction;
     const keptInodes = found.inodes * fraction;
     this.#totalBytes = totalBytes;
     this.#keptBytes = keptBytes;
     this.#keptInodes = keptInodes;
     this.#blockSize = found.blockSize;
-    this.#bytes = bytes - keptBytes - promised;
+    this.#bytes = bytes - keptBytes - reserved;
     // btrfs and FAT have no number of inodes to run out of.
     this.#inodes = found.inodes === 0 ? Infinity : inodes - keptInodes;
     this.shown =
-      `${show(bytes)} and ${found.inodes === 0 ? "any number of" : inodes} inodes are free, ` +
-      `${show(keptBytes)} and ${Math.ceil(keptInodes)} inodes are kept in reserve`;
+      `${showBytes(bytes)} and ${found.inodes === 0 ? "any number of" : inodes} inodes are free, ` +
+      `${showBytes(keptBytes)} and ${Math.ceil(keptInodes)} inodes are kept in reserve`;
     return { bytes, totalBytes, inodes, totalInodes: found.inodes };
   }
 
@@ -81,28 +105,22 @@ export class Space {
   }
 
   /**
-   * Reckons with a media that is written now.
+   * Subtracts a media that is written now.
    *
    * @throws {StoragePausedError} it would reach into the reserve
    */
   take(size: number): void {
     if (!this.fits(size)) {
-      this.look();
+      this.measure();
       if (!this.fits(size)) throw this.#pause(size);
     }
     this.#bytes -= this.#onDisk(size);
     this.#inodes -= INODES;
   }
 
-  /** Keeps in mind that a media, taken already, comes bit by bit; to be given to `release` in the end. */
-  promise(size: number): Promised {
-    const promised = { remaining: size };
-    this.#promises.add(promised);
-    return promised;
-  }
-
-  release(promised: Promised): void {
-    this.#promises.delete(promised);
+  /** Sets aside the bytes of a media, taken already, that comes piece by piece. */
+  reserve(bytes: number): Reservation {
+    return new Reservation(bytes, this.#reservations);
   }
 
   #statfs(): FileSystemSpace {
@@ -130,12 +148,9 @@ export class Space {
       : this.#onDisk(size) > this.#bytes + this.#keptBytes
       ? "no space"
       : "reserve";
-    return pause(reason, `${this.root} has no room for a media of ${show(size)}: ${this.shown}`);
+    return pausedError(
+      reason,
+      `${this.root} has no room for a media of ${showBytes(size)}: ${this.shown}`,
+    );
   }
-}
-
-function show(bytes: number): string {
-  const unit = [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]] as const;
-  const [name, factor] = unit.find(([, factor]) => bytes >= factor) ?? ["bytes", 1];
-  return `${Number((bytes / factor).toFixed(1))} ${name}`;
 }

@@ -4,17 +4,16 @@ import {
   StorageLostError,
   StoragePausedError,
 } from "../errors.ts";
-import { Batch } from "./batch.ts";
 import type { Directories } from "./directories.ts";
 import { changeFailure, isOfFile } from "./failures.ts";
 import type { FileCalls } from "./file_calls.ts";
 import { readIdentity, sameIdentity } from "./identity.ts";
 import { IDENTITY_PATH } from "./layout.ts";
+import { StandingPause } from "./pause.ts";
 import type { Slots } from "./slots.ts";
 import type { Space } from "./space.ts";
-import { StandingPause } from "./standing_pause.ts";
 import type { FreeSpace } from "../stored.ts";
-import type { StorageIdentity, StoreBatch, WriteOnceStorage } from "./storage.ts";
+import type { StorageIdentity } from "./storage.ts";
 import { UnlinkedObjects } from "./unlinked_objects.ts";
 
 export interface StoreParts {
@@ -28,8 +27,11 @@ export interface StoreParts {
   readonly lock: Deno.FsFile;
 }
 
-/** An open, locked storage, and what its batches share. `openStorage` makes it. */
-export class Store implements WriteOnceStorage {
+/**
+ * What all batches of one open storage share: its parts, whether it is sound, whether it is still itself,
+ * and what the errors that were met mean for all of it. It starts nothing.
+ */
+export class Store {
   readonly identity: StorageIdentity;
   readonly root: string;
   readonly calls: FileCalls;
@@ -59,32 +61,6 @@ export class Store implements WriteOnceStorage {
     this.#lockInode = ino ?? 0;
   }
 
-  // deno-lint-ignore require-await -- an error is a rejection, whenever it is met
-  async beginBatch(): Promise<StoreBatch> {
-    this.requireIdentity();
-    this.#noting(() => this.space.look());
-    return new Batch(this);
-  }
-
-  // deno-lint-ignore require-await -- as above
-  async freeSpace(): Promise<FreeSpace> {
-    this.requireSound();
-    return this.#noting(() => this.space.look());
-  }
-
-  stillForMs(): number {
-    return this.slots.stillForMs();
-  }
-
-  // deno-lint-ignore require-await -- as above
-  async wouldAccept(size: number): Promise<boolean> {
-    this.requireIdentity();
-    return this.#noting(() => {
-      this.space.look();
-      return this.pause.hasPassed(size);
-    });
-  }
-
   close(): void {
     this.pause.end();
     if (this.#ended instanceof StoreClosedError) return;
@@ -111,7 +87,7 @@ export class Store implements WriteOnceStorage {
       const identity = readIdentity(this.root, this.calls);
       if (found?.dev !== this.device || found.ino !== this.#lockInode) {
         throw new StorageLostError(
-          `${path} was replaced while the worker was running; see what is mounted there, and start anew`,
+          `${path} was replaced while the worker was running; see what is mounted there, and start again`,
         );
       }
       if (!sameIdentity(identity, this.identity)) {
@@ -123,6 +99,11 @@ export class Store implements WriteOnceStorage {
         isEnd ? new StorageLostError((error as Error).message, { cause: error }) : error,
       );
     }
+  }
+
+  /** @throws {StorageLostError} the file system does not answer */
+  measureSpace(): FreeSpace {
+    return this.noting(() => this.space.measure());
   }
 
   /** Keeps in mind what an error means for the storage as a whole; returns what is to be thrown. */
@@ -139,7 +120,8 @@ export class Store implements WriteOnceStorage {
     return this.note(changeFailure(error, action, mediaId));
   }
 
-  #noting<T>(act: () => T): T {
+  /** Notes whatever `act` throws. */
+  noting<T>(act: () => T): T {
     try {
       return act();
     } catch (error) {

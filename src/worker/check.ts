@@ -3,7 +3,7 @@ import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { showAddress } from "../inbox/database_url.ts";
 import { InboxSession } from "../inbox/session.ts";
 import { checkStorage } from "../inbox/worker_calls.ts";
-import { checkRoot, type Finding } from "../storage/check_root.ts";
+import { type CheckResult, checkRoot } from "../storage/check_root.ts";
 import { readIdentity } from "../storage/identity.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
 import { readCredentials } from "./credentials.ts";
@@ -16,10 +16,10 @@ import { requireOwnInbox } from "./own_inbox.ts";
  */
 export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
   console.log("ok    sandbox: the permissions are exactly those that a worker needs");
-  const findings = await checkRoot(options.root, { storage: options.storage }, options);
-  for (const finding of findings) print(finding);
+  const results = await checkRoot(options.root, { storage: options.storage }, options);
+  for (const result of results) print(result);
   const database = await checkDatabase(options, identityOrNull(options.root));
-  const code = findings.every(({ ok }) => ok) ? database : EXIT.CONFIGURATION;
+  const code = results.every(({ ok }) => ok) ? database : EXIT.CONFIGURATION;
   console.log(
     code === EXIT.OK
       ? `The worker of ${options.storage} will run.`
@@ -28,7 +28,7 @@ export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
   return code;
 }
 
-/** Null where there is none: why, is among the root's findings. */
+/** Null where there is none: why, is among the root's results. */
 function identityOrNull(root: string): StorageIdentity | null {
   try {
     return readIdentity(root);
@@ -38,7 +38,7 @@ function identityOrNull(root: string): StorageIdentity | null {
   }
 }
 
-function print({ name, ok, detail, fix }: Finding): void {
+function print({ name, ok, detail, fix }: CheckResult): void {
   console.log(
     `${ok ? "ok   " : "FAIL "} ${name}: ${detail}${ok || fix === null ? "" : `; ${fix}`}`,
   );

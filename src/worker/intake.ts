@@ -2,13 +2,12 @@ import { MediaDefectError, MediaFailureError, messageOf } from "../errors.ts";
 import { CHUNK_BYTES } from "../inbox/copy/chunk_bytes.ts";
 import type { ChunkPiece } from "../inbox/copy/copy_binary.ts";
 import type { Media } from "../media.ts";
-import type { NotStored, ObjectWriter, StoreBatch } from "../storage/storage.ts";
-
-/**
- * Media up to this size are put together in memory and checked before a byte is written; larger ones are
- * hashed and written piece by piece, since putting 2 MB together cost a third of the speed.
- */
-const IN_MEMORY_BYTES = 1024 * 1024;
+import {
+  IN_MEMORY_BYTES,
+  type NotStored,
+  type ObjectWriter,
+  type StoreBatch,
+} from "../storage/storage.ts";
 
 /**
  * Takes the chunks of a batch's media, in order, and hands each media to the store. What concerns one
@@ -41,7 +40,7 @@ export class Intake {
     const needed: Media[] = [];
     for (const each of media) {
       try {
-        const isHere = each.size > IN_MEMORY_BYTES && await batch.takeHeld(each);
+        const isHere = each.size > IN_MEMORY_BYTES && await batch.takeStored(each);
         if (!isHere) needed.push(each);
       } catch (error) {
         intake.#note(each, error);

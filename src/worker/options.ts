@@ -14,7 +14,7 @@ import {
 import { UsageError } from "../errors.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import { isStorageName } from "../media.ts";
-import type { Reserve } from "../storage/space.ts";
+import { DEFAULT_RESERVE, type Reserve } from "../storage/space.ts";
 import { parseSize } from "../units.ts";
 import { EXIT_HELP } from "./exit_help.ts";
 
@@ -61,7 +61,7 @@ export function parseWorkerOptions(args: readonly string[]): WorkerOptions {
     batchBytes: given.batchBytes ?? 32 * MiB,
     writers: given.writers ?? 64,
     pollInterval: given.pollInterval ?? 30,
-    reserve: given.reserve ?? { fraction: 0.05 },
+    reserve: given.reserve ?? DEFAULT_RESERVE,
     logFormat: given.logFormat ?? "text",
     logLevel: given.logLevel ?? "info",
   };

@@ -1,7 +1,7 @@
 /** Power cuts after which the worker goes on with what is left, again and again. */
 import { ok, rejects, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import { withAncestors } from "../../src/storage/directories.ts";
+import { withAncestors } from "../../src/storage/layout.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { pause } from "../lab/command.ts";
 import { directoryOf } from "../lab/expected.ts";

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { checkRoot, type Finding } from "../../src/storage/check_root.ts";
+import { type CheckResult, checkRoot } from "../../src/storage/check_root.ts";
 import { fileSystemKind } from "../../src/storage/file_systems.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
 import { Fault, maskedCalls } from "./support/calls.ts";
@@ -21,21 +21,21 @@ const NAMES = [
   "lock",
 ];
 
-function failed(findings: readonly Finding[]): string[] {
-  for (const { ok: held, fix, name } of findings) strictEqual(fix === null, held, name);
-  return findings.filter((finding) => !finding.ok).map(({ name }) => name);
+function failed(results: readonly CheckResult[]): string[] {
+  for (const { ok: held, fix, name } of results) strictEqual(fix === null, held, name);
+  return results.filter((result) => !result.ok).map(({ name }) => name);
 }
 
-function detail(findings: readonly Finding[], name: string): string {
-  return findings.find((finding) => finding.name === name)?.detail ?? "";
+function detail(results: readonly CheckResult[], name: string): string {
+  return results.find((result) => result.name === name)?.detail ?? "";
 }
 
 Deno.test("a sound root passes every proof, and keeps one probe pair", async () => {
   using test = new TestStorage();
   const before = describeTree(test.root);
-  const findings = await checkRoot(test.root, { storage: "hot" });
-  deepStrictEqual(findings.map(({ name }) => name), NAMES);
-  deepStrictEqual(failed(findings), []);
+  const results = await checkRoot(test.root, { storage: "hot" });
+  deepStrictEqual(results.map(({ name }) => name), NAMES);
+  deepStrictEqual(failed(results), []);
   const more = describeTree(test.root).filter((line) => !before.includes(line));
   strictEqual(more.length, 2);
   ok(more.every((line) => line.startsWith(".omoide/probe/")));
@@ -44,9 +44,9 @@ Deno.test("a sound root passes every proof, and keeps one probe pair", async () 
 Deno.test("a root can be checked while a worker holds it, which keeps it", async () => {
   using test = new TestStorage();
   await test.open();
-  const findings = await checkRoot(test.root, { storage: "hot" });
-  deepStrictEqual(failed(findings), []);
-  strictEqual(detail(findings, "lock"), "a worker holds the storage");
+  const results = await checkRoot(test.root, { storage: "hot" });
+  deepStrictEqual(failed(results), []);
+  strictEqual(detail(results, "lock"), "a worker holds the storage");
 });
 
 Deno.test("a root that is none, or another's, is told at once and left alone", async () => {
@@ -69,9 +69,9 @@ Deno.test("a root that is none, or another's, is told at once and left alone", a
 Deno.test("a skeleton that is not whole is told, with what is missing", async () => {
   using test = new TestStorage();
   Deno.removeSync(test.at("preview"));
-  const findings = await checkRoot(test.root, { storage: "hot" });
-  deepStrictEqual(failed(findings), ["skeleton"]);
-  ok(detail(findings, "skeleton").startsWith("preview missing"));
+  const results = await checkRoot(test.root, { storage: "hot" });
+  deepStrictEqual(failed(results), ["skeleton"]);
+  ok(detail(results, "skeleton").startsWith("preview missing"));
 });
 
 Deno.test("each thing that a file system lacks is told by its own proof", async () => {
@@ -103,27 +103,27 @@ Deno.test("a read-only or foreign place for public names is told, though nothing
 
 Deno.test("a file system that overwrites what exists is refused", async () => {
   using test = new TestStorage();
-  const findings = await checkRoot(test.root, { storage: "hot" }, {
+  const results = await checkRoot(test.root, { storage: "hot" }, {
     calls: {
       ...fileCalls,
       openNew: (path, mode) =>
         Deno.openSync(path, { write: true, create: true, truncate: true, mode }),
     },
   });
-  deepStrictEqual(failed(findings), ["exclusive create"]);
+  deepStrictEqual(failed(results), ["exclusive create"]);
 });
 
 Deno.test("a umask that takes what readers need is told", async () => {
   using test = new TestStorage();
-  const findings = await checkRoot(test.root, { storage: "hot" }, { calls: maskedCalls(0o077) });
-  deepStrictEqual(failed(findings), ["mode bits"]);
+  const results = await checkRoot(test.root, { storage: "hot" }, { calls: maskedCalls(0o077) });
+  deepStrictEqual(failed(results), ["mode bits"]);
 });
 
 Deno.test("a disk that is fuller than its reserve allows is told with figures", async () => {
   using test = new TestStorage();
-  const findings = await checkRoot(test.root, { storage: "hot" }, { reserve: { bytes: 2 ** 60 } });
-  deepStrictEqual(failed(findings), ["free space"]);
-  ok(/are free, 1073741824 GiB .* reserve/.test(detail(findings, "free space")));
+  const results = await checkRoot(test.root, { storage: "hot" }, { reserve: { bytes: 2 ** 60 } });
+  deepStrictEqual(failed(results), ["free space"]);
+  ok(/are free, 1024 PiB .* reserve/.test(detail(results, "free space")));
 });
 
 Deno.test("another user than the owner is told so", async () => {

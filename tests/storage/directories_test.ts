@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
-import { Directories, DirectoryError, withAncestors } from "../../src/storage/directories.ts";
+import { Directories, DirectoryError } from "../../src/storage/directories.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
+import { withAncestors } from "../../src/storage/layout.ts";
 import { Scratch } from "./support/roots.ts";
 
 function directoriesIn(scratch: Scratch, mostKnown?: number): Directories {

@@ -387,7 +387,7 @@ for (const [how, { held, outcome }] of Object.entries(ATTEMPTS)) {
     const storage = isSame ? died : await test.open();
     const objects = objectsIn(test.root);
     const batch = await storage.beginBatch();
-    strictEqual(await batch.takeHeld(media), held);
+    strictEqual(await batch.takeStored(media), held);
     deepStrictEqual(objectsIn(test.root), objects);
     if (!held) await batch.storeBytes(media, bytes);
     const { stored } = await batch.publish();
@@ -405,6 +405,6 @@ Deno.test("other bytes under a media's name and object are not taken for it", as
     Deno.writeFileSync(put(test.at(path)), bytes.map((byte) => byte ^ 1));
   }
   const batch = await storage.beginBatch();
-  strictEqual(await batch.takeHeld(media), false);
+  strictEqual(await batch.takeStored(media), false);
   deepStrictEqual((await batch.publish()).stored, []);
 });

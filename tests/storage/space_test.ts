@@ -9,7 +9,7 @@ const MiB = 1024 * KiB;
 
 /** A file system whose free space is what a test says. */
 class Disk {
-  looks = 0;
+  asked = 0;
   space: FileSystemSpace = {
     type: 0xef53,
     blockSize: 4 * KiB,
@@ -21,7 +21,7 @@ class Disk {
   readonly calls = {
     ...fileCalls,
     statfs: () => {
-      this.looks += 1;
+      this.asked += 1;
       return this.space;
     },
   };
@@ -87,33 +87,33 @@ Deno.test("a file system without a number of inodes never runs out of them", () 
 Deno.test("the file system is asked only when what is known no longer suffices", () => {
   const disk = new Disk();
   const space = disk.under({ bytes: 0 });
-  strictEqual(disk.looks, 1);
+  strictEqual(disk.asked, 1);
   for (let i = 0; i < 64; i++) space.take(40 * KiB);
-  strictEqual(disk.looks, 1);
+  strictEqual(disk.asked, 1);
   for (let i = 0; i < 64; i++) space.take(40 * KiB);
-  strictEqual(disk.looks, 2);
+  strictEqual(disk.asked, 2);
 });
 
-Deno.test("bytes that are still to come of a large media are reckoned with", () => {
+Deno.test("bytes that are still to come of a large media are set aside", () => {
   const disk = new Disk();
   const space = disk.under({ bytes: 0 });
   space.take(3 * MiB);
-  const promised = space.promise(3 * MiB);
+  const reservation = space.reserve(3 * MiB);
   ok(!space.fits(MiB));
   // A third is written, and the file system knows it.
-  promised.remaining -= MiB;
+  reservation.use(MiB);
   disk.free({ blocksAvailable: 768 });
-  space.look();
+  space.measure();
   ok(!space.fits(MiB));
   ok(space.fits(900 * KiB));
-  space.release(promised);
-  space.look();
+  reservation.end();
+  space.measure();
   ok(space.fits(2 * MiB));
 });
 
 Deno.test("free space is told as the file system tells it, the reserve not taken off", () => {
   const disk = new Disk();
-  deepStrictEqual(disk.under({ fraction: 0.5 }).look(), {
+  deepStrictEqual(disk.under({ fraction: 0.5 }).measure(), {
     bytes: 4 * MiB,
     totalBytes: 4 * MiB,
     inodes: 1000,
@@ -141,7 +141,7 @@ Deno.test("a storage under its reserve pauses before it leaves anything, and goe
   strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
 });
 
-Deno.test("what a large media has written already is not reckoned with twice", async () => {
+Deno.test("what a large media has written already is not counted twice", async () => {
   using test = new TestStorage();
   const disk = new Disk();
   const storage = await test.open({ calls: disk.calls });

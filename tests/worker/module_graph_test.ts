@@ -18,10 +18,9 @@ const NODE_IMPORTS = [
   "src/inbox/copy/copy_connection.ts: node:stream type { Duplex }",
   "src/inbox/copy/copy_socket.ts: node:buffer { Buffer }",
   "src/inbox/copy/copy_socket.ts: node:stream { Duplex }",
-  "src/storage/batch.ts: node:crypto { hash }",
   "src/storage/existing.ts: node:crypto { createHash }",
   "src/storage/file_calls.ts: node:fs { statfsSync }",
-  "src/storage/object_writer.ts: node:crypto { createHash }",
+  "src/storage/media_check.ts: node:crypto { createHash, hash }",
 ];
 
 /** All that our own code asks of Deno: nothing else may follow `Deno.` anywhere in the graph. */

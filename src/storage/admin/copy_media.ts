@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Media } from "../../media.ts";
 import { parseObjectName, parsePublicPath } from "../layout.ts";
-import type { StoreBatch } from "../storage.ts";
+import { IN_MEMORY_BYTES, type StoreBatch } from "../storage.ts";
 import { readPieces, readSmall } from "./read_object.ts";
 
 /** The media that an object under a public path is; null where the two do not fit each other. */
@@ -17,12 +17,9 @@ export function mediaOf(
   return { ...name, ...known, id: known.mediaId, publicName: basename(path), size };
 }
 
-/** Up to this size a media is checked in memory before a byte of it is written. */
-const IN_MEMORY = 1024 * 1024;
-
 /** Stores a file's bytes as a media: they must be the media's, or nothing is published. */
 export async function copyMedia(batch: StoreBatch, media: Media, from: string): Promise<void> {
-  if (media.size <= IN_MEMORY) {
+  if (media.size <= IN_MEMORY_BYTES) {
     await batch.storeBytes(media, readSmall(from, media.size));
     return;
   }

@@ -18,8 +18,8 @@ if (task === "hold") {
     console.log(one.outcome, two.outcome);
   }
   storage.close();
-  const findings = await checkRoot(root, { storage: "hot" }, { reserve: { fraction: 0 } });
-  const wrong = findings.filter(({ ok }) => !ok);
+  const results = await checkRoot(root, { storage: "hot" }, { reserve: { fraction: 0 } });
+  const wrong = results.filter(({ ok }) => !ok);
   console.log(wrong.length === 0 ? "checked" : JSON.stringify(wrong));
   console.log("done");
 }

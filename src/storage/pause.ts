@@ -1,5 +1,5 @@
 import { StoragePausedError } from "../errors.ts";
-import { changeFailure, pause } from "./failures.ts";
+import { changeFailure, pausedError } from "./failures.ts";
 import { type FileCalls, osCode } from "./file_calls.ts";
 import { PRIVATE_DIRECTORY, PROBE_DIRECTORY } from "./layout.ts";
 import type { Space } from "./space.ts";
@@ -43,7 +43,7 @@ export class StandingPause {
   }
 
   /**
-   * Looks whether a media of that many bytes would be taken again, and if so ends the pause.
+   * Finds out whether a media of that many bytes would be taken again, and if so ends the pause.
    *
    * @throws what `changeFailure` makes of an append that failed for another reason than before
    */
@@ -72,7 +72,7 @@ export class StandingPause {
     return false;
   }
 
-  /** Whether the orphan, if there is one, can be appended to by so many bytes. */
+  /** Whether the orphan, if there is one, can be appended to by that many bytes. */
   #orphanGrows(size: number): boolean {
     if (this.#orphan === null) return true;
     const zeros = new Uint8Array(Math.min(Math.max(size, 1), MOST_APPENDED));
@@ -94,11 +94,11 @@ export class StandingPause {
   #withInodes(error: StoragePausedError): StoragePausedError {
     if (error.reason !== "no space") return error;
     try {
-      const { inodes, totalInodes } = this.space.look();
+      const { inodes, totalInodes } = this.space.measure();
       if (totalInodes === 0 || inodes > 0) return error;
     } catch {
       return error;
     }
-    return pause("no inodes", error.message.replace(/;[^;]*$/, ""), error.cause);
+    return pausedError("no inodes", error.message.replace(/;[^;]*$/, ""), error.cause);
   }
 }
