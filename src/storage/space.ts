@@ -1,8 +1,8 @@
 import { messageOf, StorageLostError, type StoragePausedError } from "../errors.ts";
+import type { FreeSpace } from "../stored.ts";
 import { showBytes } from "../units.ts";
 import { isOfFile, pausedError } from "./failures.ts";
 import type { FileCalls, FileSystemSpace } from "./file_calls.ts";
-import type { FreeSpace } from "../stored.ts";
 
 /** What a storage never uses: a number of bytes, or a share of its bytes and of its inodes. */
 export type Reserve = { readonly bytes: number } | { readonly fraction: number };

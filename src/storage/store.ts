@@ -4,6 +4,7 @@ import {
   StorageLostError,
   StoragePausedError,
 } from "../errors.ts";
+import type { FreeSpace } from "../stored.ts";
 import type { Directories } from "./directories.ts";
 import { changeFailure, isOfFile } from "./failures.ts";
 import type { FileCalls } from "./file_calls.ts";
@@ -12,7 +13,6 @@ import { IDENTITY_PATH } from "./layout.ts";
 import { StandingPause } from "./pause.ts";
 import type { Slots } from "./slots.ts";
 import type { Space } from "./space.ts";
-import type { FreeSpace } from "../stored.ts";
 import type { StorageIdentity } from "./storage.ts";
 import { UnlinkedObjects } from "./unlinked_objects.ts";
 
