@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../src/errors.ts";
+import { printError } from "../src/terminal.ts";
 import { runDemo } from "./demo/run.ts";
 
 const program = new Command("demo")
@@ -39,6 +40,6 @@ try {
   const { files, keep } = program.opts<{ files?: string; keep?: string }>();
   Deno.exit(await runDemo({ files, keep }, interrupt.signal) ? 0 : 1);
 } catch (error) {
-  console.error(`demo: ${messageOf(error)}`);
+  printError(`demo: ${messageOf(error)}`);
   Deno.exit(1);
 }

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "./errors.ts";
+import { printLines } from "./terminal.ts";
 import { parseSize } from "./units.ts";
 import { VERSION } from "./version.ts";
 
@@ -38,7 +39,7 @@ export function parseCommandLine<Given extends object>(
   const command = new Command(name)
     .version(VERSION)
     .exitOverride()
-    .configureOutput({ writeErr: (text) => refused.push(text) })
+    .configureOutput({ writeOut: printLines, writeErr: (text) => refused.push(text) })
     .allowExcessArguments(false);
   describe(
     command,

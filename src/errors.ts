@@ -68,6 +68,11 @@ export class DatabaseDamagedError extends Error {
   override readonly name = "DatabaseDamagedError";
 }
 
+/** Whoever read the output has gone (`| head`): there is nobody to say anything more to. */
+export class ReaderGoneError extends Error {
+  override readonly name = "ReaderGoneError";
+}
+
 /** The administrator stopped a command before its end. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";

@@ -3,6 +3,7 @@ import {
   DatabaseDamagedError,
   DatabaseUnavailableError,
   InterruptedError,
+  ReaderGoneError,
   StorageDistrustedError,
   StorageHeldError,
   StorageLostError,
@@ -35,6 +36,8 @@ export const EXIT = {
   ATTENTION: 8,
   /** Administrator's tools: stopped by a signal before the end; run it again. */
   INTERRUPTED: 130,
+  /** Whoever read the output has gone (`| head`), which shells know as 128 + SIGPIPE. */
+  READER_GONE: 141,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -50,5 +53,6 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof StorageHeldError) return EXIT.TRY_AGAIN;
   if (error instanceof StoragePausedError) return EXIT.TRY_AGAIN;
   if (error instanceof InterruptedError) return EXIT.INTERRUPTED;
+  if (error instanceof ReaderGoneError) return EXIT.READER_GONE;
   return EXIT.UNEXPECTED;
 }

@@ -1,6 +1,7 @@
 import { configure, getJsonLinesFormatter, getLogger, getTextFormatter } from "@logtape/logtape";
 import type { Logger } from "@logtape/logtape";
 import type { LogFormat, LogLevel } from "./command_line.ts";
+import { printLog } from "./terminal.ts";
 
 export type { Logger };
 
@@ -21,18 +22,12 @@ export async function setUpLog(
     // A message's values are plain words here; quoting each of them helps nobody.
     value: (value) => typeof value === "string" ? value : Deno.inspect(value),
   });
-  const encoder = new TextEncoder();
   await configure({
-    sinks: { stderr: (record) => writeAll(encoder.encode(format(record))) },
+    sinks: { stderr: (record) => printLog(format(record), options.logFormat) },
     loggers: [
       { category: "omoide", sinks: ["stderr"], lowestLevel: options.logLevel },
       { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "warning" },
     ],
   });
   return getLogger(["omoide", name]);
-}
-
-function writeAll(bytes: Uint8Array): void {
-  let rest = bytes;
-  while (rest.length > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
 }

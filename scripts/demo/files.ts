@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { basename, extname, join, resolve } from "node:path";
 import type { Description } from "../../src/inbox/application.ts";
 import { isExt } from "../../src/media.ts";
+import { printLine } from "../../src/terminal.ts";
 
 /** A file to be submitted. */
 export interface DemoFile {
@@ -44,7 +45,7 @@ async function regularFiles(folder: string): Promise<string[]> {
     const path = join(folder, entry.name);
     if (entry.isDirectory) found.push(...await regularFiles(path));
     else if (entry.isFile) found.push(path);
-    else console.log(`  left out, since it is a link or a device: ${basename(path)}`);
+    else printLine(`  left out, since it is a link or a device: ${basename(path)}`);
   }
   return found.sort();
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Connection } from "../../src/inbox/connect.ts";
+import { printError } from "../../src/terminal.ts";
 import { showBytes } from "../../src/units.ts";
 import { connectAsAdmin } from "../lib/connect_as_admin.ts";
 import { filesOf, generatedFiles } from "./files.ts";
@@ -144,7 +145,7 @@ Read again ${proof.files} files, ${showBytes(proof.bytes)}`);
       "The inbox is empty. Both storages hold every file, byte for byte. EVERYTHING IS SAFE.",
     );
   } else {
-    for (const fault of proof.faults.slice(0, 20)) console.error(`  ${fault}`);
-    console.error(`NOT SAFE: ${proof.faults.length} things are not as they should be.`);
+    for (const fault of proof.faults.slice(0, 20)) printError(`  ${fault}`);
+    printError(`NOT SAFE: ${proof.faults.length} things are not as they should be.`);
   }
 }

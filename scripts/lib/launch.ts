@@ -1,6 +1,6 @@
 import { HelpShown } from "../../src/command_line.ts";
 import { EXIT, exitCodeOf } from "../../src/exit_codes.ts";
-import { describeError } from "../../src/run_program.ts";
+import { showFailure } from "../../src/run_program.ts";
 import { denoArguments, type ProgramCommand } from "./program_command.ts";
 
 /** What a launcher starts, and what the program is given by standard input. */
@@ -51,7 +51,7 @@ function spawn(name: string, plan: (args: readonly string[]) => Launch): Deno.Ch
     return child;
   } catch (error) {
     if (error instanceof HelpShown) Deno.exit(EXIT.OK);
-    console.error(`${name}: ${describeError(error)}`);
+    showFailure(name, error);
     Deno.exit(exitCodeOf(error));
   }
 }

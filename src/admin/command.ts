@@ -60,6 +60,7 @@ const ALWAYS: Partial<Record<ExitCode, string>> = {
   [EXIT.TRY_AGAIN]: "the database is out of reach, or a worker holds the storage",
   [EXIT.CONFIGURATION]: "an administrator must act; the message says how",
   [EXIT.INTERRUPTED]: "stopped by a signal; run it again to continue",
+  [EXIT.READER_GONE]: "the reader of the output has gone (| head)",
 };
 
 /** How a command's end reaches `main`. */

@@ -1,3 +1,4 @@
+import { drawLine, printError, printJson, printLine, printLines } from "../terminal.ts";
 import { count, showBytes, showDuration } from "./units.ts";
 
 /**
@@ -17,19 +18,25 @@ export class Console {
   say(line: string): void {
     if (this.json) return;
     this.clear();
-    write(Deno.stdout, line + "\n");
+    printLine(line);
   }
 
   /** The result for programs; nothing without `--json`. */
   result(value: unknown): void {
     if (!this.json) return;
     this.clear();
-    write(Deno.stdout, JSON.stringify(value, bigIntsAsNumbers) + "\n");
+    printJson(JSON.stringify(value, bigIntsAsNumbers));
   }
 
   /** Bytes of a result that is neither, such as a manifest. */
   raw(text: string): void {
-    write(Deno.stdout, text);
+    printLines(text);
+  }
+
+  /** Something beside the result that somebody should know, on standard error. */
+  remark(text: string): void {
+    this.clear();
+    printError(`omoide-admin: ${text}`);
   }
 
   /** How far it is: `done` of `total` (where known), with the rate and the time left. */
@@ -52,18 +59,11 @@ export class Console {
   }
 
   #draw(text: string): void {
-    write(Deno.stderr, `\r${text}\x1b[K`);
+    drawLine(text);
     this.#shown = text;
   }
 }
 
 function bigIntsAsNumbers(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? Number(value) : value;
-}
-
-const encoder = new TextEncoder();
-
-function write(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = encoder.encode(text);
-  for (let done = 0; done < bytes.length;) done += to.writeSync(bytes.subarray(done));
 }

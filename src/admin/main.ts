@@ -1,7 +1,9 @@
 import { CommanderError } from "commander";
 import { ConfigurationError } from "../errors.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
+import { showFailure } from "../run_program.ts";
 import { osCode } from "../storage/file_calls.ts";
+import { showUncaught } from "../terminal.ts";
 import { buildProgram } from "./program.ts";
 
 /**
@@ -18,11 +20,8 @@ export async function main(args: readonly string[]): Promise<number> {
     // Commander has printed its own message or the help already; a wrong command line is its 1.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
     const told = foreseen(error);
-    const code = exitCodeOf(told);
-    // A bug is told with its stack, everything else in one line.
-    const text = code === EXIT.UNEXPECTED ? Deno.inspect(told) : (told as Error).message;
-    console.error(`omoide-admin: ${text}`);
-    return code;
+    showFailure("omoide-admin", told);
+    return exitCodeOf(told);
   }
 }
 
@@ -34,4 +33,7 @@ function foreseen(error: unknown): unknown {
   return new ConfigurationError(error.message, { cause: error });
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  showUncaught("omoide-admin");
+  Deno.exit(await main(Deno.args));
+}

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { EXIT } from "../exit_codes.ts";
+import { printError, printHelp, printLines } from "../terminal.ts";
 import type { Outcome } from "./command.ts";
 import { addInboxParked, addInboxRetry } from "./commands/inbox_deliveries.ts";
 import { addInboxInit } from "./commands/inbox_init.ts";
@@ -26,8 +27,10 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
     .description("The administrator's tools of Omoide Worker.")
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) =>
-        write(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; see --help\n`),
+      writeOut: printLines,
+      writeErr: printHelp,
+      outputError: (text) =>
+        printError(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; see --help`),
     });
 
   const inbox = program.command("inbox").description("Create, inspect and limit the inbox.");

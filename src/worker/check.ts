@@ -6,6 +6,7 @@ import { checkStorage } from "../inbox/worker_calls.ts";
 import { type CheckResult, checkRoot } from "../storage/check_root.ts";
 import { readIdentity } from "../storage/identity.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
+import { printLine } from "../terminal.ts";
 import { readCredentials } from "./credentials.ts";
 import type { WorkerOptions } from "./options.ts";
 import { requireOwnInbox } from "./own_inbox.ts";
@@ -15,12 +16,12 @@ import { requireOwnInbox } from "./own_inbox.ts";
  * for what is wrong how to fix it. That the sandbox is right has been proven by getting here.
  */
 export async function runCheck(options: WorkerOptions): Promise<ExitCode> {
-  console.log("ok    sandbox: the permissions are exactly those that a worker needs");
+  printLine("ok    sandbox: the permissions are exactly those that a worker needs");
   const results = await checkRoot(options.root, { storage: options.storage }, options);
   for (const result of results) print(result);
   const database = await checkDatabase(options, identityOrNull(options.root));
   const code = results.every(({ ok }) => ok) ? database : EXIT.CONFIGURATION;
-  console.log(
+  printLine(
     code === EXIT.OK
       ? `The worker of ${options.storage} will run.`
       : `The worker of ${options.storage} will not run: fix what is marked FAIL, then check again.`,
@@ -39,7 +40,7 @@ function identityOrNull(root: string): StorageIdentity | null {
 }
 
 function print({ name, ok, detail, fix }: CheckResult): void {
-  console.log(
+  printLine(
     `${ok ? "ok   " : "FAIL "} ${name}: ${detail}${ok || fix === null ? "" : `; ${fix}`}`,
   );
 }

@@ -104,6 +104,26 @@ function lines(file: string): number {
   }
 }
 
+Deno.test("a reader that goes ends a command quietly, as any filter", async () => {
+  const root = makeStorage(parent, identityOf("read", randomUUID()));
+  // More than a pipe holds, so that the command is still writing when its reader has gone.
+  for (let i = 0; i < 1000; i++) plant(root, makeMedia({ bytes: randomBytes(10) }));
+  const main = new URL("../../src/admin/main.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await new Deno.Command("bash", {
+    args: [
+      ...[
+        "-c",
+        '"$1" run -A --no-check "$2" storage manifest "$3" | head -1; echo ${PIPESTATUS[0]}',
+      ],
+      ...["bash", Deno.execPath(), main, root],
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  assert.match(decoder.decode(stdout), /^# omoide manifest 1 .*\n141\n$/);
+  assert.equal(decoder.decode(stderr), "");
+});
+
 Deno.test("progress with rate and time left is drawn on a terminal only", () => {
   const drawn: string[] = [];
   const write = Deno.stderr.writeSync;

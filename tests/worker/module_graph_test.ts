@@ -28,7 +28,7 @@ const ASKED_OF_DENO = [
   ...["FileInfo", "FsFile", "PermissionDescriptor", "SysPermissionDescriptor", "TcpConn"],
   ...["addSignalListener", "args", "connect", "errors", "exit", "inspect", "linkSync", "lstatSync"],
   ...["mkdirSync", "openSync", "permissions", "readTextFileSync", "realPathSync", "statSync"],
-  ...["stderr", "uid"],
+  ...["stderr", "stdout", "uid"],
 ];
 
 interface Graph {

@@ -1,5 +1,6 @@
 import { EXIT, exitCodeOf } from "../../../src/exit_codes.ts";
-import { describeError } from "../../../src/run_program.ts";
+import { showFailure } from "../../../src/run_program.ts";
+import { printError } from "../../../src/terminal.ts";
 import { HelpShown } from "../../../src/command_line.ts";
 import { takeBuildOptions } from "./build_options.ts";
 import { type Compilation, compile, type Compiled, CompileError, show } from "./compile.ts";
@@ -37,9 +38,8 @@ export async function runCompile(
     Deno.exit(EXIT.OK);
   } catch (error) {
     if (error instanceof HelpShown) Deno.exit(EXIT.OK);
-    console.error(
-      `${name}: ${error instanceof CompileError ? error.message : describeError(error)}`,
-    );
+    if (error instanceof CompileError) printError(`${name}: ${error.message}`);
+    else showFailure(name, error);
     Deno.exit(exitCodeOf(error));
   }
 }

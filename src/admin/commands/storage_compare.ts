@@ -54,7 +54,7 @@ export function addStorageCompare(group: Command, outcome: Outcome): void {
       const onName = () => {
         if (++entries % 4096 === 0) console.progress("comparing", entries, null, "names");
       };
-      const strange = (path: string, why: string) => warn(`${path} ${why}`);
+      const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
       const options = { scratch, signal, strange, onName };
       const a = openSide(givenA, options);
       const b = inbox === null
@@ -78,10 +78,6 @@ export function addStorageCompare(group: Command, outcome: Outcome): void {
       return exitCode(result);
     },
   });
-}
-
-function warn(text: string): void {
-  console.error(`omoide-admin: ${text}`);
 }
 
 function openSide(

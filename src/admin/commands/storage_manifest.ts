@@ -48,7 +48,7 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
       const onName = () => {
         if (++names % 4096 === 0) console.progress("listing", names, null, "names");
       };
-      const strange = (path: string, why: string) => warn(`${path} ${why}`);
+      const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
       const { prefixSize } = root.identity;
       const found = entriesOf(root.path, prefixSize, { scratch, signal, strange, onName });
       for await (const entry of found) {
@@ -56,7 +56,9 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
         const line = manifestLine(entry);
         if (line === null) {
           unlisted++;
-          warn(`${entry.path} is a link to no object, so nothing says what its bytes should be`);
+          console.remark(
+            `${entry.path} is a link to no object, so nothing says what its bytes should be`,
+          );
         } else if (options.json === true) {
           entries.push(entry);
         } else {
@@ -67,14 +69,10 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
       if (options.json === true) console.result({ ...root.identity, entries });
       else console.raw(text);
       if (unlisted === 0) return EXIT.OK;
-      warn(`${count(unlisted, "public file")} not listed; see \`storage verify\``);
+      console.remark(`${count(unlisted, "public file")} not listed; see \`storage verify\``);
       return EXIT.ATTENTION;
     },
   });
-}
-
-function warn(text: string): void {
-  console.error(`omoide-admin: ${text}`);
 }
 
 function filter({ owner, since, until }: Options): (entry: Entry) => boolean {
