@@ -1,9 +1,10 @@
 /**
- * `deno task faults [--long] [--seed N] [--minutes N] [WORD …]`: the fault tests of tests/faults, all or
- * those whose file's name holds one of the words given. As root, with the tools named in tests/faults/README.md; what
- * cannot be tried here is left out and said so.
+ * `deno task faults [--long] [--seed N] [--minutes N] [WORD …]`: the fault tests and those of their tools,
+ * all or those whose file's name contains one of the words given. As root, with the tools named in
+ * tests/faults/README.md; what cannot be tried here is skipped and said so.
  */
 import { parseArgs } from "node:util";
+import { runTests } from "./lib/test_run/run_tests.ts";
 
 const OPTIONS = {
   long: { type: "boolean", default: false },
@@ -17,9 +18,9 @@ const { values, positionals } = parse();
 if (values.help) {
   console.log(`deno task faults [--long] [--seed N] [--minutes N] [WORD …]
   --long       hours instead of minutes: hundreds of kills and power cuts, an hour's soak
-  --seed N     the seed of every chance; the one of a failure makes it fail again
+  --seed N     the seed of all random choices; that of a failure repeats it
   --minutes N  how long the soak of --long goes on (60)
-  WORD         only the files whose names hold it: killed, power_cut, system_calls, storage, database,
+  WORD         only the files whose names contain it: killed, power_cut, system_calls, storage, database,
                content, company, generated, soak, lab`);
   Deno.exit(0);
 }
@@ -34,26 +35,26 @@ function parse() {
 }
 
 const seed = values.seed ?? (values.long ? String(Date.now() % 1_000_000) : "1");
-const directory = new URL("../tests/faults/", import.meta.url).pathname;
-const files = [...Deno.readDirSync(directory)]
-  .map(({ name }) => name)
-  .filter((name) => name.endsWith("_test.ts"))
-  .filter((name) => positionals.length === 0 || positionals.some((word) => name.includes(word)))
+const tests = new URL("../tests/", import.meta.url).pathname;
+const files = ["faults", "lab"]
+  .flatMap((room) => [...Deno.readDirSync(tests + room)].map(({ name }) => `${room}/${name}`))
+  .filter((file) => file.endsWith("_test.ts"))
+  .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
   .sort();
 if (files.length === 0) {
   console.error(
-    `No file of ${directory} has ${positionals.join(" or ")} in its name; --help lists the words`,
+    `No fault test has ${positionals.join(" or ")} in its name; --help lists the words`,
   );
   Deno.exit(2);
 }
 
 console.log(`${values.long ? "long" : "short"} version, --seed ${seed}`);
-const { code } = await new Deno.Command(Deno.execPath(), {
+const code = await runTests({
   args: [
-    ...["test", "-A", ...files.map((name) => directory + name)],
+    ...["-A", "--no-check", ...files.map((file) => tests + file)],
     ...["--", "--seed", seed, "--minutes", values.minutes, ...(values.long ? ["--long"] : [])],
   ],
-}).spawn().status;
+});
 if (code !== 0) {
   console.log(`Try it again with: deno task faults${values.long ? " --long" : ""} --seed ${seed}`);
 }

@@ -182,15 +182,20 @@ export class EmbeddedPostgres implements AsyncDisposable {
     await ready.promise;
   }
 
-  /** Reads the log until the server ends; tells when it accepts connections, or that it never will. */
+  /**
+   * Reads the log until the server ends; says when it accepts connections, or that it never will. Rejects
+   * if a server that was ready ends without being asked to: nobody waits for that, so the process ends.
+   */
   async #follow(process: Deno.ChildProcess, ready: PromiseWithResolvers<void>): Promise<void> {
     this.#log = "";
     for await (const piece of process.stderr.pipeThrough(new TextDecoderStream())) {
       this.#log = (this.#log + piece).slice(-200_000);
       if (this.#log.includes("database system is ready to accept connections")) ready.resolve();
     }
-    await process.status;
+    const { signal, code } = await process.status;
     ready.reject(new Error(`PostgreSQL did not start: ${this.#log}`));
+    if (this.#process !== process || !(await ready.promise.then(() => true, () => false))) return;
+    throw new Error(`PostgreSQL ended by itself (${signal ?? `exit code ${code}`}): ${this.#log}`);
   }
 
   async #end(signal: Deno.Signal): Promise<void> {

@@ -9,6 +9,7 @@ import { options, times } from "../lab/options.ts";
 import { FaultyProxy, type Wire } from "../lab/proxy.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
+import { Tool } from "../lab/tool.ts";
 import type { WorkerProcess } from "../lab/worker_process.ts";
 import type { World } from "../lab/world.ts";
 
@@ -356,7 +357,7 @@ async function processorShare(worker: WorkerProcess, seconds: number): Promise<n
 class Pooler implements AsyncDisposable {
   private constructor(
     readonly port: number,
-    private readonly child: Deno.ChildProcess,
+    private readonly server: Tool,
     private readonly directory: string,
   ) {}
 
@@ -379,13 +380,11 @@ pool_mode = transaction
 `,
     );
     await run("chmod", "-R", "a+rX", directory);
-    const child = new Deno.Command("pgbouncer", {
+    const server = new Tool("PgBouncer", "pgbouncer", {
       args: [join(directory, "pgbouncer.ini")],
-      stdin: "null",
-      stdout: "null",
       stderr: "null",
       ...(Deno.uid() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
-    }).spawn();
+    });
     await until("PgBouncer listens", async () => {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -394,12 +393,11 @@ pool_mode = transaction
         return false;
       }
     });
-    return new Pooler(port, child, directory);
+    return new Pooler(port, server, directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill("SIGTERM");
-    await this.child.status;
+    await this.server.stop();
     await Deno.remove(this.directory, { recursive: true });
   }
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { run, until } from "./command.ts";
 import { unmountAtLast } from "./mount.ts";
 import type { Shelf } from "./shelf.ts";
+import { Tool } from "./tool.ts";
 import { exists } from "./tree.ts";
 
 /** How the disk behaves from now on; see block_recorder.py. */
@@ -24,7 +25,7 @@ export class RecordedDisk implements AsyncDisposable {
     readonly log: string,
     readonly control: string,
     private readonly mountpoint: string,
-    private readonly recorder: Deno.ChildProcess,
+    private readonly recorder: Tool,
   ) {}
 
   static async over(shelf: Shelf, image: string): Promise<RecordedDisk> {
@@ -35,13 +36,17 @@ export class RecordedDisk implements AsyncDisposable {
     const control = `${image}.control`;
     await Deno.writeTextFile(log, "");
     await Deno.writeTextFile(control, "ok");
-    const recorder = new Deno.Command("/usr/bin/python3", {
+    const recorder = new Tool("The recorded disk", "/usr/bin/python3", {
       args: [RECORDER, mountpoint, image, log, control],
-      stdin: "null",
-    }).spawn();
+      stdout: "inherit",
+    });
     const device = join(mountpoint, "disk");
     await until("the recorder serves its disk", () => exists(device));
     return new RecordedDisk(device, before, log, control, mountpoint, recorder);
+  }
+
+  get recorderPid(): number {
+    return this.recorder.pid;
   }
 
   behave(behaviour: Behaviour): void {
@@ -56,8 +61,9 @@ export class RecordedDisk implements AsyncDisposable {
   /** Only after everything mounted from it is unmounted. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.behave("ok");
+    const ended = this.recorder.end();
     await unmountAtLast(this.mountpoint);
-    await this.recorder.status;
+    await ended;
     await Deno.remove(this.mountpoint).catch((error) => console.error(error));
   }
 }

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { run } from "./command.ts";
 import { unmountAtLast } from "./mount.ts";
-import { exists } from "./tree.ts";
 
 export type FileSystem = "ext4" | "xfs";
 
@@ -14,8 +13,7 @@ export class Shelf implements AsyncDisposable {
   private constructor(readonly directory: string, readonly path: string) {}
 
   static async open(): Promise<Shelf> {
-    await clearAbandoned();
-    const directory = await Deno.makeTempDir({ prefix: `omoide-faults-shelf-${Deno.pid}-` });
+    const directory = await Deno.makeTempDir({ prefix: "omoide-faults-shelf-" });
     const image = join(directory, "shelf.img");
     const path = join(directory, "shelf");
     await Deno.mkdir(path);
@@ -52,15 +50,5 @@ export class Shelf implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await unmountAtLast(this.path);
     await Deno.remove(this.directory, { recursive: true }).catch((error) => console.error(error));
-  }
-}
-
-/** Unmounts what a run that was ended by force has left, the innermost first. */
-async function clearAbandoned(): Promise<void> {
-  const mounts = (await Deno.readTextFile("/proc/mounts")).split("\n")
-    .map((line) => line.split(" ")[1] ?? "");
-  for (const path of mounts.reverse()) {
-    const pid = /\/omoide-faults-shelf-(\d+)-/.exec(path)?.[1];
-    if (pid !== undefined && !await exists(`/proc/${pid}`)) await unmountAtLast(path);
   }
 }

@@ -7,8 +7,8 @@ export interface BaseRuntime {
 }
 
 const SCRIPT = new URL("../../../shared/tools/denort.sh", import.meta.url).pathname;
-/** Kept between runs: it holds 200 MB from a registry, checked against their checksum. */
-const DIRECTORY = join(Deno.env.get("TMPDIR") ?? "/tmp", "denort");
+/** Kept between runs, whose temporary directory goes with each: 200 MB from a registry, checked by checksum. */
+const DIRECTORY = join(Deno.env.get("OMOIDE_KEPT") ?? Deno.env.get("TMPDIR") ?? "/tmp", "denort");
 
 /**
  * For tests that run a compiled binary: the pair that `../shared/tools/denort.sh` fetches, where the

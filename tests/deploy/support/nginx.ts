@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { until } from "../../lab/command.ts";
+import { Tool } from "../../lab/tool.ts";
 import { freePort } from "../../support/free_port.ts";
 
 const SITE = new URL("../../../scripts/deploy/nginx/omoide.conf", import.meta.url).pathname;
@@ -27,7 +28,7 @@ export interface RawAnswer {
 export class Nginx implements AsyncDisposable {
   private constructor(
     readonly port: number,
-    private readonly process: Deno.ChildProcess,
+    private readonly server: Tool,
     private readonly directory: string,
   ) {}
 
@@ -48,13 +49,10 @@ export class Nginx implements AsyncDisposable {
          include ${directory}/site.conf;
        }`,
     );
-    const process = new Deno.Command("nginx", {
+    const server = new Tool("NGINX", "nginx", {
       args: ["-c", join(directory, "nginx.conf"), "-e", join(directory, "error.log")],
-      stdin: "null",
-      stdout: "null",
-      stderr: "inherit",
-    }).spawn();
-    const nginx = new Nginx(port, process, directory);
+    });
+    const nginx = new Nginx(port, server, directory);
     await until("NGINX listens", async () => {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -90,8 +88,7 @@ export class Nginx implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.process.kill("SIGQUIT");
-    await this.process.status;
+    await this.server.stop("SIGQUIT");
     await Deno.remove(this.directory, { recursive: true });
   }
 }

@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { removeCgroup } from "../../../scripts/lib/test_run/cgroups.ts";
 import { until } from "../../lab/command.ts";
 import { requireTools } from "../../support/require_tool.ts";
 
@@ -157,7 +158,8 @@ export class Machine implements AsyncDisposable {
       this.#kill();
     }
     await this.process.status;
-    await removeCgroup(basename(this.shared));
+    const name = basename(this.shared);
+    await until("the machine's cgroups are empty", () => removeCgroup(name), 10_000);
     await Deno.remove(this.shared, { recursive: true });
   }
 
@@ -167,25 +169,5 @@ export class Machine implements AsyncDisposable {
     } catch {
       // It has ended by itself.
     }
-  }
-}
-
-/** Namespaces vanish with their last process; the cgroups that it made stay. */
-async function removeCgroup(name: string): Promise<void> {
-  const mounts = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n");
-  const cgroup2 = mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4];
-  if (cgroup2 === undefined) return;
-  await until("the machine's cgroups are empty", () => removeEmpty(join(cgroup2, name)), 10_000);
-}
-
-function removeEmpty(directory: string): boolean {
-  try {
-    for (const entry of Deno.readDirSync(directory)) {
-      if (entry.isDirectory && !removeEmpty(join(directory, entry.name))) return false;
-    }
-    Deno.removeSync(directory);
-    return true;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
   }
 }
