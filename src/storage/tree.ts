@@ -89,18 +89,28 @@ export class Tree {
   #make(path: string, mediaId: bigint): void {
     if (this.#verified.has(path)) return;
     if (this.#verify(path, mediaId) === null) {
-      const parent = parentOf(path);
-      try {
-        this.#store.directories.make(path, parent, PUBLIC_DIRECTORY_MODE);
-      } catch (error) {
-        // Its parent was there a moment ago: perhaps the disk has gone.
-        if (error instanceof Deno.errors.NotFound) this.#store.requireIdentity();
-        const action = `make the directory ${path}`;
-        throw this.#store.note(changeFailureIn(parent, error, action, mediaId));
-      }
-      this.#requireMode(path, this.#verify(path, mediaId)?.mode ?? 0);
+      const isMine = this.#mkdir(path, mediaId);
+      const made = this.#verify(path, mediaId);
+      if (made === null) throw vanished(mediaId, path);
+      if (isMine) this.#requireMode(path, made.mode ?? 0);
     }
     this.#verified.add(path);
+  }
+
+  /** False if another process has made something of that name since it was checked. */
+  #mkdir(path: string, mediaId: bigint): boolean {
+    const parent = parentOf(path);
+    try {
+      this.#store.directories.make(path, parent, PUBLIC_DIRECTORY_MODE);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) return false;
+      // Its parent was there a moment ago: perhaps the disk has gone.
+      if (error instanceof Deno.errors.NotFound) this.#store.requireIdentity();
+      throw this.#store.note(
+        changeFailureIn(parent, error, `make the directory ${path}`, mediaId),
+      );
+    }
   }
 
   /** The umask would take from every other directory and file what it took from this one. */

@@ -1,14 +1,23 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { MediaFailureError } from "../../src/errors.ts";
 import {
   objectDirectory,
   objectPath,
   publicDirectory,
   publicPath,
 } from "../../src/storage/layout.ts";
-import { fileCalls } from "../../src/storage/file_calls.ts";
+import { type FileCalls, fileCalls } from "../../src/storage/file_calls.ts";
 import type { Media } from "../../src/media.ts";
 import { type Call, wrapCalls } from "./support/calls.ts";
-import { mediaOf, someBytes, store, storeOne, TestStorage, WAYS } from "./support/roots.ts";
+import {
+  mediaOf,
+  Scratch,
+  someBytes,
+  store,
+  storeOne,
+  TestStorage,
+  WAYS,
+} from "./support/roots.ts";
 
 /** Records what succeeded, and what began, as `name path` with paths relative to the root. */
 class Record {
@@ -262,6 +271,61 @@ Deno.test("a directory that another process has made is synced with its parent",
       publicDirectory(media, 2),
     ].sort(),
   );
+});
+
+/** Lets another process make something at the path of each new directory, right before this one does. */
+function racedCalls(record: Record, make: (path: string) => void): FileCalls {
+  const mkdir = (path: string, mode: number) => {
+    make(path);
+    record.calls.mkdir(path, mode);
+  };
+  return { ...record.calls, mkdir };
+}
+
+Deno.test("a directory that another process makes in the same moment is used, and synced with its parent", async () => {
+  using test = new TestStorage("disk");
+  const record = new Record(test.root);
+  let races = 0;
+  const calls = racedCalls(record, (path) => {
+    races += 1;
+    Deno.mkdirSync(path, { mode: 0o750 });
+  });
+  const storage = await test.open({ calls });
+  const bytes = someBytes(1000);
+  await storeOne(storage, mediaOf(bytes), bytes);
+  const media = mediaOf(bytes);
+  record.forget();
+  strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+  strictEqual(races, 4);
+  deepStrictEqual(
+    record.synced(),
+    [
+      objectDirectory(media.sha256),
+      "content",
+      `content/${media.ownerUuid}`,
+      publicDirectory(media, 2),
+    ].sort(),
+  );
+});
+
+Deno.test("what is no real directory, made in the same moment, harms its own media only", async () => {
+  using test = new TestStorage("memory");
+  using elsewhere = new Scratch("memory");
+  const things: { readonly [what: string]: (path: string) => void } = {
+    "a symbolic link": (path) => Deno.symlinkSync(elsewhere.path, path),
+    "no directory": (path) => Deno.writeTextFileSync(path, "a file"),
+  };
+  for (const [what, make] of Object.entries(things)) {
+    const storage = await test.open({ calls: racedCalls(new Record(test.root), make) });
+    const bytes = someBytes(1000);
+    await rejects(storeOne(storage, mediaOf(bytes), bytes), (error) => {
+      ok(error instanceof MediaFailureError);
+      ok(error.message.includes(`is ${what}`), error.message);
+      return true;
+    });
+    strictEqual([...Deno.readDirSync(elsewhere.path)].length, 0);
+    storage.close();
+  }
 });
 
 Deno.test("no more files are flushed at once than there are writers", async () => {
