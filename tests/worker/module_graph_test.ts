@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { readGraph } from "../support/module_graph.ts";
 import { codeOf, FORBIDDEN, nodeImports, offences, takenFromFs } from "./support/source_text.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -31,26 +32,7 @@ const ASKED_OF_DENO = [
   ...["stderr", "stdout", "uid"],
 ];
 
-interface Graph {
-  readonly modules: readonly {
-    readonly kind: string;
-    readonly local?: string;
-    readonly specifier: string;
-  }[];
-  readonly npmPackages: Readonly<
-    Record<string, { readonly name: string; readonly localPath?: string }>
-  >;
-}
-
-async function readGraph(): Promise<Graph> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", MAIN],
-    stderr: "null",
-  }).output();
-  return JSON.parse(new TextDecoder().decode(stdout)) as Graph;
-}
-
-const graph = await readGraph();
+const graph = await readGraph(MAIN);
 const ours = graph.modules.flatMap(({ local }) =>
   local !== undefined && !local.includes("/node_modules/") && local.endsWith(".ts") ? [local] : []
 );
