@@ -31,3 +31,35 @@ export function parseSize(text: string): number | null {
   const bytes = Math.round(Number(match[1]) * unit);
   return Number.isSafeInteger(bytes) ? bytes : null;
 }
+
+const TIME =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3}))?)?(?:Z|([+-])(\d{2}):(\d{2}))?)?$/;
+
+/**
+ * Reads `2026-11-22`, `2026-11-22T08:00Z`, `2026-11-22T09:00:00+01:00`. Without a zone it is UTC, whatever
+ * this machine's zone is: `Date.parse` would take the same text for another time on another machine, and
+ * 30 February for 2 March.
+ *
+ * @returns seconds since the epoch, or null where there is no such time
+ */
+export function parseUtc(text: string): number | null {
+  const match = TIME.exec(text);
+  if (match === null) return null;
+  const number = (group: number) => Number(match[group] ?? 0);
+  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map(number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const milliseconds = Number((match[7] ?? "0").padEnd(3, "0"));
+  const time = new Date(Date.UTC(year, month - 1, day, hour, minute, second, milliseconds));
+  const exists = time.getUTCFullYear() === year && time.getUTCMonth() === month - 1 &&
+    time.getUTCDate() === day && time.getUTCHours() === hour && time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
+  const offset = (number(9) * 60 + number(10)) * (match[8] === "-" ? -60 : 60);
+  if (!exists || number(9) > 14 || number(10) > 59) return null;
+  return time.getTime() / 1000 - offset;
+}

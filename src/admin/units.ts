@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
-import { parseSize } from "../units.ts";
+import { isUuid } from "../media.ts";
+import { parseSize, parseUtc } from "../units.ts";
 
 export { showBytes } from "../units.ts";
 
@@ -19,6 +20,24 @@ export function parseCount(text: string, least: number, most: number): number {
     throw new UsageError(`${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
   }
   return value;
+}
+
+/** Reads a time, UTC unless it has a zone, as seconds since the epoch. @throws {UsageError} */
+export function parseTime(option: string, text: string): number {
+  const time = parseUtc(text);
+  if (time !== null) return time;
+  throw new UsageError(
+    `${option} ${
+      JSON.stringify(text)
+    } is not a time such as 2026-11-22T08:00:00Z (UTC without a zone)`,
+  );
+}
+
+/** Reads a UUID, also one in capitals; returns it as this project writes it. @throws {UsageError} */
+export function parseUuid(option: string, text: string): string {
+  const uuid = text.toLowerCase();
+  if (isUuid(uuid)) return uuid;
+  throw new UsageError(`${option} ${JSON.stringify(text)} is not a UUID`);
 }
 
 /** `3 d 4 h`, `12 min`, `8 s` */

@@ -9,6 +9,8 @@ export type Connection = pg.Client;
 export interface Credentials {
   /** Trailing newline removed; absent where the server asks for none. */
   readonly password?: string;
+  /** Where whoever runs this program puts the password, for errors; `--password-file` unless given. */
+  readonly passwordFrom?: string;
   /** PEM certificates of the authority that signed the server's; the system's own where absent. */
   readonly ca?: string;
 }
@@ -21,8 +23,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** SQLSTATEs of a refused login, with their fix. */
 const REFUSED: Record<string, string> = {
-  "28P01":
-    "the password is wrong; put the role's password into the file that --password-file names",
   "28000": "the server refuses this role; see its pg_hba.conf, and whether the role may log in",
   "3D000": "there is no such database; see --database, and run `inbox init` first",
   "42501": "the role may not connect to this database; run `inbox init`, then `storage init`",
@@ -62,7 +62,7 @@ export async function connect(
     await client.connect();
   } catch (error) {
     client.end().catch(() => {});
-    throw connectError(error, address);
+    throw connectError(error, address, credentials);
   }
   return client;
 }
@@ -83,10 +83,18 @@ export function sqlstateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
-function connectError(error: unknown, address: DatabaseAddress): Error {
+function connectError(
+  error: unknown,
+  address: DatabaseAddress,
+  credentials: Credentials,
+): Error {
   const where = showAddress(address);
   const message = error instanceof Error && error.message !== "" ? error.message : String(error);
-  const fix = REFUSED[sqlstateOf(error) ?? ""];
+  const { passwordFrom = "the file that --password-file names" } = credentials;
+  const state = sqlstateOf(error) ?? "";
+  const fix = state === "28P01"
+    ? `the password is wrong; put the role's password into ${passwordFrom}`
+    : REFUSED[state];
   if (fix !== undefined) {
     return new ConfigurationError(`Cannot log in to ${where}: ${message}; ${fix}`, {
       cause: error,
@@ -94,7 +102,7 @@ function connectError(error: unknown, address: DatabaseAddress): Error {
   }
   if (/SASL|password must be a string/i.test(message)) {
     return new ConfigurationError(
-      `Cannot log in to ${where}: the server asks for a password (${message}); give --password-file FILE`,
+      `Cannot log in to ${where}: the server asks for a password (${message}); put it into ${passwordFrom}`,
       { cause: error },
     );
   }

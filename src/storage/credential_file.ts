@@ -4,10 +4,10 @@ import { ConfigurationError, messageOf } from "../errors.ts";
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * Reads a file that holds one secret or certificate, such as systemd's `LoadCredential=` makes.
+ * Reads a file that holds a secret or certificates, such as systemd's `LoadCredential=` makes.
  *
  * @param option the option that named it, for the error
- * @throws {ConfigurationError} the file is missing, unreadable, empty or far too large
+ * @throws {ConfigurationError} the file is missing, unreadable, empty, far too large, or begins with a BOM
  */
 export function readCredentialFile(path: string, option: string): string {
   let text: string;
@@ -28,8 +28,25 @@ export function readCredentialFile(path: string, option: string): string {
       { cause: error },
     );
   }
+  if (text.startsWith("\ufeff")) {
+    throw new ConfigurationError(
+      `${option} ${path} begins with a byte order mark, as some editors write; save it without one`,
+    );
+  }
+  if (text.trim() === "") throw new ConfigurationError(`${option} ${path} is empty`);
+  return text;
+}
+
+/**
+ * Reads a file that holds one password and nothing else. Errors as `readCredentialFile`, and
+ *
+ * @throws {ConfigurationError} it has more than one line: which of them is meant?
+ */
+export function readPasswordFile(path: string): string {
   // An editor ends a file with a newline, which is nobody's password.
-  const secret = text.replace(/\r?\n$/, "");
-  if (secret === "") throw new ConfigurationError(`${option} ${path} is empty`);
-  return secret;
+  const password = readCredentialFile(path, "--password-file").replace(/\r?\n$/, "");
+  if (!/[\r\n]/.test(password)) return password;
+  throw new ConfigurationError(
+    `--password-file ${path} has more than one line; a password is one line, and one newline may follow it`,
+  );
 }

@@ -1,5 +1,5 @@
 import type { Credentials } from "../inbox/connect.ts";
-import { readCredentialFile } from "../storage/credential_file.ts";
+import { readCredentialFile, readPasswordFile } from "../storage/credential_file.ts";
 import type { WorkerOptions } from "./options.ts";
 
 /**
@@ -10,9 +10,7 @@ import type { WorkerOptions } from "./options.ts";
 export function readCredentials(options: WorkerOptions): Credentials {
   const { passwordFile, caFile } = options;
   return {
-    ...(passwordFile === undefined
-      ? {}
-      : { password: readCredentialFile(passwordFile, "--password-file") }),
+    ...(passwordFile === undefined ? {} : { password: readPasswordFile(passwordFile) }),
     ...(caFile === undefined ? {} : { ca: readCredentialFile(caFile, "--ca-file") }),
   };
 }

@@ -41,6 +41,16 @@ const REFUSALS: Record<string, Refusal> = {
     code: 4,
     says: /is empty/,
   },
+  "a password file that an editor gave a byte order mark": {
+    arrange: async () => ({ passwordFile: await fileWith("\ufeffsecret\n") }),
+    code: 4,
+    says: /--password-file .* begins with a byte order mark/,
+  },
+  "a password file of several lines": {
+    arrange: async () => ({ passwordFile: await fileWith("secret\n\n") }),
+    code: 4,
+    says: /--password-file .* has more than one line/,
+  },
   "a database without an inbox": {
     arrange: (world) =>
       Promise.resolve({ database: { port: world.server.port, name: "postgres" } }),

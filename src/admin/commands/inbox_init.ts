@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
 import { initInbox } from "../../inbox/admin/migrate.ts";
-import { isUuid } from "../../media.ts";
+import { parseUuid } from "../units.ts";
 import { addCommand, DATABASE, type Outcome } from "../command.ts";
 
 export function addInboxInit(group: Command, outcome: Outcome): void {
@@ -24,10 +23,8 @@ export function addInboxInit(group: Command, outcome: Outcome): void {
     examples: ["omoide-admin inbox init --database postgres://postgres@localhost/omoide"],
     exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not suitable" },
     need: "ask",
-    run: async (_args, { database, uuid }, { console }) => {
-      if (uuid !== undefined && !isUuid(uuid)) {
-        throw new UsageError(`--uuid ${JSON.stringify(uuid)} is not a lower-case UUID`);
-      }
+    run: async (_args, { database, uuid: given }, { console }) => {
+      const uuid = given === undefined ? undefined : parseUuid("--uuid", given);
       const connection = await connectAdmin(database);
       try {
         const { inbox, schemaVersion, applied, warnings } = await initInbox(

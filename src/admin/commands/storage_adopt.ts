@@ -8,7 +8,7 @@ import { holdStorage } from "../../storage/admin/open_for_admin.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
-import { readCredentialFile } from "../../storage/credential_file.ts";
+import { readPasswordFile } from "../../storage/credential_file.ts";
 import { IDENTITY_PATH } from "../../storage/layout.ts";
 import { addCommand, DATABASE, type Outcome } from "../command.ts";
 import { initStorage, plainPath } from "../init_storage.ts";
@@ -65,7 +65,7 @@ export function addStorageAdopt(group: Command, outcome: Outcome): void {
           root: path,
           adopt: true,
           ...(size === undefined ? {} : { prefixSize: parseCount(size, 1, 8) }),
-          ...(file === undefined ? {} : { password: readCredentialFile(file, "--password-file") }),
+          ...(file === undefined ? {} : { password: readPasswordFile(file) }),
         });
       }
       const root = openRoot(path);

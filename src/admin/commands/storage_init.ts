@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
-import { readCredentialFile } from "../../storage/credential_file.ts";
+import { readPasswordFile } from "../../storage/credential_file.ts";
 import { addCommand, DATABASE, type Outcome } from "../command.ts";
 import { DEFAULT_PREFIX_SIZE, initStorage, plainPath } from "../init_storage.ts";
 import { count, parseCount } from "../units.ts";
@@ -42,9 +42,7 @@ export function addStorageInit(group: Command, outcome: Outcome): void {
     run: async ([name = "", given = ""], { database, passwordFile, prefixSize }, { console }) => {
       const root = plainPath(given);
       const size = prefixSize === undefined ? undefined : parseCount(prefixSize, 1, 8);
-      const password = passwordFile === undefined
-        ? undefined
-        : readCredentialFile(passwordFile, "--password-file");
+      const password = passwordFile === undefined ? undefined : readPasswordFile(passwordFile);
       await using inbox = await openInbox(database);
       const { identity, role, created, owed } = await initStorage(inbox, {
         name,

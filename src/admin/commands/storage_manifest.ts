@@ -1,14 +1,12 @@
 import type { Command } from "commander";
-import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { isUuid } from "../../media.ts";
 import { entriesOf, type Entry } from "../../storage/admin/entries.ts";
 import { manifestHead, manifestLine } from "../../storage/admin/manifest.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { addCommand, type Outcome } from "../command.ts";
 import { drop } from "../permissions.ts";
 import { openRoot } from "../roots.ts";
-import { count } from "../units.ts";
+import { count, parseTime, parseUuid } from "../units.ts";
 
 interface Options {
   readonly owner?: string;
@@ -27,7 +25,10 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
       "keeping. Reads names, not bytes (`storage verify` does), and needs no database.",
     options: [
       ["--owner <uuid>", "only what belongs to this owner"],
-      ["--since <time>", "only what was written at or after this time (2026-11-22T08:00:00Z)"],
+      [
+        "--since <time>",
+        "only what was written at or after this time: 2026-11-22T08:00, in UTC unless it has a zone",
+      ],
       ["--until <time>", "only what was written before this time"],
     ],
     examples: [
@@ -75,20 +76,10 @@ export function addStorageManifest(group: Command, outcome: Outcome): void {
   });
 }
 
-function filter({ owner, since, until }: Options): (entry: Entry) => boolean {
-  if (owner !== undefined && !isUuid(owner)) {
-    throw new UsageError(`--owner ${JSON.stringify(owner)} is not a lower-case UUID`);
-  }
+function filter({ owner: given, since, until }: Options): (entry: Entry) => boolean {
+  const owner = given === undefined ? undefined : parseUuid("--owner", given);
   const from = since === undefined ? -Infinity : parseTime("--since", since);
   const to = until === undefined ? Infinity : parseTime("--until", until);
   return ({ path, writtenAt }) =>
     (owner === undefined || path.split("/")[1] === owner) && writtenAt >= from && writtenAt < to;
-}
-
-function parseTime(option: string, text: string): number {
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) / 1000 : NaN;
-  if (Number.isFinite(time)) return time;
-  throw new UsageError(
-    `${option} ${JSON.stringify(text)} is not a time such as 2026-11-22T08:00:00Z`,
-  );
 }

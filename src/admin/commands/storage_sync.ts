@@ -1,7 +1,5 @@
 import type { Command } from "commander";
-import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { isUuid } from "../../media.ts";
 import { compare, Comparison } from "../../storage/admin/compare.ts";
 import { entriesOf } from "../../storage/admin/entries.ts";
 import { openForAdmin } from "../../storage/admin/open_for_admin.ts";
@@ -11,7 +9,7 @@ import { Scratch } from "../../storage/admin/scratch.ts";
 import { sync, type SyncReport } from "../../storage/admin/sync.ts";
 import { addCommand, type Outcome } from "../command.ts";
 import { openRoot, requireDifferent } from "../roots.ts";
-import { count, showBytes } from "../units.ts";
+import { count, parseUuid, showBytes } from "../units.ts";
 
 interface Options {
   readonly from: string;
@@ -47,10 +45,7 @@ export function addStorageSync(group: Command, outcome: Outcome): void {
     run: async (_args, options, { console, signal }) => {
       const a = openRoot(options.from), b = openRoot(options.to);
       requireDifferent(a, b);
-      const { owner } = options;
-      if (owner !== undefined && !isUuid(owner)) {
-        throw new UsageError(`--owner ${JSON.stringify(owner)} is not a lower-case UUID`);
-      }
+      const owner = options.owner === undefined ? undefined : parseUuid("--owner", options.owner);
       const dry = options.dryRun === true;
       const writer = dry ? null : requireWriter(b.path);
       const scratch = Scratch.open();

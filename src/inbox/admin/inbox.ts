@@ -22,7 +22,10 @@ export async function connectAdmin(url: string): Promise<Connection> {
   const { address, password } = parseAdminDatabaseUrl(url, "postgres");
   const secret = password ?? Deno.env.get("PGPASSWORD");
   try {
-    return await connect(address, secret === undefined ? {} : { password: secret }, "admin");
+    return await connect(address, {
+      passwordFrom: "--database or PGPASSWORD",
+      ...(secret === undefined ? {} : { password: secret }),
+    }, "admin");
   } catch (error) {
     throw hintFor(error, address);
   }
@@ -36,11 +39,6 @@ function hintFor(error: unknown, address: DatabaseAddress): unknown {
     case "3D000":
       return new ConfigurationError(
         `There is no database ${address.database} at ${where}; make it, as by createdb`,
-        { cause: error },
-      );
-    case "28P01":
-      return new ConfigurationError(
-        `Cannot log in to ${where}: wrong password; give it in --database or in PGPASSWORD`,
         { cause: error },
       );
     default:

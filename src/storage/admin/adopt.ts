@@ -1,4 +1,5 @@
-import { InterruptedError } from "../../errors.ts";
+import { ConfigurationError, InterruptedError, messageOf } from "../../errors.ts";
+import { osCode } from "../file_calls.ts";
 import { OBJECT_MODE, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
 import { type Owner, settle, syncDirectory } from "./ownership.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
@@ -45,7 +46,8 @@ export async function adopt(root: string, options: AdoptOptions): Promise<AdoptR
   const settleDirectory = (path: string, info: Deno.FileInfo) => {
     const { uid, gid } = info;
     if (uid === owner.uid && gid === owner.gid && modeOf(info) === PUBLIC_DIRECTORY_MODE) return;
-    settle(`${root}/${path}`, owner, PUBLIC_DIRECTORY_MODE);
+    const why = refused(path, () => settle(`${root}/${path}`, owner, PUBLIC_DIRECTORY_MODE));
+    if (why !== null) report.unfit.push({ path, why });
   };
   for (const _ of walkPublic(root, prefixSize, () => {}, settleDirectory)) {
     const pause = yielder.tick();
@@ -99,14 +101,43 @@ async function link(
   for (const [i, file] of files.entries()) {
     const id = ids[i];
     if (id === undefined) throw new Error("the inbox told too few ids");
-    // Before the link: what has an object has the worker's mode, and its bytes are on the disk.
-    settle(`${root}/${file.path}`, options.owner, OBJECT_MODE);
-    linkObject(root, { sha256: file.sha256, id }, file.path);
+    const why = refused(file.path, () => {
+      // Before the link: what has an object has the worker's mode, and its bytes are on the disk.
+      settle(`${root}/${file.path}`, options.owner, OBJECT_MODE);
+      linkObject(root, { sha256: file.sha256, id }, file.path);
+    });
+    if (why !== null) {
+      report.unfit.push({ path: file.path, why });
+      continue;
+    }
     directories.add(file.path.slice(0, file.path.lastIndexOf("/")));
     report.adopted++;
     report.adoptedBytes += file.size;
   }
   for (const directory of directories) syncDirectory(`${root}/${directory}`);
+}
+
+/** What the kernel refuses of one file alone; a full or read-only disk is nobody's file. */
+const OF_THIS_FILE = ["EPERM", "EACCES", "ENOENT", "ELOOP", "EMLINK"];
+
+/**
+ * Why the kernel refuses something for this file; null where it does not.
+ *
+ * @throws {ConfigurationError} what would be refused for every other file too, with the path that met it
+ */
+function refused(path: string, act: () => void): string | null {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    const code = osCode(error);
+    if (code === undefined) throw error;
+    if (!OF_THIS_FILE.includes(code)) {
+      throw new ConfigurationError(`Cannot adopt ${path}: ${messageOf(error)}`, { cause: error });
+    }
+    const hint = code === "EPERM" ? "; is it immutable? See lsattr, and chattr -i" : "";
+    return `cannot be made the worker's: ${messageOf(error)}${hint}`;
+  }
 }
 
 function modeOf(info: Deno.FileInfo): number {

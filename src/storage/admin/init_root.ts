@@ -121,7 +121,8 @@ function requireUnused(root: string, adopt: boolean): void {
   );
   if (unexpected.length > 0) {
     throw new ConfigurationError(
-      `Cannot make a storage at ${root}: it holds ${some(unexpected)}; give an empty directory`,
+      `Cannot make a storage at ${root}: it holds ${some(unexpected)}; ` +
+        (adopt ? "move that away, and adopt it again" : "give an empty directory"),
     );
   }
   const unfinished = names.includes(PRIVATE_DIRECTORY);

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { ConfigurationError, messageOf, UsageError } from "../../errors.ts";
 import { isSha256 } from "../../media.ts";
+import { parseUtc } from "../../units.ts";
 import { parseObjectName, parsePublicPath } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
 import type { Entry } from "./entries.ts";
@@ -78,8 +79,8 @@ function* parseEntries(file: string, prefixSize: number): Generator<Entry> {
     }
     const name = parseObjectName(object);
     if (name === null || name.sha256 !== sha256) throw fail(`${object} is not its object`);
-    const seconds = Date.parse(writtenAt) / 1000;
-    if (!Number.isFinite(seconds)) throw fail(`${JSON.stringify(writtenAt)} is not a time`);
+    const seconds = parseUtc(writtenAt);
+    if (seconds === null) throw fail(`${JSON.stringify(writtenAt)} is not a time`);
     if (parsePublicPath(path, prefixSize) === null) {
       throw fail(`${JSON.stringify(path)} is not the path of a media`);
     }
