@@ -11,12 +11,20 @@ export const SQLSTATE = {
   OWNER_LIMIT: "OM003",
   /** All owners together have had their bytes or their number of media for today (UTC). */
   DAILY_LIMIT: "OM004",
+  /** This owner, or all owners together, have as many pending uploads as they may. Finish or cancel one. */
+  TOO_MANY_UPLOADS: "OM005",
+  /** The pending uploads that are coming in need all the room there is for them. Try again later. */
+  UPLOADS_FULL: "OM006",
   /** Owner, item, media_type or ext is not what it must be. */
   INVALID_MEDIA: "OM010",
   /** Not sealed: chunk missing, doubled or of the wrong size, wrong checksum, sealed already, unknown. */
   SEAL_REFUSED: "OM011",
   /** The transaction would have committed a media that it opened and never sealed. */
   UNSEALED: "OM012",
+  /** These bytes do not follow those that the upload has. Ask find_upload where to go on. */
+  WRONG_OFFSET: "OM013",
+  /** This owner has no such upload: never opened, expired, or cancelled. Open another one. */
+  UNKNOWN_UPLOAD: "OM014",
   /** The session's role belongs to no storage of this inbox, or to another than the one named. */
   UNKNOWN_STORAGE: "OM020",
   /** The storage's root has another identity than the one registered. */

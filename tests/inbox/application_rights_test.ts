@@ -12,7 +12,7 @@ const ACKNOWLEDGE =
 const UUID = "00000000-0000-4000-8000-0000000000aa";
 
 inboxTest(
-  "the application may execute its five functions and nothing else of the inbox",
+  "the application may execute its own functions and nothing else of the inbox",
   async (inbox) => {
     const rows = await rowsOf<{ name: string }>(
       inbox.admin,
@@ -21,10 +21,21 @@ inboxTest(
     );
     assert.deepEqual(rows.map(({ name }) => name), [
       "append_chunk",
+      "append_upload",
+      "cancel_upload",
       "find_media",
+      "find_upload",
+      "finish_upload",
+      "list_items",
       "open_media",
+      "open_upload",
+      "owner_of_token",
+      "record_item",
+      "same_media",
       "seal_media",
       "submit_media",
+      "upload_limits",
+      "where_items",
     ]);
     const readable = await rowsOf(
       inbox.admin,
@@ -59,6 +70,9 @@ inboxTest("the application cannot read, change or delete what was submitted", as
       "usage_today",
       "releasable",
       "migration",
+      "upload",
+      "token",
+      "item",
     ]
   ) {
     await refused(app, DENIED, `SELECT * FROM omoide.${table}`);
@@ -66,7 +80,19 @@ inboxTest("the application cannot read, change or delete what was submitted", as
     await app.query("ROLLBACK");
     await refused(app, DENIED, `COPY (TABLE omoide.${table}) TO STDOUT`);
   }
-  for (const table of ["media", "media_chunk", "delivery", "stored", "storage", "ledger"]) {
+  for (
+    const table of [
+      "media",
+      "media_chunk",
+      "delivery",
+      "stored",
+      "storage",
+      "ledger",
+      "upload",
+      "token",
+      "item",
+    ]
+  ) {
     await refused(app, DENIED, `DELETE FROM omoide.${table}`);
   }
   await refused(app, DENIED, "UPDATE omoide.media SET ext = 'exe'");
@@ -106,6 +132,10 @@ inboxTest("the application cannot call what the workers call", async (inbox) => 
       "evict()",
       "fold_ledger()",
       "tally_inbox(-1000000000, 0)",
+      "expire_uploads()",
+      "own_upload(gen_random_uuid(), gen_random_uuid())",
+      `insert_sealed(1, '${UUID}', '${UUID}', 'content', 'jpg', 0, sha256(''))`,
+      "owe(1)",
     ]
   ) {
     await refused(app, DENIED, `SELECT * FROM omoide.${call}`);

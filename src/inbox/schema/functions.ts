@@ -5,31 +5,45 @@
  */
 import acknowledge from "./functions/acknowledge.sql" with { type: "text" };
 import append_chunk from "./functions/append_chunk.sql" with { type: "text" };
+import append_upload from "./functions/append_upload.sql" with { type: "text" };
 import cancel_attempt from "./functions/cancel_attempt.sql" with { type: "text" };
+import cancel_upload from "./functions/cancel_upload.sql" with { type: "text" };
 import charge from "./functions/charge.sql" with { type: "text" };
+import charge_inbox from "./functions/charge_inbox.sql" with { type: "text" };
 import check_description from "./functions/check_description.sql" with { type: "text" };
+import check_pending from "./functions/check_pending.sql" with { type: "text" };
 import check_room from "./functions/check_room.sql" with { type: "text" };
 import check_storage from "./functions/check_storage.sql" with { type: "text" };
 import distrust from "./functions/distrust.sql" with { type: "text" };
 import evict from "./functions/evict.sql" with { type: "text" };
+import expire_uploads from "./functions/expire_uploads.sql" with { type: "text" };
 import find_media from "./functions/find_media.sql" with { type: "text" };
+import find_upload from "./functions/find_upload.sql" with { type: "text" };
+import finish_upload from "./functions/finish_upload.sql" with { type: "text" };
 import fit_storage from "./functions/fit_storage.sql" with { type: "text" };
 import fold_ledger from "./functions/fold_ledger.sql" with { type: "text" };
 import heartbeat from "./functions/heartbeat.sql" with { type: "text" };
+import insert_sealed from "./functions/insert_sealed.sql" with { type: "text" };
+import list_items from "./functions/list_items.sql" with { type: "text" };
 import missed_releases from "./functions/missed_releases.sql" with { type: "text" };
 import name_holder from "./functions/name_holder.sql" with { type: "text" };
 import open_media from "./functions/open_media.sql" with { type: "text" };
+import open_upload from "./functions/open_upload.sql" with { type: "text" };
 import owe from "./functions/owe.sql" with { type: "text" };
 import owe_again from "./functions/owe_again.sql" with { type: "text" };
 import own_storage from "./functions/own_storage.sql" with { type: "text" };
+import own_upload from "./functions/own_upload.sql" with { type: "text" };
+import owner_of_token from "./functions/owner_of_token.sql" with { type: "text" };
 import pending from "./functions/pending.sql" with { type: "text" };
 import public_name from "./functions/public_name.sql" with { type: "text" };
 import public_path from "./functions/public_path.sql" with { type: "text" };
+import record_item from "./functions/record_item.sql" with { type: "text" };
 import refuse_distrusted from "./functions/refuse_distrusted.sql" with { type: "text" };
 import refuse_unsealed from "./functions/refuse_unsealed.sql" with { type: "text" };
 import release from "./functions/release.sql" with { type: "text" };
 import repair_deliveries from "./functions/repair_deliveries.sql" with { type: "text" };
 import report_failure from "./functions/report_failure.sql" with { type: "text" };
+import same_media from "./functions/same_media.sql" with { type: "text" };
 import seal_media from "./functions/seal_media.sql" with { type: "text" };
 import start_attempt from "./functions/start_attempt.sql" with { type: "text" };
 import storage_lock_class from "./functions/storage_lock_class.sql" with { type: "text" };
@@ -38,36 +52,52 @@ import sweep from "./functions/sweep.sql" with { type: "text" };
 import take_storage from "./functions/take_storage.sql" with { type: "text" };
 import tally_inbox from "./functions/tally_inbox.sql" with { type: "text" };
 import unfit_to_seal from "./functions/unfit_to_seal.sql" with { type: "text" };
+import upload_limits from "./functions/upload_limits.sql" with { type: "text" };
+import where_items from "./functions/where_items.sql" with { type: "text" };
 
 /** Each function's statement, by its name. */
 export const FUNCTIONS: Readonly<Record<string, string>> = {
   acknowledge,
   append_chunk,
+  append_upload,
   cancel_attempt,
+  cancel_upload,
   charge,
+  charge_inbox,
   check_description,
+  check_pending,
   check_room,
   check_storage,
   distrust,
   evict,
+  expire_uploads,
   find_media,
+  find_upload,
+  finish_upload,
   fit_storage,
   fold_ledger,
   heartbeat,
+  insert_sealed,
+  list_items,
   missed_releases,
   name_holder,
   open_media,
+  open_upload,
   owe,
   owe_again,
   own_storage,
+  own_upload,
+  owner_of_token,
   pending,
   public_name,
   public_path,
+  record_item,
   refuse_distrusted,
   refuse_unsealed,
   release,
   repair_deliveries,
   report_failure,
+  same_media,
   seal_media,
   start_attempt,
   storage_lock_class,
@@ -76,4 +106,6 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   take_storage,
   tally_inbox,
   unfit_to_seal,
+  upload_limits,
+  where_items,
 };

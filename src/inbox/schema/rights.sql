@@ -60,7 +60,13 @@ GRANT omoide_app TO omoide_owner;
 GRANT EXECUTE ON FUNCTION
   omoide.open_media(uuid, uuid, text, text), omoide.append_chunk(bigint, int, bytea),
   omoide.seal_media(bigint, bigint, bytea), omoide.submit_media(uuid, uuid, text, text, bytea),
-  omoide.find_media(uuid, uuid) TO omoide_app;
+  omoide.find_media(uuid, uuid), omoide.same_media(uuid, uuid, text, text, bigint, bytea),
+  omoide.open_upload(uuid, uuid, uuid, text, text, bigint),
+  omoide.append_upload(uuid, uuid, bigint, bytea, bytea),
+  omoide.finish_upload(uuid, uuid, bytea), omoide.find_upload(uuid, uuid),
+  omoide.cancel_upload(uuid, uuid), omoide.upload_limits(),
+  omoide.record_item(uuid, uuid, text, timestamptz), omoide.list_items(uuid, bigint, int),
+  omoide.where_items(uuid, uuid[], text), omoide.owner_of_token(bytea) TO omoide_app;
 
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.usage_today,
   omoide.settings TO omoide_monitor;

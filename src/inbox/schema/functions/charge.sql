@@ -1,6 +1,9 @@
--- Charges one media that is about to be sealed, and refuses it over any limit. Internal.
+-- Charges one media that is about to be sealed, or uploaded, and refuses it over any limit. Internal.
 -- A media is charged 4 KiB at least: what it takes on the disks, also where it is empty.
-CREATE OR REPLACE FUNCTION omoide.charge(p_owner uuid, p_size bigint, p_limit omoide.settings)
+-- An upload's bytes are charged to the inbox as they come (charge_inbox), so not here: p_in_inbox false.
+CREATE OR REPLACE FUNCTION omoide.charge(
+  p_owner uuid, p_size bigint, p_limit omoide.settings, p_in_inbox boolean
+)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   c_all constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -14,6 +17,7 @@ BEGIN
   IF current_setting('transaction_isolation') = 'read committed' THEN
     WITH due (day, account, bytes) AS (
       VALUES (v_day, p_owner, v_cost), (v_day, c_all, v_cost), ('-infinity', c_inbox, p_size)
+      LIMIT 2 + p_in_inbox::int
     ), added AS (
       UPDATE omoide.ledger l SET bytes = l.bytes + due.bytes, media = l.media + 1
       FROM due CROSS JOIN LATERAL (
@@ -30,7 +34,8 @@ BEGIN
   ELSE
     INSERT INTO omoide.ledger (day, account, bytes, media)
     VALUES (v_day, p_owner, v_cost, 1), (v_day, c_all, v_cost, 1),
-      ('-infinity', c_inbox, p_size, 1);
+      ('-infinity', c_inbox, p_size, 1)
+    LIMIT 2 + p_in_inbox::int;
   END IF;
   SELECT
     sum(l.bytes) FILTER (WHERE l.account = p_owner) AS owner_bytes,
@@ -57,7 +62,7 @@ BEGIN
         p_limit.all_bytes_per_day, p_limit.all_media_per_day),
       HINT = 'Nothing was stored. The limit begins anew at midnight UTC.';
   END IF;
-  IF v_used.inbox_bytes > p_limit.max_inbox_bytes THEN
+  IF p_in_inbox AND v_used.inbox_bytes > p_limit.max_inbox_bytes THEN
     RAISE EXCEPTION USING ERRCODE = 'OM001',
       MESSAGE = format('the inbox is full: %s of %s bytes wait for the storages',
         v_used.inbox_bytes - p_size, p_limit.max_inbox_bytes),

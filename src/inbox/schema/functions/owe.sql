@@ -1,10 +1,7 @@
--- What sealing does beside describing the media: charge, owe, notify. Internal.
-CREATE OR REPLACE FUNCTION omoide.owe(p_id bigint, p_owner uuid, p_size bigint, p_limit omoide.settings)
+-- Owes a media that was sealed to every storage, and notifies their workers. Internal.
+CREATE OR REPLACE FUNCTION omoide.owe(p_id bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-  v_done boolean;
 BEGIN
-  v_done := omoide.charge(p_owner, p_size, p_limit);
   -- A storage that is registered meanwhile gets its delivery from sweep().
   INSERT INTO omoide.delivery (storage_id, media_id)
   SELECT s.id, p_id FROM omoide.storage s WHERE s.retired_at IS NULL;

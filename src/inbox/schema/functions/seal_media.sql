@@ -38,5 +38,6 @@ BEGIN
       public_name = omoide.public_name(m.item_uuid, m.ext, p_sha256, v_holder)
     WHERE m.id = p_media_id;
   END;
-  v_fit := omoide.owe(p_media_id, v_media.owner_uuid, p_size, v_limit);
+  v_fit := omoide.charge(v_media.owner_uuid, p_size, v_limit, true);
+  v_fit := omoide.owe(p_media_id);
 END $$;

@@ -18,22 +18,8 @@ BEGIN
   SELECT * INTO STRICT v_limit FROM omoide.settings;
   v_fit := omoide.check_room(v_size, v_size, v_limit);
   v_sha256 := sha256(p_content);
-  -- ON CONFLICT and not an exception block as in seal_media: a subtransaction for each submit.
-  INSERT INTO omoide.media
-    (owner_uuid, item_uuid, media_type, ext, size, sha256, sealed_at, holds_name, public_name)
-  VALUES
-    (p_owner, p_item, p_media_type, p_ext, v_size, v_sha256, now(), true, p_item::text || '.' || p_ext)
-  ON CONFLICT (owner_uuid, item_uuid, media_type, ext) WHERE holds_name DO NOTHING
-  RETURNING id INTO v_id;
-  IF NOT FOUND THEN
-    INSERT INTO omoide.media
-      (owner_uuid, item_uuid, media_type, ext, size, sha256, sealed_at, public_name)
-    VALUES
-      (p_owner, p_item, p_media_type, p_ext, v_size, v_sha256, now(),
-        omoide.public_name(p_item, p_ext, v_sha256,
-          omoide.name_holder(p_owner, p_item, p_media_type, p_ext)))
-    RETURNING id INTO v_id;
-  END IF;
+  v_id := nextval('omoide.media_id_seq');
+  v_fit := omoide.insert_sealed(v_id, p_owner, p_item, p_media_type, p_ext, v_size, v_sha256);
   IF v_size BETWEEN 1 AND 262144 THEN
     INSERT INTO omoide.media_chunk (media_id, seq, bytes) VALUES (v_id, 0, p_content);
   ELSE
@@ -41,6 +27,7 @@ BEGIN
     SELECT v_id, n, substring(p_content FROM n * 262144 + 1 FOR 262144)
     FROM generate_series(0, ((v_size + 262143) / 262144)::int - 1) AS n;
   END IF;
-  v_fit := omoide.owe(v_id, p_owner, v_size, v_limit);
+  v_fit := omoide.charge(p_owner, v_size, v_limit, true);
+  v_fit := omoide.owe(v_id);
   RETURN v_id;
 END $$;

@@ -1,5 +1,5 @@
 -- The inbox's housekeeping, by any worker, at each poll: what release() missed, deliveries that should be
--- there or should not, the ledger, old transactions.
+-- there or should not, uploads that have expired, the ledger, old transactions.
 -- next_attempt_in: until something that failed here is due again; null where nothing is.
 CREATE OR REPLACE FUNCTION omoide.sweep()
 RETURNS TABLE (released bigint, added bigint, evicted int, next_attempt_in interval)
@@ -23,6 +23,7 @@ BEGIN
     added := 0;
   END IF;
   released := omoide.release(omoide.missed_releases());
+  PERFORM omoide.expire_uploads();
   PERFORM omoide.fold_ledger();
   -- Not in the past, and null where there is none (greatest() alone would make that 0).
   SELECT CASE WHEN min(d.next_attempt_at) < now() THEN interval '0'

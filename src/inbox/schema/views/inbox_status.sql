@@ -11,5 +11,10 @@ SELECT
   pg_table_size('omoide.media_chunk'::regclass) AS disk_bytes,
   t.max_inbox_disk_bytes,
   (SELECT m.sealed_at FROM omoide.media m WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
-    ORDER BY m.id LIMIT 1) AS oldest_sealed_at
+    ORDER BY m.id LIMIT 1) AS oldest_sealed_at,
+  -- Within bytes, but not within media: they are none yet.
+  (SELECT count(*) FROM omoide.upload u WHERE u.media_id IS NULL) AS pending_uploads,
+  (SELECT coalesce(sum(least(u.chunks * 262144::bigint + octet_length(u.tail), u.size)), 0)
+    FROM omoide.upload u WHERE u.media_id IS NULL)::bigint AS pending_bytes,
+  t.max_pending_bytes
 FROM omoide.settings t;
