@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import { submitMedia } from "../../src/inbox/application.ts";
+import { submitMedia } from "../../src/inbox/application/submit.ts";
 import { connect } from "../../src/inbox/connect.ts";
 import { parseAdminDatabaseUrl } from "../../src/inbox/database_url.ts";
 import type { Ground } from "./ground.ts";

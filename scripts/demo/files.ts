@@ -1,6 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import { basename, extname, join, resolve } from "node:path";
-import type { Description } from "../../src/inbox/application.ts";
+import type { Description } from "../../src/inbox/application/submit.ts";
 import { isExt } from "../../src/media.ts";
 import { printLine } from "../../src/terminal.ts";
 

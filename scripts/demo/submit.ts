@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { messageOf } from "../../src/errors.ts";
 import { connect, type Connection } from "../../src/inbox/connect.ts";
-import { streamMedia, submitMedia } from "../../src/inbox/application.ts";
+import { streamMedia, submitMedia } from "../../src/inbox/application/submit.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
 import type { DemoFile } from "./files.ts";
 

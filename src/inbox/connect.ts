@@ -43,7 +43,27 @@ export async function connect(
   socket?: Duplex,
 ): Promise<Connection> {
   const client = new pg.Client({
+    ...clientOptions(address, credentials, purpose),
     ...(socket === undefined ? {} : { stream: () => socket }),
+  });
+  // Without a listener, a connection that ends while idle would end the process.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    client.end().catch(() => {});
+    throw connectError(error, address, credentials);
+  }
+  return client;
+}
+
+/** What `pg` is given for a connection to the inbox. */
+export function clientOptions(
+  address: DatabaseAddress,
+  credentials: Credentials,
+  purpose: string,
+): pg.ClientConfig {
+  return {
     host: address.host,
     port: address.port,
     database: address.database,
@@ -55,16 +75,7 @@ export async function connect(
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-  });
-  // Without a listener, a connection that ends while idle would end the process.
-  client.on("error", () => {});
-  try {
-    await client.connect();
-  } catch (error) {
-    client.end().catch(() => {});
-    throw connectError(error, address, credentials);
-  }
-  return client;
+  };
 }
 
 function tlsOptions(address: DatabaseAddress, credentials: Credentials) {
@@ -83,7 +94,8 @@ export function sqlstateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
-function connectError(
+/** What could not be connected to, as an error on which a caller decides. */
+export function connectError(
   error: unknown,
   address: DatabaseAddress,
   credentials: Credentials,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomFillSync } from "node:crypto";
-import { streamMedia } from "../../src/inbox/application.ts";
+import { streamMedia } from "../../src/inbox/application/submit.ts";
 import { CHUNK_BYTES } from "../../src/inbox/copy/chunk_bytes.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { ConfigurationError } from "../errors.ts";
-import type { MediaName } from "../media.ts";
-import { CHUNK_BYTES } from "./copy/chunk_bytes.ts";
-import type { Connection } from "./connect.ts";
+import { ConfigurationError } from "../../errors.ts";
+import type { MediaName } from "../../media.ts";
+import { CHUNK_BYTES } from "../copy/chunk_bytes.ts";
+import type { Connection } from "../connect.ts";
 
 /** What an application says of a file. */
 export type Description = Pick<MediaName, "ownerUuid" | "itemUuid" | "mediaType" | "ext">;

@@ -1,0 +1,21 @@
+import type { Description } from "../inbox/application/submit.ts";
+import { isExt, isMediaType, MEDIA_TYPES } from "../media.ts";
+import { ownUuid, uuidOf } from "./auth.ts";
+import type { OwnRequest } from "./gateway.ts";
+import { problem } from "./problem.ts";
+
+/** What a path says of a file. @throws {Problem} 400 where it is none, 403 where it is another owner's */
+export function describe({ groups, ownerUuid }: OwnRequest): Description {
+  const owner = ownUuid(groups["owner"], ownerUuid);
+  const itemUuid = uuidOf(groups["item"], "item");
+  const [mediaType = "", ext = "", ...rest] = (groups["file"] ?? "").split(".");
+  if (!isMediaType(mediaType) || !isExt(ext) || rest.length > 0) {
+    throw problem(
+      ...[400, "path", "The file's name is not valid"] as const,
+      `It is ${
+        MEDIA_TYPES.join(", ")
+      }, then a dot and 1 to 16 letters or digits, as in content.jpg.`,
+    );
+  }
+  return { ownerUuid: owner, itemUuid, mediaType, ext };
+}

@@ -1,0 +1,26 @@
+import type { ApplicationPool } from "../inbox/application/pool.ts";
+import type { Logger } from "../log.ts";
+import type { Budget } from "./budget.ts";
+import type { Watchers } from "./watchers.ts";
+
+/** What every request is answered with. */
+export interface Gateway {
+  readonly inbox: ApplicationPool;
+  readonly log: Logger;
+  readonly budget: Budget;
+  readonly watchers: Watchers;
+  /** Aborted when the gateway stops. */
+  readonly stop: AbortSignal;
+  /** The storage whose paths are given; null: the first registered. */
+  readonly served: string | null;
+}
+
+/** A request whose sender is known. */
+export interface OwnRequest {
+  readonly request: Request;
+  readonly url: URL;
+  /** Whose token it came with. */
+  readonly ownerUuid: string;
+  /** What the path's pattern has found. */
+  readonly groups: Readonly<Record<string, string | undefined>>;
+}

@@ -1,0 +1,73 @@
+import { type FileState, type Item, listItems, whereItems } from "../inbox/application/items.ts";
+import { ownUuid, uuidOf } from "./auth.ts";
+import type { Gateway, OwnRequest } from "./gateway.ts";
+import { problem } from "./problem.ts";
+
+/** A file as the API shows it. */
+export function showFile(file: FileState) {
+  return {
+    id: file.id,
+    media_type: file.mediaType,
+    ext: file.ext,
+    size: file.size,
+    sha256: file.sha256,
+    stored_in: file.storedIn,
+    owed_to: file.owedTo,
+    parked_in: file.parkedIn,
+    parked_reason: file.parkedReason,
+    sealed_at: file.sealedAt.toISOString(),
+    released_at: file.releasedAt?.toISOString() ?? null,
+    path: file.path,
+  };
+}
+
+/** An item with its files as the API shows it. */
+export function showItem(item: Item, files: readonly FileState[]) {
+  return {
+    seq: item.seq,
+    item: item.itemUuid,
+    file_name: item.fileName,
+    last_modified: item.lastModified?.toISOString() ?? null,
+    recorded_at: item.recordedAt.toISOString(),
+    files: files.filter(({ itemUuid }) => itemUuid === item.itemUuid).map(showFile),
+  };
+}
+
+/** `GET /media/{owner}/{item}`: where each of its files stands; an empty list where there is none. */
+export async function showFiles(gateway: Gateway, own: OwnRequest): Promise<Response> {
+  const owner = ownUuid(own.groups["owner"], own.ownerUuid);
+  const item = uuidOf(own.groups["item"], "item");
+  const files = await whereItems(gateway.inbox, owner, [item], gateway.served);
+  return Response.json(files.map(showFile));
+}
+
+const PAGE_ITEMS = 60;
+
+/** `GET /media/{owner}?before=SEQ&limit=N`: the owner's items, newest first. */
+export async function showItems(gateway: Gateway, own: OwnRequest): Promise<Response> {
+  const owner = ownUuid(own.groups["owner"], own.ownerUuid);
+  const { searchParams } = own.url;
+  const before = searchParams.get("before");
+  const limit = searchParams.get("limit") ?? String(PAGE_ITEMS);
+  if (!/^\d{1,15}$/.test(before ?? "0") || !/^\d{1,3}$/.test(limit) || Number(limit) > 200) {
+    throw problem(
+      ...[400, "query", "The query is not valid"] as const,
+      "before takes the seq of an item, limit a number up to 200.",
+    );
+  }
+  return Response.json(
+    await itemsOf(gateway, owner, before === null ? null : Number(before), Number(limit)),
+  );
+}
+
+export async function itemsOf(
+  { inbox, served }: Gateway,
+  ownerUuid: string,
+  before: number | null,
+  limit: number,
+) {
+  const items = await listItems(inbox, ownerUuid, before, limit);
+  const uuids = items.map(({ itemUuid }) => itemUuid);
+  const files = uuids.length === 0 ? [] : await whereItems(inbox, ownerUuid, uuids, served);
+  return items.map((item) => showItem(item, files));
+}

@@ -1,0 +1,28 @@
+/**
+ * The gateway: what a web application does with an inbox, and no more. It listens, talks to one database
+ * as `omoide_app`, and has no file permission at all.
+ */
+import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
+import { lockDown } from "../lock_down.ts";
+import { setUpLog } from "../log.ts";
+import { describeError, runProgram } from "../run_program.ts";
+import { gatewayNeeds } from "../sandbox.ts";
+import { readCredentials } from "./credentials.ts";
+import { parseGatewayOptions } from "./options.ts";
+import { runGateway } from "./run.ts";
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const options = parseGatewayOptions(args);
+  await lockDown(gatewayNeeds(options));
+  const credentials = readCredentials(options);
+  const log = await setUpLog("gateway", options);
+  try {
+    await runGateway(options, credentials, log);
+    return EXIT.OK;
+  } catch (error) {
+    log.fatal("{told} (exit {code})", { told: describeError(error), code: exitCodeOf(error) });
+    return exitCodeOf(error);
+  }
+}
+
+await runProgram("omoide-gateway", main);

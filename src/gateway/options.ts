@@ -1,0 +1,105 @@
+import type { Command } from "commander";
+import {
+  addLogOptions,
+  type AddOption,
+  integer,
+  type LogFormat,
+  type LogLevel,
+  parseCommandLine,
+  path,
+  refuse,
+  required,
+} from "../command_line.ts";
+import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { isStorageName } from "../media.ts";
+import type { HostPort } from "../sandbox.ts";
+
+/** What a gateway was told on its command line; every default is filled in. */
+export interface GatewayOptions {
+  readonly listen: HostPort;
+  readonly database: DatabaseAddress;
+  /** `-`: standard input. A file is read by whoever starts the gateway, which has no right to. */
+  readonly passwordFile?: string;
+  /** The storage that NGINX serves; null: the first that was registered. */
+  readonly served: string | null;
+  /** Connections to the database at the most. */
+  readonly connections: number;
+  readonly logFormat: LogFormat;
+  readonly logLevel: LogLevel;
+}
+
+/** Reads a gateway's command line. Errors as `parseCommandLine`. */
+export function parseGatewayOptions(args: readonly string[]): GatewayOptions {
+  const given = parseCommandLine<Given>("omoide-gateway", args, describe);
+  return {
+    listen: listenAddress(required(given.listen, "--listen HOST:PORT")),
+    database: parseDatabaseUrl(required(given.database, "--database URL"), "omoide_app"),
+    ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
+    served: given.served ?? null,
+    connections: given.connections ?? 16,
+    logFormat: given.logFormat ?? "text",
+    logLevel: given.logLevel ?? "info",
+  };
+}
+
+interface Given {
+  listen?: string;
+  database?: string;
+  passwordFile?: string;
+  served?: string;
+  connections?: number;
+  logFormat?: LogFormat;
+  logLevel?: LogLevel;
+}
+
+function describe(command: Command, option: AddOption): void {
+  command
+    .description(
+      "Takes uploads over HTTP into the inbox, and shows where they are. Reads and writes no file.",
+    )
+    .addHelpText("after", HELP);
+  option("--listen <host:port>", "where to listen, as 127.0.0.1:8080", (text) => {
+    listenAddress(text);
+    return text;
+  });
+  option("--database <url>", "postgres://[USER@]HOST[:PORT]/DATABASE[?sslmode=…]", String);
+  option("--password-file <file>", "holds the role's password; - for standard input", passwordFile);
+  option("--served <storage>", "the storage that NGINX serves (default: the first)", storageName);
+  option("--connections <n>", "to the database at the most (default 16)", integer(2, 50));
+  addLogOptions(option);
+}
+
+const HELP = `
+Standard input, with --password-file -: the password on the first line; PEM certificates that the
+database's must be signed by may follow.
+
+Exit statuses:
+  0  stopped by SIGTERM or SIGINT; what was coming in goes on where it was
+  1  something nobody foresaw
+  2  the command line is wrong
+  3  the database is out of reach
+  4  an administrator must act: permissions, address, role, password, schema
+
+Signals:
+  SIGTERM, SIGINT  take nothing more, keep what has come in, exit; a second one leaves at once`;
+
+function passwordFile(text: string): string {
+  return text === "-" ? text : path(text);
+}
+
+function storageName(text: string): string {
+  if (isStorageName(text)) return text;
+  throw refuse("A storage's name is a lower-case letter, then up to 30 more or digits.");
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. */
+function listenAddress(text: string): HostPort {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/
+    .exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  if (host === undefined || port > 65_535) {
+    throw refuse("It takes an address with a port, as 127.0.0.1:8080 or [::1]:8080.");
+  }
+  return { host, port };
+}

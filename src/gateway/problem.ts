@@ -1,0 +1,145 @@
+/**
+ * Answers that say what is wrong and what to do about it: problem documents (RFC 9457).
+ */
+import { DatabaseUnavailableError } from "../errors.ts";
+import { type Refusal, RefusedError } from "../inbox/application/refusal.ts";
+
+const IANA = "https://iana.org/assignments/http-problem-types#";
+
+/** What a client can do about a problem follows from its type. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  constructor(
+    readonly status: number,
+    /** `urn:omoide:` and a word, or a type that is registered. */
+    readonly type: string,
+    readonly title: string,
+    /** What to do. */
+    detail: string,
+    readonly more: {
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly fields?: Readonly<Record<string, unknown>>;
+    } = {},
+  ) {
+    super(detail);
+  }
+
+  toResponse(): Response {
+    const { status, type, title, message: detail } = this;
+    return new Response(
+      JSON.stringify({ type, title, status, detail, ...this.more.fields }) + "\n",
+      {
+        status,
+        headers: { "content-type": "application/problem+json", ...this.more.headers },
+      },
+    );
+  }
+}
+
+export function problem(
+  status: number,
+  word: string,
+  title: string,
+  detail: string,
+  headers: Record<string, string> = {},
+): Problem {
+  return new Problem(status, `urn:omoide:${word}`, title, detail, { headers });
+}
+
+/** The offset is another one: the client goes on from `expected`. */
+export function wrongOffset(expected: number, provided: number): Problem {
+  return new Problem(
+    409,
+    `${IANA}mismatching-upload-offset`,
+    "offset from request does not match offset of resource",
+    `Go on from byte ${expected}.`,
+    {
+      headers: { "upload-offset": String(expected) },
+      fields: { "expected-offset": expected, "provided-offset": provided },
+    },
+  );
+}
+
+export function uploadCompleted(offset: number): Problem {
+  return new Problem(
+    409,
+    `${IANA}completed-upload`,
+    "upload is already completed",
+    "Nothing can be added to it: it is stored as it is.",
+    { headers: { "upload-offset": String(offset), "upload-complete": "?1" } },
+  );
+}
+
+export function inconsistentLength(detail: string): Problem {
+  return new Problem(
+    400,
+    `${IANA}inconsistent-upload-length`,
+    "inconsistent length values for upload",
+    detail,
+  );
+}
+
+const REFUSALS: Record<Refusal, (hint: string) => [number, string, string, string, number?]> = {
+  "inbox full": () => [
+    ...[507, "inbox-full", "The archive is full for the moment"] as const,
+    "What has come in is kept. Try again later: it goes on by itself when the storages have caught up.",
+    30,
+  ],
+  "too large": (hint) => [413, "too-large", "The file is too large", hint],
+  "owner's day": () => [
+    ...[429, "owner-limit", "This owner's limit for today is used up"] as const,
+    "Try again tomorrow (UTC), or ask the administrator to raise the limit.",
+    secondsToMidnight(),
+  ],
+  "all owners' day": () => [
+    ...[429, "daily-limit", "The limit for today is used up"] as const,
+    "All owners together have used up today's limit. Try again tomorrow (UTC).",
+    secondsToMidnight(),
+  ],
+  "too many uploads": () => [
+    ...[429, "too-many-uploads", "Too many uploads are open"] as const,
+    "Finish or cancel one first; one that nothing is added to goes by itself after a day.",
+    60,
+  ],
+  "uploads full": () => [
+    ...[507, "uploads-full", "Other uploads need all the room now"] as const,
+    "What has come in is kept. Try again in a moment: it is this one's turn when another is finished.",
+    10,
+  ],
+  "invalid": (hint) => [400, "invalid", "The request is not valid", hint],
+  "not sealed": (hint) => [422, "refused", "The bytes do not fit what was announced", hint],
+  "wrong offset": () => [
+    ...[409, "two-writers", "Somebody else is writing to this upload"] as const,
+    "Ask for its offset with HEAD, and go on from there.",
+  ],
+  "unknown upload": () => [
+    ...[404, "unknown-upload", "There is no such upload"] as const,
+    "It was never opened, has expired, or was cancelled. Begin it again.",
+  ],
+};
+
+/** What an error is to the client; null for a bug, of which it learns nothing. */
+export function problemOf(error: unknown): Problem | null {
+  if (error instanceof Problem) return error;
+  if (error instanceof RefusedError) {
+    const [status, word, title, detail, seconds] = REFUSALS[error.reason](
+      `${error.message}. ${error.hint}`,
+    );
+    const headers: Record<string, string> = seconds === undefined
+      ? {}
+      : { "retry-after": String(seconds) };
+    return problem(status, word, title, detail, headers);
+  }
+  if (error instanceof DatabaseUnavailableError) {
+    return problem(
+      ...[503, "unavailable", "The database cannot be reached"] as const,
+      "What has come in is kept. Try again in a moment.",
+      { "retry-after": "5" },
+    );
+  }
+  return null;
+}
+
+function secondsToMidnight(): number {
+  return 86_400 - Math.floor(Date.now() / 1000) % 86_400;
+}

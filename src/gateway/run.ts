@@ -1,0 +1,63 @@
+import { DatabaseUnavailableError } from "../errors.ts";
+import { ApplicationPool } from "../inbox/application/pool.ts";
+import type { Credentials } from "../inbox/connect.ts";
+import type { Logger } from "../log.ts";
+import { Budget } from "./budget.ts";
+import { look } from "./events.ts";
+import type { Gateway } from "./gateway.ts";
+import type { GatewayOptions } from "./options.ts";
+import { serve } from "./server.ts";
+import { Watchers } from "./watchers.ts";
+
+/** Bytes of bodies that all requests together hold in memory. */
+const BUDGET_BYTES = 32 * 1024 * 1024;
+
+/** Shells and systemd read 128 + the signal's number as "ended by that signal". */
+const SIGNALS = { SIGTERM: 128 + 15, SIGINT: 128 + 2 } as const;
+
+/**
+ * Runs a gateway until it is asked to stop. A database that is away is no reason to end: requests are
+ * answered with 503 until it is back.
+ *
+ * @throws {ConfigurationError} the database or the address cannot be used
+ */
+export async function runGateway(
+  options: GatewayOptions,
+  credentials: Credentials,
+  log: Logger,
+): Promise<void> {
+  const stop = listenForSignals();
+  await using inbox = new ApplicationPool(options.database, credentials, options.connections);
+  const gateway: Gateway = {
+    inbox,
+    log,
+    budget: new Budget(BUDGET_BYTES),
+    watchers: new Watchers((ownerUuid) => look(gateway, ownerUuid)),
+    stop,
+    served: options.served,
+  };
+  try {
+    await inbox.check();
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailableError)) throw error;
+    log.warn("{told}; requests are refused until it is back", { told: error.message });
+  }
+  const server = serve(gateway, options.listen);
+  if (!stop.aborted) {
+    await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+  }
+  log.info("stopping: what has come in is kept");
+  await server.shutdown();
+}
+
+/** Aborted by SIGTERM and SIGINT; a second one leaves at once, which loses nothing that was answered. */
+function listenForSignals(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(name, () => {
+      if (stop.signal.aborted) Deno.exit(SIGNALS[name]);
+      stop.abort(new Error(`stopped by ${name}`));
+    });
+  }
+  return stop.signal;
+}
