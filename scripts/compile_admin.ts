@@ -13,7 +13,9 @@ Makes one executable of the administrator's tools (deno task admin).
 
 /**
  * Any storage and any database may be named on its command line, so they are not baked in; each command
- * drops what it has no use for. None runs another program, loads a library or fetches a module.
+ * drops what it has no use for. What root needs to become a tree's owner is in here too: one library
+ * (libc, for setresuid) and one program (this one again, to read a second tree as its owner). Nothing
+ * fetches a module.
  */
 const PERMISSIONS = [
   "--no-prompt",
@@ -24,6 +26,8 @@ const PERMISSIONS = [
   "--allow-net",
   "--allow-env",
   "--allow-sys",
+  "--allow-ffi",
+  "--allow-run",
 ];
 
 await runCompile("compile-admin", HELP, (args) => {

@@ -79,6 +79,11 @@ export function printLog(line: string, format: "text" | "json"): void {
   write(Deno.stderr, (format === "json" ? visibleJson(plain) : visibleBlock(plain)) + "\n");
 }
 
+/** Bytes for the process of this program that started this one, by its pipe on standard output. */
+export function writeBytes(bytes: Uint8Array): void {
+  write(Deno.stdout, bytes);
+}
+
 /** Draws over the terminal's last line, which standard error must be; an empty text clears it. */
 export function drawLine(text: string): void {
   write(Deno.stderr, `\r${visible(text)}\x1b[K`);
@@ -98,9 +103,9 @@ export function showUncaught(program: string): void {
 const encoder = new TextEncoder();
 
 /** @throws {ReaderGoneError} `| head` has seen enough */
-function write(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
+function write(to: { writeSync(bytes: Uint8Array): number }, text: string | Uint8Array): void {
   try {
-    const bytes = encoder.encode(text);
+    const bytes = typeof text === "string" ? encoder.encode(text) : text;
     for (let done = 0; done < bytes.length;) done += to.writeSync(bytes.subarray(done));
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;

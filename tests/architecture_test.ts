@@ -50,10 +50,6 @@ const FILES_IN_ADMIN = [
   "src/admin/commands/storage_adopt.ts: lstatSync",
   "src/admin/commands/storage_compare.ts: statSync",
   "src/admin/commands/storage_init.ts: lstatSync",
-  "src/admin/commands/storage_sweep.ts: lstatSync",
-  "src/admin/init_storage.ts: realPathSync",
-  "src/admin/roots.ts: realPathSync",
-  "src/admin/verify_report.ts: readTextFileSync",
 ];
 
 function roomOf(path: string): string | undefined {

@@ -1,8 +1,13 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { locate, type Located } from "../storage/admin/located_tree.ts";
+import { LocalSource, type Source } from "../storage/admin/source.ts";
 import { Console } from "./console.ts";
+import { enterTree, mustBecome } from "./enter_tree.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { drop, type Need } from "./permissions.ts";
+import { openRoot, type Root } from "./roots.ts";
+import { type Reader, SourceProcess, startReader } from "./source/source_process.ts";
 
 /** What a command works with. */
 export class Context {
@@ -22,26 +27,75 @@ export class Context {
   }
 }
 
-type Action<Options> = (
-  args: readonly string[],
-  options: Options,
-  context: Context,
-) => Promise<ExitCode>;
+/** What a command that works on a tree has besides. Root's rights are gone by now. */
+export class TreeContext extends Context {
+  constructor(
+    json: boolean,
+    /** The tree's root: absolute, without links. */
+    readonly path: string,
+    readonly openSource: () => Promise<Source>,
+  ) {
+    super(json);
+  }
+
+  /** @throws {StorageLostError | ConfigurationError} it is no storage, or none that can be read */
+  readonly openRoot = (): Root => openRoot(this.path);
+}
 
 /** A command as its file describes it. */
-export interface Spec<Options> {
+interface Description {
   /** Name and arguments, as in `verify <root>`. */
   readonly usage: string;
   readonly summary: string;
   /** Paragraphs of `--help` above the options. */
   readonly description: string;
+  /** Left out of the list of commands: only this program itself starts it. */
+  readonly hidden?: boolean;
   /** Flags, explanation, and the default where there is one. */
   readonly options: readonly (readonly [flags: string, explanation: string, fallback?: string])[];
   readonly examples: readonly string[];
   /** Exit statuses that mean something particular here, beside those every command has. */
   readonly exits?: Partial<Record<ExitCode, string>>;
   readonly need: Need;
-  readonly run: Action<Options>;
+}
+
+type Args = readonly string[];
+
+/** A command that looks at no tree. */
+export interface PlainSpec<Options> extends Description {
+  readonly run: (args: Args, options: Options, context: Context) => Promise<ExitCode>;
+}
+
+/**
+ * A command that works on a tree, which nobody trusts. It runs as the tree's owner; `tree`, `source` and
+ * `prepare` come before that, as whoever started the program.
+ */
+export interface TreeSpec<Options, Prepared> extends Description {
+  /** Which tree, as it was given; null where these arguments name none. */
+  readonly tree: (args: Args, options: Options) => string | null;
+  /** Whether the tree may still have to be made. */
+  readonly makesTree?: boolean;
+  /** A second tree, which is only read: by another process, where it belongs to another user. */
+  readonly source?: (args: Args, options: Options) => string | null;
+  /**
+   * Opens or reads the files outside the tree that the command line names (they may be readable by root
+   * alone) and the scratch file. Looks at no tree.
+   */
+  readonly prepare?: (args: Args, options: Options) => Prepared;
+  readonly run: (
+    args: Args,
+    options: Options,
+    context: TreeContext,
+    prepared: Prepared,
+  ) => Promise<ExitCode>;
+}
+
+/** One command of the program: what it says of itself, and how it is started. */
+export interface AdminCommand {
+  readonly description: Description;
+  /** Whether it works on a tree, and so as the tree's owner. */
+  readonly worksOnTree: boolean;
+  readonly start: (args: Args, options: { json?: boolean }) => Promise<ExitCode>;
 }
 
 /** Every command that talks to the inbox takes it by this option. */
@@ -63,14 +117,78 @@ const ALWAYS: Partial<Record<ExitCode, string>> = {
   [EXIT.READER_GONE]: "the reader of the output has gone (| head)",
 };
 
+export function plainCommand<Options>(spec: PlainSpec<Options>): AdminCommand {
+  return {
+    description: spec,
+    worksOnTree: false,
+    start: (args, options) => {
+      drop(spec.need);
+      return run(new Context(options.json === true), (context) =>
+        // Commander gives what `spec.options` describes.
+        spec.run(args, options as Options, context));
+    },
+  };
+}
+
+export function treeCommand<Options, Prepared = undefined>(
+  spec: TreeSpec<Options, Prepared>,
+): AdminCommand {
+  return {
+    description: spec,
+    worksOnTree: true,
+    start: (args, given) => {
+      const options = given as Options;
+      const root = spec.tree(args, options);
+      const tree = root === null ? null : locate(root, spec.makesTree);
+      const source = spec.source?.(args, options) ?? null;
+      const prepared = spec.prepare?.(args, options) as Prepared;
+      const open = source === null || tree === null ? noSource : sourceFor(tree, locate(source));
+      if (tree !== null) enterTree(tree);
+      drop(spec.need);
+      const context = new TreeContext(given.json === true, tree?.path ?? "", open);
+      return run(context, () => spec.run(args, options, context, prepared));
+    },
+  };
+}
+
+/** How the second tree will be opened; the process that reads it must be started while this is root. */
+function sourceFor(tree: Located, source: Located): () => Promise<Source> {
+  const isOthers = Deno.uid() === 0 && source.owner?.uid !== tree.owner?.uid;
+  if (isOthers && (mustBecome(source) || mustBecome(tree))) {
+    const reader: Reader = startReader(source.path);
+    return () => SourceProcess.open(source.path, reader);
+  }
+  return () => {
+    const { path, identity } = openRoot(source.path);
+    return Promise.resolve(new LocalSource(path, identity));
+  };
+}
+
+function noSource(): Promise<Source> {
+  throw new Error("this command line names no second tree");
+}
+
+async function run<C extends Context>(
+  context: C,
+  action: (context: C) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  try {
+    return await action(context);
+  } finally {
+    context.console.clear();
+  }
+}
+
 /** How a command's end reaches `main`. */
 export interface Outcome {
   code: ExitCode;
 }
 
 /** Adds a command to its group. */
-export function addCommand<Options>(group: Command, outcome: Outcome, spec: Spec<Options>): void {
-  const command = group.command(spec.usage).summary(spec.summary).description(spec.description);
+export function addCommand(group: Command, outcome: Outcome, added: AdminCommand): void {
+  const { description: spec } = added;
+  const command = group.command(spec.usage, { hidden: spec.hidden === true })
+    .summary(spec.summary).description(spec.description);
   for (const [flags, explanation, fallback] of spec.options) {
     const required = flags.startsWith("!");
     const plain = required ? flags.slice(1) : flags;
@@ -81,14 +199,7 @@ export function addCommand<Options>(group: Command, outcome: Outcome, spec: Spec
   command.option("--json", "print the result as one JSON value");
   command.addHelpText("after", afterHelp(spec.examples, { ...ALWAYS, ...spec.exits }));
   command.action(async () => {
-    const options = command.opts<Options & { json?: boolean }>();
-    drop(spec.need);
-    const context = new Context(options.json === true);
-    try {
-      outcome.code = await spec.run(command.args, options, context);
-    } finally {
-      context.console.clear();
-    }
+    outcome.code = await added.start(command.args, command.opts<{ json?: boolean }>());
   });
 }
 

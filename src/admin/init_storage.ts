@@ -1,9 +1,8 @@
-import { basename, dirname, join, resolve } from "node:path";
-import { ConfigurationError, messageOf, StorageLostError } from "../errors.ts";
+import { ConfigurationError, StorageLostError } from "../errors.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
 import { listStorages } from "../inbox/admin/storages.ts";
 import { type RegisteredStorage, registerStorage } from "../inbox/admin/register_storage.ts";
-import { readIdentity } from "../storage/identity.ts";
+import { readIdentityOf } from "../storage/admin/open_for_admin.ts";
 import { initRoot, type InitRootOptions } from "../storage/admin/init_root.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
 
@@ -11,7 +10,7 @@ export const DEFAULT_PREFIX_SIZE = 2;
 
 export interface StorageInit extends InitRootOptions {
   readonly name: string;
-  /** Absolute, as `plainPath` gives it. */
+  /** Absolute, without links. */
   readonly root: string;
   /** What an existing storage has, or the default, where none is given. */
   readonly prefixSize?: number;
@@ -77,31 +76,9 @@ async function decideIdentity(inbox: AdminInbox, wanted: StorageInit): Promise<S
 /** The identity of what is at a root; null where there is no storage. */
 export function identityAt(root: string): StorageIdentity | null {
   try {
-    return readIdentity(root);
+    return readIdentityOf(root);
   } catch (error) {
     if (error instanceof StorageLostError) return null;
     throw error;
   }
-}
-
-/** The absolute path without links of a root that may not exist yet. */
-export function plainPath(given: string): string {
-  const path = resolve(given);
-  try {
-    return Deno.realPathSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw unreadable(path, error);
-  }
-  try {
-    return join(Deno.realPathSync(dirname(path)), basename(path));
-  } catch (error) {
-    throw unreadable(dirname(path), error);
-  }
-}
-
-function unreadable(path: string, error: unknown): ConfigurationError {
-  if (error instanceof Deno.errors.NotFound) {
-    return new ConfigurationError(`${path} does not exist; mount its disk, or make it first`);
-  }
-  return new ConfigurationError(`Cannot look at ${path}: ${messageOf(error)}`);
 }

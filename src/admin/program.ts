@@ -1,24 +1,62 @@
 import { Command } from "commander";
 import { EXIT } from "../exit_codes.ts";
 import { printError, printHelp, printLines } from "../terminal.ts";
-import type { Outcome } from "./command.ts";
-import { addInboxParked, addInboxRetry } from "./commands/inbox_deliveries.ts";
-import { addInboxInit } from "./commands/inbox_init.ts";
-import { addInboxLimits } from "./commands/inbox_limits.ts";
-import { addInboxStatus } from "./commands/inbox_status.ts";
-import { addStorageInit } from "./commands/storage_init.ts";
-import { addStorageList, addStorageRetire } from "./commands/storage_list.ts";
-import { addStorageCompare } from "./commands/storage_compare.ts";
-import { addStorageManifest } from "./commands/storage_manifest.ts";
-import { addStorageAdopt } from "./commands/storage_adopt.ts";
-import { addStoragePurge } from "./commands/storage_purge.ts";
-import { addStorageRebuild } from "./commands/storage_rebuild.ts";
-import { addStorageRepair } from "./commands/storage_repair.ts";
-import { addStorageReplace } from "./commands/storage_replace.ts";
-import { addStorageSweep } from "./commands/storage_sweep.ts";
-import { addStorageSync } from "./commands/storage_sync.ts";
-import { addStorageTrust } from "./commands/storage_trust.ts";
-import { addStorageVerify } from "./commands/storage_verify.ts";
+import { addCommand, type AdminCommand, type Outcome } from "./command.ts";
+import { inboxParked, inboxRetry } from "./commands/inbox_deliveries.ts";
+import { inboxInit } from "./commands/inbox_init.ts";
+import { inboxLimits } from "./commands/inbox_limits.ts";
+import { inboxStatusCommand } from "./commands/inbox_status.ts";
+import { storageAdopt } from "./commands/storage_adopt.ts";
+import { storageCompare } from "./commands/storage_compare.ts";
+import { storageInit } from "./commands/storage_init.ts";
+import { storageList, storageRetire } from "./commands/storage_list.ts";
+import { storageManifest } from "./commands/storage_manifest.ts";
+import { storagePurge } from "./commands/storage_purge.ts";
+import { storageRebuild } from "./commands/storage_rebuild.ts";
+import { storageRepair } from "./commands/storage_repair.ts";
+import { storageReplace } from "./commands/storage_replace.ts";
+import { storageServe } from "./commands/storage_serve.ts";
+import { storageSweep } from "./commands/storage_sweep.ts";
+import { storageSync } from "./commands/storage_sync.ts";
+import { storageTrust } from "./commands/storage_trust.ts";
+import { storageVerify } from "./commands/storage_verify.ts";
+
+interface Group {
+  readonly name: string;
+  readonly description: string;
+  /** In the order in which `--help` lists them. */
+  readonly commands: readonly AdminCommand[];
+}
+
+/** Every command that there is. */
+export const GROUPS: readonly Group[] = [
+  {
+    name: "inbox",
+    description: "Create, inspect and limit the inbox.",
+    commands: [inboxInit, inboxStatusCommand, inboxParked, inboxRetry, inboxLimits],
+  },
+  {
+    name: "storage",
+    description: "Create, inspect and repair storages.",
+    commands: [
+      storageInit,
+      storageList,
+      storageRetire,
+      storageManifest,
+      storageVerify,
+      storageCompare,
+      storageSync,
+      storageRepair,
+      storageRebuild,
+      storageReplace,
+      storageAdopt,
+      storageTrust,
+      storageSweep,
+      storagePurge,
+      storageServe,
+    ],
+  },
+];
 
 /** All commands, and where the exit code of the one that runs will be. */
 export function buildProgram(): { readonly program: Command; readonly outcome: Outcome } {
@@ -32,28 +70,9 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
       outputError: (text) =>
         printError(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; see --help`),
     });
-
-  const inbox = program.command("inbox").description("Create, inspect and limit the inbox.");
-  addInboxInit(inbox, outcome);
-  addInboxStatus(inbox, outcome);
-  addInboxParked(inbox, outcome);
-  addInboxRetry(inbox, outcome);
-  addInboxLimits(inbox, outcome);
-
-  const storage = program.command("storage").description("Create, inspect and repair storages.");
-  addStorageInit(storage, outcome);
-  addStorageList(storage, outcome);
-  addStorageRetire(storage, outcome);
-  addStorageManifest(storage, outcome);
-  addStorageVerify(storage, outcome);
-  addStorageCompare(storage, outcome);
-  addStorageSync(storage, outcome);
-  addStorageRepair(storage, outcome);
-  addStorageRebuild(storage, outcome);
-  addStorageReplace(storage, outcome);
-  addStorageAdopt(storage, outcome);
-  addStorageTrust(storage, outcome);
-  addStorageSweep(storage, outcome);
-  addStoragePurge(storage, outcome);
+  for (const { name, description, commands } of GROUPS) {
+    const group = program.command(name).description(description);
+    for (const command of commands) addCommand(group, outcome, command);
+  }
   return { program, outcome };
 }

@@ -3,6 +3,7 @@ import { type HeldFile, rebuildReceipts } from "../inbox/admin/receipts.ts";
 import { findStorage, type RegisteredStorage } from "../inbox/admin/storages.ts";
 import { ConfigurationError, InterruptedError } from "../errors.ts";
 import { entriesOf } from "../storage/admin/entries.ts";
+import { GuardedTree } from "../storage/admin/guarded_tree.ts";
 import { inBatches, nameEntry } from "../storage/admin/held_files.ts";
 import type { Scratch } from "../storage/admin/scratch.ts";
 import type { Context } from "./command.ts";
@@ -30,7 +31,9 @@ export async function rebuild(
   const report: RebuildReport = { files: 0, receipts: 0, media: 0, left: 0, unvouched: [] };
   async function* held(): AsyncGenerator<HeldFile> {
     const { prefixSize } = root.identity;
-    for await (const entry of entriesOf(root.path, prefixSize, { scratch, signal })) {
+    for await (
+      const entry of entriesOf(new GuardedTree(root.path), prefixSize, { scratch, signal })
+    ) {
       const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);
       if (sha256 === null || mediaId === null || name === null) report.unvouched.push(entry.path);
       else yield { ...name, sha256, mediaId };

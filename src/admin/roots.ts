@@ -1,5 +1,5 @@
-import { ConfigurationError, messageOf, UsageError } from "../errors.ts";
-import { readIdentity } from "../storage/identity.ts";
+import { UsageError } from "../errors.ts";
+import { readIdentityOf } from "../storage/admin/open_for_admin.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
 
 /** A storage on this machine. */
@@ -9,23 +9,9 @@ export interface Root {
   readonly identity: StorageIdentity;
 }
 
-/** Opens a storage by its root, which may be given relative or through links. */
-export function openRoot(given: string): Root {
-  const path = realPath(given);
-  return { path, identity: readIdentity(path) };
-}
-
-export function realPath(given: string): string {
-  try {
-    return Deno.realPathSync(given);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new ConfigurationError(`${given} does not exist; mount its disk, or name another root`);
-    }
-    throw new ConfigurationError(
-      `Cannot look at ${given}: ${messageOf(error)}`,
-    );
-  }
+/** Opens a storage by its root's absolute path without links. */
+export function openRoot(path: string): Root {
+  return { path, identity: readIdentityOf(path) };
 }
 
 /** Refuses two roots that are one storage, or storages that belong to different inboxes. */

@@ -1,27 +1,52 @@
-import { ConfigurationError, messageOf, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { type Finding, FINDING_KINDS, type FindingKind } from "../storage/admin/findings.ts";
+import { NamedFile } from "../storage/admin/named_file.ts";
+import { couldBeReported } from "../storage/admin/reported_paths.ts";
+import type { StorageIdentity } from "../storage/storage.ts";
 
-/** Reads what `storage verify --json` printed. @throws {UsageError} another storage's, or no report */
-export function readReport(file: string, uuid: string): Finding[] {
-  let report: unknown;
-  try {
-    report = JSON.parse(Deno.readTextFileSync(file));
-  } catch (error) {
-    throw new ConfigurationError(
-      `Cannot read ${file}: ${messageOf(error)}`,
-    );
-  }
+/** What `storage verify --json` printed, before it is known which storage it will be held against. */
+export interface Report {
+  readonly file: string;
+  readonly uuid: unknown;
+  readonly findings: readonly unknown[];
+}
+
+/** Reads a report. @throws {UsageError} it is none */
+export function readReport(path: string): Report {
+  const file = NamedFile.toRead(path);
+  const report = parse(file.text());
+  file.close();
   if (
     typeof report !== "object" || report === null || !("findings" in report) ||
     !("uuid" in report) || !Array.isArray(report.findings)
   ) {
-    throw new UsageError(`${file} is not what \`storage verify --json\` prints`);
+    throw new UsageError(`${path} is not what \`storage verify --json\` prints`);
   }
-  if (report.uuid !== uuid) {
-    throw new UsageError(`${file} is of the storage ${report.uuid}, not of ${uuid}`);
+  return { file: path, uuid: report.uuid, findings: report.findings };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
-  return report.findings.map((finding: unknown) => {
-    if (isFinding(finding)) return finding;
+}
+
+/**
+ * The findings of a report, each of which `verify` could have made of this storage.
+ *
+ * @throws {UsageError} it is another storage's, or something else is in it
+ */
+export function findingsOf(
+  { file, uuid, findings }: Report,
+  identity: StorageIdentity,
+): Finding[] {
+  if (uuid !== identity.uuid) {
+    throw new UsageError(`${file} is of the storage ${uuid}, not of ${identity.uuid}`);
+  }
+  return findings.map((finding) => {
+    if (isFinding(finding) && couldBeReported(finding, identity.prefixSize)) return finding;
     throw new UsageError(`${file} has a finding that is none: ${JSON.stringify(finding)}`);
   });
 }
@@ -29,11 +54,10 @@ export function readReport(file: string, uuid: string): Finding[] {
 function isFinding(value: unknown): value is Finding {
   if (typeof value !== "object" || value === null) return false;
   if (!("kind" in value) || !("path" in value) || typeof value.path !== "string") return false;
-  const inside = !value.path.startsWith("/") && !value.path.split("/").includes("..");
   const named = !("publicPath" in value) || typeof value.publicPath === "string";
-  return inside && named && typeof value.kind === "string" && isKind(value.kind);
+  return named && typeof value.kind === "string" && isKind(value.kind);
 }
 
 function isKind(kind: string): kind is FindingKind {
-  return kind in FINDING_KINDS;
+  return Object.hasOwn(FINDING_KINDS, kind);
 }

@@ -6,7 +6,7 @@ import { IDENTITY_PATH, PRIVATE_DIRECTORY } from "./layout.ts";
 import type { StorageIdentity } from "./storage.ts";
 
 /** Far above what an identity takes (about 200), and far below what would hurt to read before each batch. */
-const MAX_BYTES = 4096;
+export const MAX_IDENTITY_BYTES = 4096;
 
 const RESTORE = "restore it from a backup";
 
@@ -90,15 +90,15 @@ function isPrefixSize(value: number): boolean {
 }
 
 function readAll(file: Deno.FsFile, path: string, calls: FileCalls): string {
-  const bytes = new Uint8Array(MAX_BYTES + 1);
+  const bytes = new Uint8Array(MAX_IDENTITY_BYTES + 1);
   let length = 0;
   while (length < bytes.length) {
     const read = calls.read(file, bytes.subarray(length));
     if (read === null) break;
     length += read;
   }
-  if (length > MAX_BYTES) {
-    throw new ConfigurationError(`${path} is longer than ${MAX_BYTES} bytes; ${RESTORE}`);
+  if (length > MAX_IDENTITY_BYTES) {
+    throw new ConfigurationError(`${path} is longer than ${MAX_IDENTITY_BYTES} bytes; ${RESTORE}`);
   }
   return new TextDecoder().decode(bytes.subarray(0, length));
 }

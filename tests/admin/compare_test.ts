@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { compare, type Compared, Comparison } from "../../src/storage/admin/compare.ts";
 import { ExternalSort } from "../../src/storage/admin/external_sort.ts";
 import { Scratch } from "../../src/storage/admin/scratch.ts";
@@ -207,9 +207,12 @@ Deno.test({
   ...requireTools([], { root: true }),
   name: "what is written as root belongs to the root's owner",
   fn: async () => {
-    const { a, b } = pair(2);
+    const { a, b, directory } = pair(2);
+    // The owner, as whom the tools work, must get there.
+    for (const path of [parent, directory]) Deno.chmodSync(path, 0o711);
     for (const path of ["", ...[...walk(b)]]) Deno.chownSync(`${b}/${path}`, 4321, 4322);
     const media = plant(a, makeMedia());
+    plant(a, makeMedia({ bytes: randomBytes(5_000_000) }));
     const ran = await admin(["storage", "sync", "--from", a, "--to", b]);
     assert.equal(ran.code, 0, ran.stderr);
     const unexpected = [...walk(b)].filter((path) => {
@@ -218,6 +221,14 @@ Deno.test({
     });
     assert.deepEqual(unexpected, []);
     assert.ok(Deno.statSync(`${b}/${media.path}`).isFile);
+    const said = "omoide-admin: gave up root's rights: working as uid 4321, gid 4322, who owns";
+    assert.equal(ran.stderr, `${said} ${b}\n`);
+    // Each of the two trees is read by its own user, root's by root.
+    for (const sides of [[a, b], [b, a]]) {
+      const compared = await admin(["storage", "compare", ...sides]);
+      assert.equal(compared.code, 0, compared.stdout + compared.stderr);
+      assert.match(compared.stdout, /SAME: .* 4 files the same/);
+    }
   },
 });
 

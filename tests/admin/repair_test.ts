@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { GuardedTree } from "../../src/storage/admin/guarded_tree.ts";
+import { LocalSource } from "../../src/storage/admin/source.ts";
+import { readIdentity } from "../../src/storage/identity.ts";
 import { quarantine, replaceName } from "../../src/storage/admin/quarantine.ts";
 import { requireWriter } from "../../src/storage/admin/ownership.ts";
 import { repairObject } from "../../src/storage/admin/repair.ts";
@@ -31,7 +34,12 @@ function pair() {
     good,
     corrupt,
     finding,
-    repair: { root: bad, good, owner: requireWriter(bad), auditLog },
+    repair: {
+      tree: new GuardedTree(bad),
+      good: new LocalSource(good, readIdentity(good)),
+      owner: requireWriter(bad),
+      auditLog,
+    },
   };
 }
 
@@ -49,7 +57,7 @@ Deno.test("a repair that died before the public name passed on is finished by th
       throw new Error("died");
     },
   };
-  assert.throws(() => repairObject(finding, { ...repair, auditLog }), /died/);
+  await assert.rejects(() => repairObject(finding, { ...repair, auditLog }), /died/);
   await requireMended(bad, good, corrupt.path, corrupt.bytes);
 });
 
@@ -57,12 +65,12 @@ Deno.test("a repair that died before the corrupt object lost its name is finishe
   const { bad, good, corrupt, repair } = pair();
   const made = `${corrupt.object}.2`;
   Deno.writeFileSync(`${bad}/${made}`, corrupt.bytes, { mode: 0o440 });
-  quarantine(bad, corrupt.object, repair.owner);
-  replaceName(bad, corrupt.path, made, Deno.lstatSync(`${bad}/${corrupt.object}`).ino);
+  quarantine(repair.tree, corrupt.object, repair.owner);
+  replaceName(repair.tree, corrupt.path, made, Deno.lstatSync(`${bad}/${corrupt.object}`));
   await requireMended(bad, good, corrupt.path, corrupt.bytes);
 });
 
-Deno.test("a public file that changed underneath is not replaced", () => {
+Deno.test("a public file that changed underneath is not replaced", async () => {
   const { bad, corrupt, finding, repair } = pair();
   const auditLog = {
     write() {
@@ -70,7 +78,10 @@ Deno.test("a public file that changed underneath is not replaced", () => {
       Deno.writeTextFileSync(`${bad}/${corrupt.path}`, "somebody's");
     },
   };
-  assert.throws(() => repairObject(finding, { ...repair, auditLog }), /changed underneath/);
+  await assert.rejects(
+    () => repairObject(finding, { ...repair, auditLog }),
+    /changed underneath/,
+  );
   assert.equal(Deno.readTextFileSync(`${bad}/${corrupt.path}`), "somebody's");
 });
 

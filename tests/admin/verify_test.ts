@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { type DirectoryResult, Journal } from "../../src/storage/admin/journal.ts";
+import { NamedFile } from "../../src/storage/admin/named_file.ts";
 import { holdStorage } from "../../src/storage/admin/open_for_admin.ts";
 import { Scratch } from "../../src/storage/admin/scratch.ts";
 import { verify, type VerifyOptions } from "../../src/storage/admin/verify.ts";
@@ -141,7 +142,7 @@ Deno.test("a verification that is stopped goes on where it was, and forgets noth
   for (const media of planted) flipBit(`${root}/${media.object}`);
   const file = `${parent}/state`;
   const stop = new AbortController();
-  const journal = Journal.open(file, identity, 1);
+  const journal = Journal.of(NamedFile.toAppend(file), identity, 1);
   let directories = 0;
   const add = (result: DirectoryResult) => {
     journal.add(result);
@@ -156,7 +157,7 @@ Deno.test("a verification that is stopped goes on where it was, and forgets noth
   assert.equal(first.interrupted, true);
   // What a process that died has not finished writing.
   Deno.writeTextFileSync(file, '{"directory":"half a li', { append: true });
-  const again = Journal.open(file, identity, 1);
+  const again = Journal.of(NamedFile.toAppend(file), identity, 1);
   assert.ok(again.done.size >= 100 && again.done.size < 250, String(again.done.size));
   const second = await verify(root, identity, options({ journal: again }));
   again.close();

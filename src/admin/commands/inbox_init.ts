@@ -1,49 +1,46 @@
-import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
 import { initInbox } from "../../inbox/admin/migrate.ts";
 import { parseUuid } from "../units.ts";
-import { addCommand, DATABASE, type Outcome } from "../command.ts";
+import { DATABASE, plainCommand } from "../command.ts";
 
-export function addInboxInit(group: Command, outcome: Outcome): void {
-  addCommand<{ database: string; uuid?: string }>(group, outcome, {
-    usage: "init",
-    summary: "create or migrate the inbox; repair roles and privileges",
-    description:
-      "Creates schema, roles and privileges in an existing database, or applies what a newer " +
-      "release adds, and undoes changes made by hand. Safe to rerun, also beside running " +
-      "workers. Sets no password: the application's role gets one with ALTER ROLE omoide_app.",
-    options: [
-      DATABASE,
-      [
-        "--uuid <uuid>",
-        "recreate a lost inbox with this UUID: `inbox` in a root's .omoide/storage.json",
-      ],
+export const inboxInit = plainCommand<{ database: string; uuid?: string }>({
+  usage: "init",
+  summary: "create or migrate the inbox; repair roles and privileges",
+  description:
+    "Creates schema, roles and privileges in an existing database, or applies what a newer " +
+    "release adds, and undoes changes made by hand. Safe to rerun, also beside running " +
+    "workers. Sets no password: the application's role gets one with ALTER ROLE omoide_app.",
+  options: [
+    DATABASE,
+    [
+      "--uuid <uuid>",
+      "recreate a lost inbox with this UUID: `inbox` in a root's .omoide/storage.json",
     ],
-    examples: ["omoide-admin inbox init --database postgres://postgres@localhost/omoide"],
-    exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not suitable" },
-    need: "ask",
-    run: async (_args, { database, uuid: given }, { console }) => {
-      const uuid = given === undefined ? undefined : parseUuid("--uuid", given);
-      const connection = await connectAdmin(database);
-      try {
-        const { inbox, schemaVersion, applied, warnings } = await initInbox(
-          connection,
-          uuid,
-        );
-        console.result({ inbox, schemaVersion, applied, warnings });
-        for (const warning of warnings) console.say(`Note: ${warning}.`);
-        console.say(
-          applied.length === 0
-            ? `The inbox ${inbox} is up to date (schema version ${schemaVersion}).`
-            : `The inbox ${inbox} has schema version ${schemaVersion}; applied: ${
-              applied.join(", ")
-            }.`,
-        );
-        return EXIT.OK;
-      } finally {
-        await connection.end();
-      }
-    },
-  });
-}
+  ],
+  examples: ["omoide-admin inbox init --database postgres://postgres@localhost/omoide"],
+  exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not suitable" },
+  need: "ask",
+  run: async (_args, { database, uuid: given }, { console }) => {
+    const uuid = given === undefined ? undefined : parseUuid("--uuid", given);
+    const connection = await connectAdmin(database);
+    try {
+      const { inbox, schemaVersion, applied, warnings } = await initInbox(
+        connection,
+        uuid,
+      );
+      console.result({ inbox, schemaVersion, applied, warnings });
+      for (const warning of warnings) console.say(`Note: ${warning}.`);
+      console.say(
+        applied.length === 0
+          ? `The inbox ${inbox} is up to date (schema version ${schemaVersion}).`
+          : `The inbox ${inbox} has schema version ${schemaVersion}; applied: ${
+            applied.join(", ")
+          }.`,
+      );
+      return EXIT.OK;
+    } finally {
+      await connection.end();
+    }
+  },
+});

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import {
@@ -9,7 +8,7 @@ import {
   readLimits,
   setLimits,
 } from "../../inbox/admin/limits.ts";
-import { addCommand, DATABASE, type Outcome } from "../command.ts";
+import { DATABASE, plainCommand } from "../command.ts";
 import { parseBytes, parseCount, showBytes } from "../units.ts";
 
 const isBytes = (name: Limit) => name.includes("bytes");
@@ -17,43 +16,41 @@ const flag = (name: Limit) => name.replaceAll("_", "-");
 /** Commander names `--max-inbox-bytes` maxInboxBytes. */
 const camel = (name: Limit) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
-export function addInboxLimits(group: Command, outcome: Outcome): void {
-  addCommand<{ database: string } & Record<string, unknown>>(group, outcome, {
-    usage: "limits",
-    summary: "show the inbox's limits, or set some",
-    description: "Without limits it shows what the application may submit. With some it sets " +
-      "all of them or none; they hold from the next upload on.",
-    options: [
-      DATABASE,
-      ...LIMIT_NAMES.map((name) =>
-        [`--${flag(name)} <${isBytes(name) ? "size" : "n"}>`, LIMITS[name]] as const
-      ),
-    ],
-    examples: [
-      "omoide-admin inbox limits --database postgres://postgres@localhost/omoide",
-      "omoide-admin inbox limits --max-inbox-bytes 20GiB --owner-media-per-day 500 --database …",
-    ],
-    need: "ask",
-    run: async (_args, options, { console }) => {
-      const wanted: Partial<Limits> = {};
-      for (const name of LIMIT_NAMES) {
-        const text = options[camel(name)];
-        if (typeof text !== "string") continue;
-        wanted[name] = isBytes(name) ? parseBytes(text) : parseCount(text, 0, 2 ** 53 - 1);
-      }
-      await using inbox = await openInbox(options.database);
-      const before = await readLimits(inbox);
-      await setLimits(inbox, wanted);
-      const limits = await readLimits(inbox);
-      console.result(limits);
-      for (const name of LIMIT_NAMES) {
-        const changed = before[name] === limits[name] ? "" : `, was ${show(name, before[name])}`;
-        console.say(`--${flag(name)} ${show(name, limits[name])}${changed}: ${LIMITS[name]}`);
-      }
-      return EXIT.OK;
-    },
-  });
-}
+export const inboxLimits = plainCommand<{ database: string } & Record<string, unknown>>({
+  usage: "limits",
+  summary: "show the inbox's limits, or set some",
+  description: "Without limits it shows what the application may submit. With some it sets " +
+    "all of them or none; they hold from the next upload on.",
+  options: [
+    DATABASE,
+    ...LIMIT_NAMES.map((name) =>
+      [`--${flag(name)} <${isBytes(name) ? "size" : "n"}>`, LIMITS[name]] as const
+    ),
+  ],
+  examples: [
+    "omoide-admin inbox limits --database postgres://postgres@localhost/omoide",
+    "omoide-admin inbox limits --max-inbox-bytes 20GiB --owner-media-per-day 500 --database …",
+  ],
+  need: "ask",
+  run: async (_args, options, { console }) => {
+    const wanted: Partial<Limits> = {};
+    for (const name of LIMIT_NAMES) {
+      const text = options[camel(name)];
+      if (typeof text !== "string") continue;
+      wanted[name] = isBytes(name) ? parseBytes(text) : parseCount(text, 0, 2 ** 53 - 1);
+    }
+    await using inbox = await openInbox(options.database);
+    const before = await readLimits(inbox);
+    await setLimits(inbox, wanted);
+    const limits = await readLimits(inbox);
+    console.result(limits);
+    for (const name of LIMIT_NAMES) {
+      const changed = before[name] === limits[name] ? "" : `, was ${show(name, before[name])}`;
+      console.say(`--${flag(name)} ${show(name, limits[name])}${changed}: ${LIMITS[name]}`);
+    }
+    return EXIT.OK;
+  },
+});
 
 function show(name: Limit, value: number): string {
   return isBytes(name) ? showBytes(value) : value.toLocaleString("en-US");

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import {
@@ -7,48 +6,46 @@ import {
   type StorageStatus,
   type Usage,
 } from "../../inbox/admin/status.ts";
-import { addCommand, DATABASE, type Outcome } from "../command.ts";
+import { DATABASE, plainCommand } from "../command.ts";
 import { count, showBytes, showDuration } from "../units.ts";
 import { judge } from "../verdict.ts";
 
-export function addInboxStatus(group: Command, outcome: Outcome): void {
-  addCommand<{ database: string; quick?: boolean }>(group, outcome, {
-    usage: "status",
-    summary: "is everything safe? What is owed, parked, near a limit",
-    description:
-      "Shows for each storage what is owed to it and how its worker is, and the inbox's size " +
-      "against its limits. Its last line is the verdict, and so is its exit status.",
-    options: [
-      DATABASE,
-      ["--quick", "don't count the copies of everything that was ever stored: for frequent checks"],
-    ],
-    examples: [
-      "omoide-admin inbox status --database postgres://postgres@localhost/omoide",
-      "omoide-admin inbox status --database … --json | jq .verdict",
-    ],
-    exits: {
-      [EXIT.OK]: "safe: every media is in every storage",
-      [EXIT.BEHIND]: "behind: something is still owed, and the workers are at it",
-      [EXIT.ATTENTION]: "attention: someone must act; the last lines say on what",
-    },
-    need: "ask",
-    run: async (_args, { database, quick }, { console }) => {
-      await using inbox = await openInbox(database);
-      const status = await inboxStatus(inbox, quick === true);
-      const verdict = judge(status);
-      const { word, attention, behind } = verdict;
-      console.result({ verdict: word, attention, behind, ...status });
-      for (const storage of status.storages) {
-        for (const line of storageLines(storage)) console.say(line);
-      }
-      for (const line of inboxLines(status)) console.say(line);
-      for (const each of attention) console.say(`! ${each}`);
-      for (const each of behind) console.say(`- ${each}`);
-      console.say(sentence(status, word, [...attention, ...behind].length, quick === true));
-      return verdict.code;
-    },
-  });
-}
+export const inboxStatusCommand = plainCommand<{ database: string; quick?: boolean }>({
+  usage: "status",
+  summary: "is everything safe? What is owed, parked, near a limit",
+  description:
+    "Shows for each storage what is owed to it and how its worker is, and the inbox's size " +
+    "against its limits. Its last line is the verdict, and so is its exit status.",
+  options: [
+    DATABASE,
+    ["--quick", "don't count the copies of everything that was ever stored: for frequent checks"],
+  ],
+  examples: [
+    "omoide-admin inbox status --database postgres://postgres@localhost/omoide",
+    "omoide-admin inbox status --database … --json | jq .verdict",
+  ],
+  exits: {
+    [EXIT.OK]: "safe: every media is in every storage",
+    [EXIT.BEHIND]: "behind: something is still owed, and the workers are at it",
+    [EXIT.ATTENTION]: "attention: someone must act; the last lines say on what",
+  },
+  need: "ask",
+  run: async (_args, { database, quick }, { console }) => {
+    await using inbox = await openInbox(database);
+    const status = await inboxStatus(inbox, quick === true);
+    const verdict = judge(status);
+    const { word, attention, behind } = verdict;
+    console.result({ verdict: word, attention, behind, ...status });
+    for (const storage of status.storages) {
+      for (const line of storageLines(storage)) console.say(line);
+    }
+    for (const line of inboxLines(status)) console.say(line);
+    for (const each of attention) console.say(`! ${each}`);
+    for (const each of behind) console.say(`- ${each}`);
+    console.say(sentence(status, word, [...attention, ...behind].length, quick === true));
+    return verdict.code;
+  },
+});
 
 function storageLines(storage: StorageStatus): string[] {
   const { storage: name, held, owed, owedBytes, oldestOwedAge, parked } = storage;

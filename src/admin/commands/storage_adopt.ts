@@ -1,19 +1,18 @@
-import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { mediaIdsOf } from "../../inbox/admin/receipts.ts";
 import { adopt } from "../../storage/admin/adopt.ts";
 import { holdStorage } from "../../storage/admin/open_for_admin.ts";
+import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
 import { IDENTITY_PATH } from "../../storage/layout.ts";
-import { addCommand, DATABASE, type Outcome } from "../command.ts";
-import { initStorage, plainPath } from "../init_storage.ts";
+import { DATABASE, treeCommand } from "../command.ts";
+import { initStorage } from "../init_storage.ts";
 import { rebuild, requireRegistered } from "../rebuild.ts";
-import { openRoot } from "../roots.ts";
 import { count, parseCount, showBytes } from "../units.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
@@ -25,86 +24,93 @@ interface Options {
   readonly parallel: string;
 }
 
-export function addStorageAdopt(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "adopt <root>",
-    summary: "make an existing Omoide tree a storage, without copying",
-    description:
-      "Takes over the tree <media_type>/<owner>/<prefix>/<item>.<ext> of an earlier installation: " +
-      "registers it as a storage, hashes each file, links it as an object where it is, and makes " +
-      "its receipt. Modes and owners become the worker's (the owner of ROOT). Stop whatever else " +
-      "writes there. Can be stopped at any time and run again.",
-    options: [
-      DATABASE,
-      ["--name <name>", "the storage's name, if ROOT is not a storage yet"],
-      ["--password-file <file>", "the role's new password"],
-      ["--prefix-size <n>", "leading characters of the item that name its directory (default: 2)"],
-      ["--parallel <n>", "files to read at once", PARALLEL],
-    ],
-    examples: [
-      "omoide-admin storage adopt /srv/omoide/hot --name hot \\",
-      "  --database postgres://postgres@localhost/omoide",
-    ],
-    exits: {
-      [EXIT.INCOMPLETE]:
-        "some files do not belong in a storage, and were left as they are: see the output",
-    },
-    need: "change",
-    run: async ([given = ""], options, context) => {
-      const { console, signal } = context;
-      const path = plainPath(given);
-      await using inbox = await openInbox(options.database);
-      if (!isStorage(path)) {
-        if (options.name === undefined) {
-          throw new UsageError(`${path} is not a storage yet: give it a name with --name`);
-        }
-        const size = options.prefixSize;
-        const file = options.passwordFile;
-        await initStorage(inbox, {
-          name: options.name,
-          root: path,
-          adopt: true,
-          ...(size === undefined ? {} : { prefixSize: parseCount(size, 1, 8) }),
-          ...(file === undefined ? {} : { password: readPasswordFile(file) }),
-        });
-      }
-      const root = openRoot(path);
-      await requireRegistered(inbox, root);
-      const owner = requireWriter(path);
-      using _lock = await holdStorage(path);
-      using auditLog = new AuditLog(path, owner);
-      const scratch = Scratch.open();
-      try {
-        const report = await adopt(path, {
-          owner,
-          prefixSize: root.identity.prefixSize,
-          parallel: parseCount(options.parallel, 1, 64),
-          scratch,
-          signal,
-          mediaIds: (files) => mediaIdsOf(inbox, files.map((file) => ({ ...file, mediaId: null }))),
-          progress: (bytes) => console.progress("adopting", bytes, null, "bytes"),
-        });
-        const { adopted, adoptedBytes, already, unfit } = report;
-        if (adopted > 0) auditLog.write("adopt", { adopted, adoptedBytes });
-        const { receipts } = await rebuild(inbox, root, scratch, context);
-        console.result({ ...root.identity, ...report, receipts });
-        for (const { path, why } of unfit) console.say(`left: ${path} ${why}`);
-        console.say(
-          `${unfit.length === 0 ? "DONE" : "INCOMPLETE"}: ${count(adopted, "file")} ` +
-            `(${showBytes(adoptedBytes)}) adopted by ${root.identity.storage}, ` +
-            `${already.toLocaleString("en-US")} were before, ${count(receipts, "receipt")} made` +
-            (unfit.length === 0 ? "." : `; ${count(unfit.length, "name")} left as they are.`),
-        );
-        if (owner.uid === 0) {
-          console.say(`Note: ${path} belongs to root; chown -R it to the worker's user.`);
-        }
-        return unfit.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
-      } finally {
-        scratch.close();
-      }
-    },
-  });
+interface Prepared {
+  readonly password: string | undefined;
+  readonly scratch: Scratch;
 }
+
+export const storageAdopt = treeCommand<Options, Prepared>({
+  usage: "adopt <root>",
+  summary: "make an existing Omoide tree a storage, without copying",
+  description:
+    "Takes over the tree <media_type>/<owner>/<prefix>/<item>.<ext> of an earlier installation: " +
+    "registers it as a storage, hashes each file, links it as an object where it is, and makes " +
+    "its receipt. ROOT and everything in it must belong to the worker's user already (chown -R, as " +
+    "root); modes are put right. Stop whatever else writes there. Can be stopped at any time and run " +
+    "again.",
+  options: [
+    DATABASE,
+    ["--name <name>", "the storage's name, if ROOT is not a storage yet"],
+    ["--password-file <file>", "the role's new password"],
+    ["--prefix-size <n>", "leading characters of the item that name its directory (default: 2)"],
+    ["--parallel <n>", "files to read at once", PARALLEL],
+  ],
+  examples: [
+    "omoide-admin storage adopt /srv/omoide/hot --name hot \\",
+    "  --database postgres://postgres@localhost/omoide",
+  ],
+  exits: {
+    [EXIT.INCOMPLETE]:
+      "some files do not belong in a storage, and were left as they are: see the output",
+  },
+  need: "change",
+  tree: ([root = ""]) => root,
+  prepare: (_args, { passwordFile }) => ({
+    password: passwordFile === undefined ? undefined : readPasswordFile(passwordFile),
+    scratch: Scratch.open(),
+  }),
+  run: async (_args, options, context, { password, scratch }) => {
+    const { console, signal, path } = context;
+    await using inbox = await openInbox(options.database);
+    if (!isStorage(path)) {
+      if (options.name === undefined) {
+        throw new UsageError(`${path} is not a storage yet: give it a name with --name`);
+      }
+      const size = options.prefixSize;
+      await initStorage(inbox, {
+        name: options.name,
+        root: path,
+        adopt: true,
+        ...(size === undefined ? {} : { prefixSize: parseCount(size, 1, 8) }),
+        ...(password === undefined ? {} : { password }),
+      });
+    }
+    const root = context.openRoot();
+    await requireRegistered(inbox, root);
+    const owner = requireWriter(path);
+    using _lock = await holdStorage(path);
+    const tree = new GuardedTree(path);
+    using auditLog = new AuditLog(tree, owner);
+    try {
+      const report = await adopt(tree, {
+        owner,
+        prefixSize: root.identity.prefixSize,
+        parallel: parseCount(options.parallel, 1, 64),
+        scratch,
+        signal,
+        mediaIds: (files) => mediaIdsOf(inbox, files.map((file) => ({ ...file, mediaId: null }))),
+        progress: (bytes) => console.progress("adopting", bytes, null, "bytes"),
+      });
+      const { adopted, adoptedBytes, already, unfit } = report;
+      if (adopted > 0) auditLog.write("adopt", { adopted, adoptedBytes });
+      const { receipts } = await rebuild(inbox, root, scratch, context);
+      console.result({ ...root.identity, ...report, receipts });
+      for (const { path, why } of unfit) console.say(`left: ${path} ${why}`);
+      console.say(
+        `${unfit.length === 0 ? "DONE" : "INCOMPLETE"}: ${count(adopted, "file")} ` +
+          `(${showBytes(adoptedBytes)}) adopted by ${root.identity.storage}, ` +
+          `${already.toLocaleString("en-US")} were before, ${count(receipts, "receipt")} made` +
+          (unfit.length === 0 ? "." : `; ${count(unfit.length, "name")} left as they are.`),
+      );
+      if (owner.uid === 0) {
+        console.say(`Note: ${path} belongs to root; chown -R it to the worker's user.`);
+      }
+      return unfit.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
+    } finally {
+      scratch.close();
+    }
+  },
+});
 
 function isStorage(path: string): boolean {
   try {

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import { EXIT, type ExitCode } from "../../exit_codes.ts";
 import { EventLoopYielder } from "../../storage/admin/event_loop_yielder.ts";
 import {
@@ -8,98 +7,122 @@ import {
   type Difference,
   type Side,
 } from "../../storage/admin/compare.ts";
-import { entriesOf, type EntriesOptions } from "../../storage/admin/entries.ts";
-import { type ManifestOwner, readManifest } from "../../storage/admin/manifest.ts";
+import { type Manifest, type ManifestOwner, openManifest } from "../../storage/admin/manifest.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
+import { LocalSource, type Source } from "../../storage/admin/source.ts";
 import { UsageError } from "../../errors.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { receiptsOf } from "../../inbox/admin/receipts.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
-import { addCommand, type Outcome } from "../command.ts";
+import { treeCommand, type TreeContext } from "../command.ts";
 import { drop } from "../permissions.ts";
-import { openRoot, requireSameInbox } from "../roots.ts";
+import { requireSameInbox } from "../roots.ts";
 import { count } from "../units.ts";
 
 /** How many differences of one kind are listed with `--json`, which holds them in memory. */
 const LISTED = 10_000;
 
-export function addStorageCompare(group: Command, outcome: Outcome): void {
-  addCommand<{ database?: string }>(group, outcome, {
-    usage: "compare <a> [b]",
-    summary: "show how two storages differ, or a storage and its receipts",
-    description:
-      "Compares two storages by name and checksum: missing in A, missing in B, different bytes, other " +
-      "names. A and B are roots, or manifests made on another machine. Reads names, not bytes, in " +
-      "constant memory, and needs no database. With --database instead of B, a root is compared " +
-      "with its receipts in the inbox.",
-    options: [["--database <url>", "compare with the receipts: a superuser's URL, instead of B"]],
-    examples: [
-      "omoide-admin storage compare /srv/omoide/hot /srv/omoide/cold",
-      "omoide-admin storage compare /srv/omoide/hot cold.manifest",
-      "omoide-admin storage compare /srv/omoide/hot --database postgres://postgres@localhost/omoide",
-    ],
-    exits: {
-      [EXIT.OK]: "both have the same (a file under another name counts as there)",
-      [EXIT.ATTENTION]: "they differ: see the output",
-    },
-    need: "change",
-    run: async ([givenA = "", givenB], { database }, { console, signal }) => {
-      if ((givenB === undefined) === (database === undefined)) {
-        throw new UsageError("name two storages, or one and --database");
-      }
-      const scratch = Scratch.open();
-      await using inbox = database === undefined ? null : await openInbox(database);
-      drop(inbox === null ? "look" : "ask");
-      let entries = 0;
-      const onName = () => {
-        if (++entries % 4096 === 0) console.progress("comparing", entries, null, "names");
-      };
-      const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
-      const options = { scratch, signal, strange, onName };
-      const a = openSide(givenA, options);
-      const b = inbox === null
-        ? openSide(givenB ?? "", options)
-        : await openReceipts(inbox, a.owner);
-      if (inbox === null && a.owner.uuid === b.owner.uuid) {
-        throw new UsageError(`${givenA} and ${givenB} are the same storage, ${a.owner.storage}`);
-      }
-      requireSameInbox(a.owner, b.owner);
-      const listed: Difference[] = [];
-      const result = new Comparison();
-      const yielder = new EventLoopYielder(signal);
-      for await (const each of compare(a.entries, b.entries, scratch, result, onName)) {
-        const pause = yielder.tick();
-        if (pause) await pause;
-        if (listed.length < LISTED) listed.push(each);
-        console.say(sentence(each, a.owner.storage, b.owner.storage));
-      }
-      console.result({ a: a.owner, b: b.owner, ...result, differences: listed });
-      console.say(verdict(result, a.owner.storage, b.owner.storage));
-      return exitCode(result);
-    },
-  });
+interface Prepared {
+  readonly scratch: Scratch;
+  /** Of each side that is a file. */
+  readonly manifests: ReadonlyMap<string, Manifest>;
 }
 
-function openSide(
-  given: string,
-  options: EntriesOptions,
-): { owner: ManifestOwner; entries: Side<Compared> } {
-  if (isFile(given)) {
-    const manifest = readManifest(given);
-    return { owner: manifest.owner, entries: manifest.entries() };
-  }
-  const { path, identity } = openRoot(given);
-  return {
-    owner: identity,
-    entries: entriesOf(path, identity.prefixSize, options),
-  };
+/** The sides that are trees. */
+function treesOf(args: readonly string[]): string[] {
+  return args.filter((given) => !isFile(given));
+}
+
+export const storageCompare = treeCommand<{ database?: string }, Prepared>({
+  usage: "compare <a> [b]",
+  summary: "show how two storages differ, or a storage and its receipts",
+  description:
+    "Compares two storages by name and checksum: missing in A, missing in B, different bytes, other " +
+    "names. A and B are roots, or manifests made on another machine. Reads names, not bytes, in " +
+    "constant memory, and needs no database. With --database instead of B, a root is compared " +
+    "with its receipts in the inbox.",
+  options: [["--database <url>", "compare with the receipts: a superuser's URL, instead of B"]],
+  examples: [
+    "omoide-admin storage compare /srv/omoide/hot /srv/omoide/cold",
+    "omoide-admin storage compare /srv/omoide/hot cold.manifest",
+    "omoide-admin storage compare /srv/omoide/hot --database postgres://postgres@localhost/omoide",
+  ],
+  exits: {
+    [EXIT.OK]: "both have the same (a file under another name counts as there)",
+    [EXIT.ATTENTION]: "they differ: see the output",
+  },
+  need: "ask",
+  tree: (args) => treesOf(args)[0] ?? null,
+  source: (args) => treesOf(args)[1] ?? null,
+  prepare: (args) => ({
+    scratch: Scratch.open(),
+    manifests: new Map(args.filter(isFile).map((file) => [file, openManifest(file)])),
+  }),
+  run: async (args, { database }, context, { scratch, manifests }) => {
+    const [givenA = "", givenB] = args, { console, signal } = context;
+    if ((givenB === undefined) === (database === undefined)) {
+      throw new UsageError("name two storages, or one and --database");
+    }
+    await using inbox = database === undefined ? null : await openInbox(database);
+    if (inbox === null) drop("look");
+    let entries = 0;
+    const onName = () => {
+      if (++entries % 4096 === 0) console.progress("comparing", entries, null, "names");
+    };
+    const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
+    const options = { scratch, signal, strange, onName };
+    const sides = new Map<string, ComparedSide>();
+    for (const [file, manifest] of manifests) {
+      sides.set(file, { owner: manifest.owner, entries: manifest.entries() });
+    }
+    using sources = new DisposableStack();
+    for (const [i, tree] of args.filter((given) => !manifests.has(given)).entries()) {
+      const source = sources.use(i === 0 ? openTree(context) : await context.openSource());
+      sides.set(tree, { owner: source.identity, entries: source.entries(options) });
+    }
+    const a = sideOf(sides, givenA);
+    const b = inbox === null ? sideOf(sides, givenB ?? "") : await openReceipts(inbox, a.owner);
+    if (inbox === null && a.owner.uuid === b.owner.uuid) {
+      throw new UsageError(`${givenA} and ${givenB} are the same storage, ${a.owner.storage}`);
+    }
+    requireSameInbox(a.owner, b.owner);
+    const listed: Difference[] = [];
+    const result = new Comparison();
+    const yielder = new EventLoopYielder(signal);
+    for await (const each of compare(a.entries, b.entries, scratch, result, onName)) {
+      const pause = yielder.tick();
+      if (pause) await pause;
+      if (listed.length < LISTED) listed.push(each);
+      console.say(sentence(each, a.owner.storage, b.owner.storage));
+    }
+    console.result({ a: a.owner, b: b.owner, ...result, differences: listed });
+    console.say(verdict(result, a.owner.storage, b.owner.storage));
+    return exitCode(result);
+  },
+});
+
+interface ComparedSide {
+  readonly owner: ManifestOwner;
+  readonly entries: Side<Compared>;
+}
+
+/** The first tree, which this process reads itself. */
+function openTree(context: TreeContext): Source {
+  const { path, identity } = context.openRoot();
+  return new LocalSource(path, identity);
+}
+
+function sideOf(sides: ReadonlyMap<string, ComparedSide>, given: string): ComparedSide {
+  const side = sides.get(given);
+  if (side === undefined) throw new UsageError(`${given} is neither a root nor a manifest`);
+  return side;
 }
 
 /** The inbox's word on what a storage holds, called "the receipts". */
 async function openReceipts(
   inbox: AdminInbox,
   { storage, uuid }: ManifestOwner,
-): Promise<{ owner: ManifestOwner; entries: Side<Compared> }> {
+): Promise<ComparedSide> {
   const registered = await findStorage(inbox, storage);
   if (registered.uuid !== uuid) {
     throw new UsageError(

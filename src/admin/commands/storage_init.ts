@@ -1,9 +1,8 @@
-import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
-import { addCommand, DATABASE, type Outcome } from "../command.ts";
-import { DEFAULT_PREFIX_SIZE, initStorage, plainPath } from "../init_storage.ts";
+import { DATABASE, treeCommand } from "../command.ts";
+import { DEFAULT_PREFIX_SIZE, initStorage } from "../init_storage.ts";
 import { count, parseCount } from "../units.ts";
 
 interface Options {
@@ -12,57 +11,58 @@ interface Options {
   readonly prefixSize?: string;
 }
 
-export function addStorageInit(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "init <name> <root>",
-    summary: "make a directory a storage and register it",
-    description:
-      "Makes the root's skeleton and identity, registers the storage, and creates its worker's role " +
-      "omoide_NAME. What is still in the inbox is owed to it from now on. Safe to rerun: it " +
-      "finishes what an interrupted run began. Run as root, everything it makes belongs to " +
-      "the owner of ROOT, who is the worker's user: make ROOT for that user first.",
-    options: [
-      DATABASE,
-      ["--password-file <file>", "the role's new password; without it, the role keeps its own"],
-      [
-        "--prefix-size <n>",
-        `leading characters of the item that name its directory, 1 to 8 (default: ${DEFAULT_PREFIX_SIZE})`,
-      ],
+export const storageInit = treeCommand<Options, { readonly password: string | undefined }>({
+  usage: "init <name> <root>",
+  summary: "make a directory a storage and register it",
+  description:
+    "Makes the root's skeleton and identity, registers the storage, and creates its worker's role " +
+    "omoide_NAME. What is still in the inbox is owed to it from now on. Safe to rerun: it " +
+    "finishes what an interrupted run began. Run as root, everything it makes belongs to " +
+    "the owner of ROOT, who is the worker's user: make ROOT for that user first.",
+  options: [
+    DATABASE,
+    ["--password-file <file>", "the role's new password; without it, the role keeps its own"],
+    [
+      "--prefix-size <n>",
+      `leading characters of the item that name its directory, 1 to 8 (default: ${DEFAULT_PREFIX_SIZE})`,
     ],
-    examples: [
-      "install -d -o omoide-hot -g www-data -m 0750 /srv/omoide/hot",
-      "omoide-admin storage init hot /srv/omoide/hot --password-file hot.password \\",
-      "  --database postgres://postgres@localhost/omoide",
-    ],
-    exits: {
-      [EXIT.CONFIGURATION]:
-        "a name, root or role that cannot be used: taken, not empty, another storage's",
-    },
-    need: "change",
-    run: async ([name = "", given = ""], { database, passwordFile, prefixSize }, { console }) => {
-      const root = plainPath(given);
-      const size = prefixSize === undefined ? undefined : parseCount(prefixSize, 1, 8);
-      const password = passwordFile === undefined ? undefined : readPasswordFile(passwordFile);
-      await using inbox = await openInbox(database);
-      const { identity, role, created, owed } = await initStorage(inbox, {
-        name,
-        root,
-        ...(size === undefined ? {} : { prefixSize: size }),
-        ...(password === undefined ? {} : { password }),
-      });
-      console.result({ ...identity, root, role, created, owed });
+  ],
+  examples: [
+    "install -d -o omoide-hot -g www-data -m 0750 /srv/omoide/hot",
+    "omoide-admin storage init hot /srv/omoide/hot --password-file hot.password \\",
+    "  --database postgres://postgres@localhost/omoide",
+  ],
+  exits: {
+    [EXIT.CONFIGURATION]:
+      "a name, root or role that cannot be used: taken, not empty, another storage's",
+  },
+  need: "change",
+  tree: ([, root = ""]) => root,
+  makesTree: true,
+  prepare: (_args, { passwordFile }) => ({
+    password: passwordFile === undefined ? undefined : readPasswordFile(passwordFile),
+  }),
+  run: async ([name = ""], { database, prefixSize }, { console, path: root }, { password }) => {
+    const size = prefixSize === undefined ? undefined : parseCount(prefixSize, 1, 8);
+    await using inbox = await openInbox(database);
+    const { identity, role, created, owed } = await initStorage(inbox, {
+      name,
+      root,
+      ...(size === undefined ? {} : { prefixSize: size }),
+      ...(password === undefined ? {} : { password }),
+    });
+    console.result({ ...identity, root, role, created, owed });
+    console.say(
+      `${root} is the storage ${name} (${identity.uuid}), ` +
+        `${created ? "registered now" : "which was registered already"}; its worker is ${role}.`,
+    );
+    if (owed > 0) console.say(`It is owed ${count(owed, "media", "media")} from the inbox.`);
+    const { uid } = Deno.lstatSync(root);
+    if (uid === 0) {
       console.say(
-        `${root} is the storage ${name} (${identity.uuid}), ` +
-          `${created ? "registered now" : "which was registered already"}; its worker is ${role}.`,
+        `Note: ${root} belongs to root; chown -R it to the user that the worker runs as.`,
       );
-      if (owed > 0) console.say(`It is owed ${count(owed, "media", "media")} from the inbox.`);
-      const { uid } = Deno.lstatSync(root);
-      if (uid === 0) {
-        console.say(
-          `Note: ${root} belongs to root; chown -R it to the user that the worker runs as.`,
-        );
-      }
-      return EXIT.OK;
-    },
-  });
-}
+    }
+    return EXIT.OK;
+  },
+});

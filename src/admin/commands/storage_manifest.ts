@@ -1,11 +1,9 @@
-import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { entriesOf, type Entry } from "../../storage/admin/entries.ts";
+import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { manifestHead, manifestLine } from "../../storage/admin/manifest.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
-import { addCommand, type Outcome } from "../command.ts";
-import { drop } from "../permissions.ts";
-import { openRoot } from "../roots.ts";
+import { treeCommand } from "../command.ts";
 import { count, parseTime, parseUuid } from "../units.ts";
 
 interface Options {
@@ -15,66 +13,69 @@ interface Options {
   readonly json?: boolean;
 }
 
-export function addStorageManifest(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "manifest <root>",
-    summary: "list a storage's files with their checksums",
-    description:
-      "Prints every public file of a storage with checksum, size, object and time, sorted by path: " +
-      "for `storage compare` with a storage on another machine, for `storage purge`, and for " +
-      "keeping. Reads names, not bytes (`storage verify` does), and needs no database.",
-    options: [
-      ["--owner <uuid>", "only what belongs to this owner"],
-      [
-        "--since <time>",
-        "only what was written at or after this time: 2026-11-22T08:00, in UTC unless it has a zone",
-      ],
-      ["--until <time>", "only what was written before this time"],
+export const storageManifest = treeCommand<Options, { readonly scratch: Scratch }>({
+  usage: "manifest <root>",
+  summary: "list a storage's files with their checksums",
+  description:
+    "Prints every public file of a storage with checksum, size, object and time, sorted by path: " +
+    "for `storage compare` with a storage on another machine, for `storage purge`, and for " +
+    "keeping. Reads names, not bytes (`storage verify` does), and needs no database.",
+  options: [
+    ["--owner <uuid>", "only what belongs to this owner"],
+    [
+      "--since <time>",
+      "only what was written at or after this time: 2026-11-22T08:00, in UTC unless it has a zone",
     ],
-    examples: [
-      "omoide-admin storage manifest /srv/omoide/hot > hot.manifest",
-      "omoide-admin storage manifest /srv/omoide/hot --owner 0b7c… --since 2026-11-20T00:00:00Z",
-    ],
-    exits: {
-      [EXIT.ATTENTION]: "a public file could not be listed: it is a link to no object",
-    },
-    need: "change",
-    run: async ([given = ""], options, { console, signal }) => {
-      const root = openRoot(given);
-      const wanted = filter(options);
-      const scratch = Scratch.open();
-      drop("look");
-      let names = 0, unlisted = 0, text = manifestHead(root.identity, new Date());
-      const entries: Entry[] = [];
-      const onName = () => {
-        if (++names % 4096 === 0) console.progress("listing", names, null, "names");
-      };
-      const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
-      const { prefixSize } = root.identity;
-      const found = entriesOf(root.path, prefixSize, { scratch, signal, strange, onName });
-      for await (const entry of found) {
-        if (!wanted(entry)) continue;
-        const line = manifestLine(entry);
-        if (line === null) {
-          unlisted++;
-          console.remark(
-            `${entry.path} is a link to no object, so nothing says what its bytes should be`,
-          );
-        } else if (options.json === true) {
-          entries.push(entry);
-        } else {
-          text += line;
-          if (text.length > 64 * 1024) [text] = ["", console.raw(text)];
-        }
+    ["--until <time>", "only what was written before this time"],
+  ],
+  examples: [
+    "omoide-admin storage manifest /srv/omoide/hot > hot.manifest",
+    "omoide-admin storage manifest /srv/omoide/hot --owner 0b7c… --since 2026-11-20T00:00:00Z",
+  ],
+  exits: {
+    [EXIT.ATTENTION]: "a public file could not be listed: it is a link to no object",
+  },
+  need: "look",
+  tree: ([root = ""]) => root,
+  prepare: () => ({ scratch: Scratch.open() }),
+  run: async (_args, options, { console, signal, openRoot }, { scratch }) => {
+    const root = openRoot();
+    const wanted = filter(options);
+    let names = 0, unlisted = 0, text = manifestHead(root.identity, new Date());
+    const entries: Entry[] = [];
+    const onName = () => {
+      if (++names % 4096 === 0) console.progress("listing", names, null, "names");
+    };
+    const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
+    const { prefixSize } = root.identity;
+    const found = entriesOf(new GuardedTree(root.path), prefixSize, {
+      scratch,
+      signal,
+      strange,
+      onName,
+    });
+    for await (const entry of found) {
+      if (!wanted(entry)) continue;
+      const line = manifestLine(entry);
+      if (line === null) {
+        unlisted++;
+        console.remark(
+          `${entry.path} is a link to no object, so nothing says what its bytes should be`,
+        );
+      } else if (options.json === true) {
+        entries.push(entry);
+      } else {
+        text += line;
+        if (text.length > 64 * 1024) [text] = ["", console.raw(text)];
       }
-      if (options.json === true) console.result({ ...root.identity, entries });
-      else console.raw(text);
-      if (unlisted === 0) return EXIT.OK;
-      console.remark(`${count(unlisted, "public file")} not listed; see \`storage verify\``);
-      return EXIT.ATTENTION;
-    },
-  });
-}
+    }
+    if (options.json === true) console.result({ ...root.identity, entries });
+    else console.raw(text);
+    if (unlisted === 0) return EXIT.OK;
+    console.remark(`${count(unlisted, "public file")} not listed; see \`storage verify\``);
+    return EXIT.ATTENTION;
+  },
+});
 
 function filter({ owner: given, since, until }: Options): (entry: Entry) => boolean {
   const owner = given === undefined ? undefined : parseUuid("--owner", given);

@@ -1,10 +1,10 @@
-import type { Command } from "commander";
 import { ConfigurationError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { forgetReceipts, stillInInbox } from "../../inbox/admin/purge.ts";
 import { inBatches } from "../../storage/admin/held_files.ts";
-import { readManifest } from "../../storage/admin/manifest.ts";
+import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
+import { type Manifest, openManifest } from "../../storage/admin/manifest.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import {
   countMedia,
@@ -14,9 +14,8 @@ import {
   type PurgePlan,
 } from "../../storage/admin/purge.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
-import { addCommand, type Outcome, YES } from "../command.ts";
+import { treeCommand, YES } from "../command.ts";
 import { hold } from "../hold.ts";
-import { openRoot } from "../roots.ts";
 import { count, showBytes } from "../units.ts";
 
 /** A purge of more than this share of a storage's files needs their number typed. */
@@ -29,125 +28,125 @@ interface Options {
   readonly yes?: boolean;
 }
 
-export function addStoragePurge(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "purge <root>",
-    summary: "delete the files that a manifest lists, and nothing else",
-    description:
-      "Deletes from one storage exactly what a manifest of that storage lists (`storage manifest`, then " +
-      "filtered by hand or by --owner, --since, --until). Checks every entry first: if one is " +
-      "not what the manifest says, nothing is done. More than a tenth of a storage needs the " +
-      "number of files (--count). Logs each deletion in .omoide/record.jsonl. Refuses while a " +
-      "worker holds the storage. There is no undo.",
-    options: [
-      ["!--manifest <file>", "what to delete: a manifest of this very storage"],
-      [
-        "--database <url>",
-        "a superuser's URL: also delete the receipts; required unless the database is lost",
-      ],
-      ["--count <n>", "the number of files, for a purge of more than a tenth of the storage"],
-      YES,
+export const storagePurge = treeCommand<Options, { readonly manifest: Manifest }>({
+  usage: "purge <root>",
+  summary: "delete the files that a manifest lists, and nothing else",
+  description:
+    "Deletes from one storage exactly what a manifest of that storage lists (`storage manifest`, then " +
+    "filtered by hand or by --owner, --since, --until). Checks every entry first: if one is " +
+    "not what the manifest says, nothing is done. More than a tenth of a storage needs the " +
+    "number of files (--count). Logs each deletion in .omoide/record.jsonl. Refuses while a " +
+    "worker holds the storage. There is no undo.",
+  options: [
+    ["!--manifest <file>", "what to delete: a manifest of this very storage"],
+    [
+      "--database <url>",
+      "a superuser's URL: also delete the receipts; required unless the database is lost",
     ],
-    examples: [
-      "omoide-admin storage manifest /srv/omoide/hot --owner UUID > purge.manifest",
-      "omoide-admin storage purge /srv/omoide/hot --manifest purge.manifest --database …",
-      "omoide-admin storage purge /srv/omoide/hot --manifest purge.manifest --database … --yes",
-    ],
-    exits: {
-      [EXIT.ATTENTION]: "entries are not what the manifest says; nothing was done",
-      [EXIT.CONFIGURATION]:
-        "something is still in the inbox, or --count is missing; nothing was done",
-    },
-    need: "change",
-    run: async ([given = ""], options, { console, signal }) => {
-      const root = openRoot(given);
-      const manifest = readManifest(options.manifest);
-      if (manifest.owner.uuid !== root.identity.uuid) {
-        throw new UsageError(
-          `${options.manifest} is a manifest of ${manifest.owner.storage} (${manifest.owner.uuid}), ` +
-            `not of ${root.path} (${root.identity.storage}, ${root.identity.uuid})`,
-        );
-      }
-      const dry = options.yes !== true;
-      const owner = dry ? null : requireWriter(root.path);
-      await using inbox = options.database === undefined ? null : await openInbox(options.database);
-      using held = await hold(root, inbox, dry);
-      const plan = await planPurge(
-        root.path,
-        root.identity.prefixSize,
-        manifest.entries(),
-        signal,
+    ["--count <n>", "the number of files, for a purge of more than a tenth of the storage"],
+    YES,
+  ],
+  examples: [
+    "omoide-admin storage manifest /srv/omoide/hot --owner UUID > purge.manifest",
+    "omoide-admin storage purge /srv/omoide/hot --manifest purge.manifest --database …",
+    "omoide-admin storage purge /srv/omoide/hot --manifest purge.manifest --database … --yes",
+  ],
+  exits: {
+    [EXIT.ATTENTION]: "entries are not what the manifest says; nothing was done",
+    [EXIT.CONFIGURATION]:
+      "something is still in the inbox, or --count is missing; nothing was done",
+  },
+  need: "change",
+  tree: ([root = ""]) => root,
+  prepare: (_args, options) => ({ manifest: openManifest(options.manifest) }),
+  run: async (_args, options, { console, signal, openRoot }, { manifest }) => {
+    const root = openRoot();
+    if (manifest.owner.uuid !== root.identity.uuid) {
+      throw new UsageError(
+        `${options.manifest} is a manifest of ${manifest.owner.storage} (${manifest.owner.uuid}), ` +
+          `not of ${root.path} (${root.identity.storage}, ${root.identity.uuid})`,
       );
-      const { files, bytes, gone, changed } = plan;
-      const total = await countMedia(root.path, signal);
-      const amount = `${count(files.length, "file")} (${showBytes(bytes)}) of ` +
-        `${total.toLocaleString("en-US")} in ${root.identity.storage}`;
+    }
+    const dry = options.yes !== true;
+    const owner = dry ? null : requireWriter(root.path);
+    await using inbox = options.database === undefined ? null : await openInbox(options.database);
+    using held = await hold(root, inbox, dry);
+    const tree = new GuardedTree(root.path);
+    const plan = await planPurge(
+      tree,
+      root.identity.prefixSize,
+      manifest.entries(),
+      signal,
+    );
+    const { files, bytes, gone, changed } = plan;
+    const total = await countMedia(tree, signal);
+    const amount = `${count(files.length, "file")} (${showBytes(bytes)}) of ` +
+      `${total.toLocaleString("en-US")} in ${root.identity.storage}`;
+    console.say(
+      `${options.manifest}: ${amount}${
+        gone.length === 0 ? "" : `, ${gone.length} more are gone already`
+      }.`,
+    );
+    if (changed.length > 0) {
+      for (const { path, why } of changed) console.say(`changed: ${path} ${why}`);
+      console.result({ ...root.identity, done: false, ...summary(plan) });
       console.say(
-        `${options.manifest}: ${amount}${
-          gone.length === 0 ? "" : `, ${gone.length} more are gone already`
-        }.`,
+        `NOTHING DONE: ${count(changed.length, "entry", "entries")} not as the manifest says.`,
       );
-      if (changed.length > 0) {
-        for (const { path, why } of changed) console.say(`changed: ${path} ${why}`);
-        console.result({ ...root.identity, done: false, ...summary(plan) });
-        console.say(
-          `NOTHING DONE: ${count(changed.length, "entry", "entries")} not as the manifest says.`,
+      return EXIT.ATTENTION;
+    }
+    requireCount(files.length, total, options.count, dry);
+    for await (const batch of inBatches(files, 1000)) {
+      const waiting = inbox === null
+        ? 0
+        : await stillInInbox(inbox, batch.map(({ entry }) => entry));
+      if (waiting > 0) {
+        throw new ConfigurationError(
+          `${
+            count(waiting, "media", "media")
+          } of these are still in the inbox and would be stored again; ` +
+            "purge when `inbox status` says that nothing is owed. Nothing was done",
         );
-        return EXIT.ATTENTION;
       }
-      requireCount(files.length, total, options.count, dry);
-      for await (const batch of inBatches(files, 1000)) {
-        const waiting = inbox === null
-          ? 0
-          : await stillInInbox(inbox, batch.map(({ entry }) => entry));
-        if (waiting > 0) {
-          throw new ConfigurationError(
-            `${
-              count(waiting, "media", "media")
-            } of these are still in the inbox and would be stored again; ` +
-              "purge when `inbox status` says that nothing is owed. Nothing was done",
-          );
-        }
-      }
-      if (dry || owner === null) {
-        for (const { entry } of files) console.say(`would delete ${entry.path}`);
-        console.result({ ...root.identity, done: false, ...summary(plan) });
-        console.say(`${amount} would be deleted for good; add --yes to do it.`);
-        return EXIT.OK;
-      }
-      const forget = async (entries: readonly Purgeable["entry"][]) => {
-        if (inbox === null || held.storageId === null) return;
-        await forgetReceipts(inbox, held.storageId, entries);
-      };
-      // Of a purge that was stopped between a deletion and its receipt.
-      for await (const batch of inBatches(gone, 500)) await forget(batch);
-      let done = 0;
-      using auditLog = new AuditLog(root.path, owner);
-      for await (const batch of inBatches(files, 500)) {
-        if (signal.aborted) break;
-        auditLog.write("purge", {
-          deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
-        });
-        purgeFiles(root.path, batch);
-        await forget(batch.map(({ entry }) => entry));
-        done += batch.length;
-        console.progress("purging", done, files.length, "names");
-      }
-      console.result({
-        ...root.identity,
-        done: done === files.length,
-        deleted: done,
-        ...summary(plan),
-      });
-      if (done < files.length) {
-        console.say(`STOPPED after ${count(done, "file")}; run it again to continue.`);
-        return EXIT.INTERRUPTED;
-      }
-      console.say(`DONE: ${amount} deleted.`);
+    }
+    if (dry || owner === null) {
+      for (const { entry } of files) console.say(`would delete ${entry.path}`);
+      console.result({ ...root.identity, done: false, ...summary(plan) });
+      console.say(`${amount} would be deleted for good; add --yes to do it.`);
       return EXIT.OK;
-    },
-  });
-}
+    }
+    const forget = async (entries: readonly Purgeable["entry"][]) => {
+      if (inbox === null || held.storageId === null) return;
+      await forgetReceipts(inbox, held.storageId, entries);
+    };
+    // Of a purge that was stopped between a deletion and its receipt.
+    for await (const batch of inBatches(gone, 500)) await forget(batch);
+    let done = 0;
+    using auditLog = new AuditLog(tree, owner);
+    for await (const batch of inBatches(files, 500)) {
+      if (signal.aborted) break;
+      auditLog.write("purge", {
+        deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
+      });
+      purgeFiles(tree, batch);
+      await forget(batch.map(({ entry }) => entry));
+      done += batch.length;
+      console.progress("purging", done, files.length, "names");
+    }
+    console.result({
+      ...root.identity,
+      done: done === files.length,
+      deleted: done,
+      ...summary(plan),
+    });
+    if (done < files.length) {
+      console.say(`STOPPED after ${count(done, "file")}; run it again to continue.`);
+      return EXIT.INTERRUPTED;
+    }
+    console.say(`DONE: ${amount} deleted.`);
+    return EXIT.OK;
+  },
+});
 
 function summary({ files, bytes, gone, changed }: PurgePlan) {
   return { files: files.length, bytes, gone: gone.length, changed };

@@ -1,8 +1,7 @@
-import type { Command } from "commander";
 import { messageOf } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { entriesOf } from "../../storage/admin/entries.ts";
 import { type Finding, type FindingKind, isHarm } from "../../storage/admin/findings.ts";
+import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import {
@@ -12,11 +11,12 @@ import {
   repairUnvouched,
 } from "../../storage/admin/repair.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
+import type { Source } from "../../storage/admin/source.ts";
 import { verify } from "../../storage/admin/verify.ts";
-import { addCommand, type Context, type Outcome } from "../command.ts";
-import { openRoot, requireDifferent, type Root } from "../roots.ts";
+import { type Context, treeCommand } from "../command.ts";
+import { requireDifferent, type Root } from "../roots.ts";
 import { count } from "../units.ts";
-import { readReport } from "../verify_report.ts";
+import { findingsOf, readReport, type Report } from "../verify_report.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
 /** What other commands fix (sweep, sync), or a person. */
@@ -28,107 +28,115 @@ interface Options {
   readonly dryRun?: boolean;
 }
 
-export function addStorageRepair(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "repair <root>",
-    summary: "replace what is corrupt by good copies of another storage",
-    description:
-      "Verifies the storage, then replaces each object that is corrupt or unreadable by a good " +
-      "copy, and makes public files without an object whole again. What is replaced is kept in " +
-      ".omoide/quarantine, and readers see the old bytes or the good ones, never less. Modes and owners " +
-      "are repaired too. Files that are missing altogether: `storage sync`.",
-    options: [
-      ["!--from <root>", "the storage that has the good copies"],
-      ["--report <file>", "what `storage verify --json` found, instead of verifying again"],
-      ["--dry-run", "only show what would be repaired"],
-    ],
-    examples: [
-      "omoide-admin storage repair /srv/omoide/hot --from /srv/omoide/cold",
-      "omoide-admin storage verify /srv/omoide/hot --json > hot.report",
-      "omoide-admin storage repair /srv/omoide/hot --from /srv/omoide/cold --report hot.report",
-    ],
-    exits: { [EXIT.INCOMPLETE]: "something could not be repaired: see the output" },
-    need: "change",
-    run: async ([given = ""], options, context) => {
-      const { console } = context;
-      const bad = openRoot(given), good = openRoot(options.from);
-      requireDifferent(bad, good);
-      const owner = requireWriter(bad.path);
-      const findings = options.report === undefined
-        ? await verifyNow(bad, context)
-        : readReport(options.report, bad.identity.uuid);
-      if (findings === null) return EXIT.INTERRUPTED;
-      const mendable = findings.filter(({ kind }) => !LEFT.includes(kind));
-      if (options.dryRun === true) {
-        for (const { kind, path, publicPath } of mendable) {
-          console.say(`would repair ${kind}: ${publicPath ?? path}`);
-        }
-        console.result({ dryRun: true, findings: mendable });
-        console.say(`${count(mendable.length, "name")} would be repaired.`);
-        return EXIT.OK;
-      }
-      using auditLog = new AuditLog(bad.path, owner);
-      const repair = { root: bad.path, good: good.path, owner, auditLog };
-      const objects = await objectsOf(good, mendable, context.signal);
-      const repaired: string[] = [], failed: { path: string; why: string }[] = [];
-      for (const finding of mendable) {
-        // One turn of the event loop each, so that Ctrl-C is heard.
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        if (context.signal.aborted) break;
-        try {
-          fix(finding, repair, objects);
-          repaired.push(finding.publicPath ?? finding.path);
-        } catch (error) {
-          const why = messageOf(error);
-          failed.push({ path: finding.path, why });
-        }
-      }
-      console.result({ storage: bad.identity.storage, repaired, failed });
-      for (const path of repaired) console.say(`repaired: ${path}`);
-      for (const { path, why } of failed) console.say(`failed: ${path}: ${why}`);
-      const amount = `${count(repaired.length, "name")} of ${bad.identity.storage} repaired`;
-      if (context.signal.aborted) {
-        console.say(`STOPPED: ${amount}; run it again to continue.`);
-        return EXIT.INTERRUPTED;
-      }
-      console.say(
-        failed.length === 0
-          ? `DONE: ${amount}. \`storage verify\` shows that all is well.`
-          : `INCOMPLETE: ${amount}, ${failed.length.toLocaleString("en-US")} not.`,
-      );
-      return failed.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
-    },
-  });
+interface Prepared {
+  readonly scratch: Scratch;
+  readonly report: Report | null;
 }
 
-async function verifyNow({ path, identity }: Root, context: Context): Promise<Finding[] | null> {
-  const scratch = Scratch.open();
-  try {
-    const report = await verify(path, identity, {
-      parallel: Number(PARALLEL),
-      bytesPerSecond: 0,
-      fraction: 1,
-      journal: null,
-      scratch,
-      signal: context.signal,
-      progress: ({ bytes, directories }) =>
-        context.console.progress(
-          "verifying",
-          bytes,
-          directories === 0 ? null : bytes / directories * 256,
-          "bytes",
-        ),
-    });
-    return report.interrupted ? null : report.findings;
-  } finally {
-    scratch.close();
-  }
+export const storageRepair = treeCommand<Options, Prepared>({
+  usage: "repair <root>",
+  summary: "replace what is corrupt by good copies of another storage",
+  description:
+    "Verifies the storage, then replaces each object that is corrupt or unreadable by a good " +
+    "copy, and makes public files without an object whole again. What is replaced is kept in " +
+    ".omoide/quarantine, and readers see the old bytes or the good ones, never less. Modes and owners " +
+    "are repaired too. Files that are missing altogether: `storage sync`.",
+  options: [
+    ["!--from <root>", "the storage that has the good copies"],
+    ["--report <file>", "what `storage verify --json` found, instead of verifying again"],
+    ["--dry-run", "only show what would be repaired"],
+  ],
+  examples: [
+    "omoide-admin storage repair /srv/omoide/hot --from /srv/omoide/cold",
+    "omoide-admin storage verify /srv/omoide/hot --json > hot.report",
+    "omoide-admin storage repair /srv/omoide/hot --from /srv/omoide/cold --report hot.report",
+  ],
+  exits: { [EXIT.INCOMPLETE]: "something could not be repaired: see the output" },
+  need: "change",
+  tree: ([root = ""]) => root,
+  source: (_args, { from }) => from,
+  prepare: (_args, { report }) => ({
+    scratch: Scratch.open(),
+    report: report === undefined ? null : readReport(report),
+  }),
+  run: async (_args, options, context, { scratch, report }) => {
+    const { console } = context;
+    const bad = context.openRoot();
+    using good = await context.openSource();
+    requireDifferent(bad, good);
+    const owner = requireWriter(bad.path);
+    const findings = report === null
+      ? await verifyNow(bad, scratch, context)
+      : findingsOf(report, bad.identity);
+    if (findings === null) return EXIT.INTERRUPTED;
+    const mendable = findings.filter(({ kind }) => !LEFT.includes(kind));
+    if (options.dryRun === true) {
+      for (const { kind, path, publicPath } of mendable) {
+        console.say(`would repair ${kind}: ${publicPath ?? path}`);
+      }
+      console.result({ dryRun: true, findings: mendable });
+      console.say(`${count(mendable.length, "name")} would be repaired.`);
+      return EXIT.OK;
+    }
+    const tree = new GuardedTree(bad.path);
+    using auditLog = new AuditLog(tree, owner);
+    const repair = { tree, good, owner, auditLog };
+    const objects = await objectsOf(good, mendable, scratch, context.signal);
+    const repaired: string[] = [], failed: { path: string; why: string }[] = [];
+    for (const finding of mendable) {
+      // One turn of the event loop each, so that Ctrl-C is heard.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (context.signal.aborted) break;
+      try {
+        await fix(finding, repair, objects);
+        repaired.push(finding.publicPath ?? finding.path);
+      } catch (error) {
+        const why = messageOf(error);
+        failed.push({ path: finding.path, why });
+      }
+    }
+    console.result({ storage: bad.identity.storage, repaired, failed });
+    for (const path of repaired) console.say(`repaired: ${path}`);
+    for (const { path, why } of failed) console.say(`failed: ${path}: ${why}`);
+    const amount = `${count(repaired.length, "name")} of ${bad.identity.storage} repaired`;
+    if (context.signal.aborted) {
+      console.say(`STOPPED: ${amount}; run it again to continue.`);
+      return EXIT.INTERRUPTED;
+    }
+    console.say(
+      failed.length === 0
+        ? `DONE: ${amount}. \`storage verify\` shows that all is well.`
+        : `INCOMPLETE: ${amount}, ${failed.length.toLocaleString("en-US")} not.`,
+    );
+    return failed.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
+  },
+});
+
+async function verifyNow(
+  { path, identity }: Root,
+  scratch: Scratch,
+  { console, signal }: Context,
+): Promise<Finding[] | null> {
+  const report = await verify(path, identity, {
+    parallel: Number(PARALLEL),
+    bytesPerSecond: 0,
+    fraction: 1,
+    journal: null,
+    scratch,
+    signal,
+    progress: ({ bytes, directories }) => {
+      const total = directories === 0 ? null : bytes / directories * 256;
+      console.progress("verifying", bytes, total, "bytes");
+    },
+  });
+  return report.interrupted ? null : report.findings;
 }
 
 /** The good storage's objects of the files that have none here. */
 async function objectsOf(
-  good: Root,
+  good: Source,
   findings: readonly Finding[],
+  scratch: Scratch,
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
   const wanted = new Set(
@@ -136,28 +144,26 @@ async function objectsOf(
   );
   const found = new Map<string, string>();
   if (wanted.size === 0) return found;
-  const scratch = Scratch.open();
-  try {
-    const entries = entriesOf(good.path, good.identity.prefixSize, { scratch, signal });
-    for await (const { path, object } of entries) {
-      if (object !== null && wanted.has(path)) found.set(path, object);
-    }
-  } finally {
-    scratch.close();
+  for await (const { path, object } of good.entries({ scratch, signal })) {
+    if (object !== null && wanted.has(path)) found.set(path, object);
   }
   return found;
 }
 
-function fix(finding: Finding, repair: Repair, objects: Map<string, string>): void {
+async function fix(
+  finding: Finding,
+  repair: Repair,
+  objects: Map<string, string>,
+): Promise<void> {
   switch (finding.kind) {
     case "corrupt":
     case "unreadable":
-      repairObject(finding, repair);
+      await repairObject(finding, repair);
       return;
     case "unvouched": {
       const object = objects.get(finding.path);
-      if (object === undefined) throw new Error(`${repair.good} does not have it`);
-      repairUnvouched(finding.path, object, repair);
+      if (object === undefined) throw new Error(`${repair.good.path} does not have it`);
+      await repairUnvouched(finding.path, object, repair);
       return;
     }
     case "mode":

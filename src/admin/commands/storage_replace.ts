@@ -1,74 +1,72 @@
-import type { Command } from "commander";
 import { ConfigurationError, StorageHeldError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox, transaction } from "../../inbox/admin/inbox.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
 import { holdInInbox, replaceIdentity } from "../../inbox/admin/trust.ts";
 import { initRoot } from "../../storage/admin/init_root.ts";
-import { addCommand, DATABASE, type Outcome, YES } from "../command.ts";
-import { identityAt, plainPath } from "../init_storage.ts";
+import { DATABASE, treeCommand, YES } from "../command.ts";
+import { identityAt } from "../init_storage.ts";
 import { count } from "../units.ts";
 
-export function addStorageReplace(group: Command, outcome: Outcome): void {
-  addCommand<{ database: string; yes?: boolean }>(group, outcome, {
-    usage: "replace <name> <root>",
-    summary: "give a storage whose disk is lost a new, empty root",
-    description:
-      "For a disk that is gone for good. The new root gets an identity of its own, so that the old one is " +
-      "refused if it ever turns up; the receipts of what was on it are void, and everything that is " +
-      "still in the inbox is owed to it again. `storage sync` from another storage and `storage " +
-      "rebuild` then bring back the rest. A dry run unless --yes.",
-    options: [DATABASE, YES],
-    examples: [
-      "omoide-admin storage replace hot /srv/omoide/hot --database postgres://postgres@localhost/omoide --yes",
-      "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot",
-      "omoide-admin storage rebuild /srv/omoide/hot --database …",
-    ],
-    exits: {
-      [EXIT.CONFIGURATION]: "no storage has that name, it is retired, or ROOT is not empty",
-    },
-    need: "change",
-    run: async ([name = "", given = ""], { database, yes }, { console }) => {
-      const root = plainPath(given);
-      await using inbox = await openInbox(database);
-      const dry = yes !== true;
-      const done = await transaction(inbox.connection, async () => {
-        const storage = await findStorage(inbox, name);
-        if (storage.retiredAt !== null) throw new ConfigurationError(`${name} is retired`);
-        if (!(await holdInInbox(inbox, storage.id))) {
-          throw new StorageHeldError(
-            `A worker holds the storage ${name}: it is not lost; stop it first`,
-          );
-        }
-        const begun = identityAt(root);
-        if (begun?.uuid === storage.uuid) {
-          throw new ConfigurationError(
-            `${root} is the storage ${name} as it is registered: not lost`,
-          );
-        }
-        // Of a run that died before its commit: the root that it has made is taken up.
-        const mine = begun !== null && begun.storage === name && begun.inbox === inbox.uuid;
-        const uuid = mine ? begun.uuid : crypto.randomUUID();
-        const voided = await replaceIdentity(inbox, storage.id, uuid);
-        const { prefixSize } = storage;
-        // Last before the commit, as in initStorage.
-        if (!dry) {
-          initRoot(root, { format: 1, storage: name, uuid, inbox: inbox.uuid, prefixSize });
-        }
-        return { ...voided, uuid, before: storage.uuid };
-      }, dry);
-      console.result({ name, root, done: !dry, ...done });
-      console.say(
-        `${count(done.receipts, "receipt")} of ${name} ${dry ? "would be" : "are"} void, ` +
-          `${count(done.owed, "media", "media")} of the inbox owed to it.`,
-      );
-      console.say(
-        dry
-          ? "Nothing was done; --yes does it."
-          : `${root} is the storage ${name} now (${done.uuid}, before: ${done.before}). ` +
-            "Its worker may start; `storage sync` and `storage rebuild` bring back what it had.",
-      );
-      return EXIT.OK;
-    },
-  });
-}
+export const storageReplace = treeCommand<{ database: string; yes?: boolean }>({
+  usage: "replace <name> <root>",
+  summary: "give a storage whose disk is lost a new, empty root",
+  description:
+    "For a disk that is gone for good. The new root gets an identity of its own, so that the old one is " +
+    "refused if it ever turns up; the receipts of what was on it are void, and everything that is " +
+    "still in the inbox is owed to it again. `storage sync` from another storage and `storage " +
+    "rebuild` then bring back the rest. A dry run unless --yes.",
+  options: [DATABASE, YES],
+  examples: [
+    "omoide-admin storage replace hot /srv/omoide/hot --database postgres://postgres@localhost/omoide --yes",
+    "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot",
+    "omoide-admin storage rebuild /srv/omoide/hot --database …",
+  ],
+  exits: {
+    [EXIT.CONFIGURATION]: "no storage has that name, it is retired, or ROOT is not empty",
+  },
+  need: "change",
+  tree: ([, root = ""]) => root,
+  makesTree: true,
+  run: async ([name = ""], { database, yes }, { console, path: root }) => {
+    await using inbox = await openInbox(database);
+    const dry = yes !== true;
+    const done = await transaction(inbox.connection, async () => {
+      const storage = await findStorage(inbox, name);
+      if (storage.retiredAt !== null) throw new ConfigurationError(`${name} is retired`);
+      if (!(await holdInInbox(inbox, storage.id))) {
+        throw new StorageHeldError(
+          `A worker holds the storage ${name}: it is not lost; stop it first`,
+        );
+      }
+      const begun = identityAt(root);
+      if (begun?.uuid === storage.uuid) {
+        throw new ConfigurationError(
+          `${root} is the storage ${name} as it is registered: not lost`,
+        );
+      }
+      // Of a run that died before its commit: the root that it has made is taken up.
+      const mine = begun !== null && begun.storage === name && begun.inbox === inbox.uuid;
+      const uuid = mine ? begun.uuid : crypto.randomUUID();
+      const voided = await replaceIdentity(inbox, storage.id, uuid);
+      const { prefixSize } = storage;
+      // Last before the commit, as in initStorage.
+      if (!dry) {
+        initRoot(root, { format: 1, storage: name, uuid, inbox: inbox.uuid, prefixSize });
+      }
+      return { ...voided, uuid, before: storage.uuid };
+    }, dry);
+    console.result({ name, root, done: !dry, ...done });
+    console.say(
+      `${count(done.receipts, "receipt")} of ${name} ${dry ? "would be" : "are"} void, ` +
+        `${count(done.owed, "media", "media")} of the inbox owed to it.`,
+    );
+    console.say(
+      dry
+        ? "Nothing was done; --yes does it."
+        : `${root} is the storage ${name} now (${done.uuid}, before: ${done.before}). ` +
+          "Its worker may start; `storage sync` and `storage rebuild` bring back what it had.",
+    );
+    return EXIT.OK;
+  },
+});

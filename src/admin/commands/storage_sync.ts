@@ -1,14 +1,14 @@
-import type { Command } from "commander";
 import { EXIT } from "../../exit_codes.ts";
 import { compare, Comparison } from "../../storage/admin/compare.ts";
 import { entriesOf } from "../../storage/admin/entries.ts";
+import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { openForAdmin } from "../../storage/admin/open_for_admin.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { sync, type SyncReport } from "../../storage/admin/sync.ts";
-import { addCommand, type Outcome } from "../command.ts";
-import { openRoot, requireDifferent } from "../roots.ts";
+import { treeCommand } from "../command.ts";
+import { requireDifferent } from "../roots.ts";
 import { count, parseUuid, showBytes } from "../units.ts";
 
 interface Options {
@@ -18,74 +18,76 @@ interface Options {
   readonly dryRun?: boolean;
 }
 
-export function addStorageSync(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "sync",
-    summary: "copy what is missing from another storage",
-    description:
-      "Copies what B lacks by the worker's own write-once protocol: every byte is checked on its " +
-      "way and fsynced, nothing that exists is touched. May run beside the workers, be stopped " +
-      "at any time and be run again. `storage rebuild` then makes the receipts.",
-    options: [
-      ["!--from <root>", "A: the storage that has the files"],
-      ["!--to <root>", "B: the storage that lacks them"],
-      ["--owner <uuid>", "only what belongs to this owner"],
-      ["--dry-run", "only show what would be copied"],
-    ],
-    examples: [
-      "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot --dry-run",
-      "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot",
-    ],
-    exits: {
-      [EXIT.TRY_AGAIN]: "B's disk is full or read-only; what was copied before stays",
-      [EXIT.DISTRUSTED]: "B's disk failed",
-      [EXIT.INCOMPLETE]: "some files could not be copied, or differ: see the output",
-    },
-    need: "change",
-    run: async (_args, options, { console, signal }) => {
-      const a = openRoot(options.from), b = openRoot(options.to);
-      requireDifferent(a, b);
-      const owner = options.owner === undefined ? undefined : parseUuid("--owner", options.owner);
-      const dry = options.dryRun === true;
-      const writer = dry ? null : requireWriter(b.path);
-      const scratch = Scratch.open();
-      const { prefixSize } = a.identity;
-      let names = 0, bytes = 0;
-      const onName = () => {
-        if (++names % 4096 === 0) console.progress("comparing", names, null, "names");
-      };
-      const differences = compare(
-        entriesOf(a.path, prefixSize, { scratch, signal, onName }),
-        entriesOf(b.path, b.identity.prefixSize, { scratch, signal, onName }),
-        scratch,
-        new Comparison(),
-      );
-      using auditLog = writer === null ? null : new AuditLog(b.path, writer);
-      const to = dry ? null : await openForAdmin(b.path);
-      try {
-        const report = await sync(differences, {
-          from: a.path,
-          to,
-          prefixSize,
-          wanted: (path) => owner === undefined || path.split("/")[1] === owner,
-          signal,
-          copied: (path, size) => {
-            bytes += size;
-            if (dry) console.say(`would copy ${path} (${showBytes(size)})`);
-            else console.progress("copying", bytes, null, "bytes");
-          },
-        });
-        const { copied, copiedBytes } = report;
-        if (copied > 0) auditLog?.write("sync", { from: a.identity.uuid, copied, copiedBytes });
-        console.result({ from: a.identity, to: b.identity, dryRun: dry, ...report });
-        return tell(report, b.identity.storage, dry, console);
-      } finally {
-        to?.close();
-        scratch.close();
-      }
-    },
-  });
-}
+export const storageSync = treeCommand<Options, { readonly scratch: Scratch }>({
+  usage: "sync",
+  summary: "copy what is missing from another storage",
+  description:
+    "Copies what B lacks by the worker's own write-once protocol: every byte is checked on its " +
+    "way and fsynced, nothing that exists is touched. May run beside the workers, be stopped " +
+    "at any time and be run again. `storage rebuild` then makes the receipts.",
+  options: [
+    ["!--from <root>", "A: the storage that has the files"],
+    ["!--to <root>", "B: the storage that lacks them"],
+    ["--owner <uuid>", "only what belongs to this owner"],
+    ["--dry-run", "only show what would be copied"],
+  ],
+  examples: [
+    "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot --dry-run",
+    "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot",
+  ],
+  exits: {
+    [EXIT.TRY_AGAIN]: "B's disk is full or read-only; what was copied before stays",
+    [EXIT.DISTRUSTED]: "B's disk failed",
+    [EXIT.INCOMPLETE]: "some files could not be copied, or differ: see the output",
+  },
+  need: "change",
+  tree: (_args, { to }) => to,
+  source: (_args, { from }) => from,
+  prepare: () => ({ scratch: Scratch.open() }),
+  run: async (_args, options, { console, signal, openRoot, openSource }, { scratch }) => {
+    const b = openRoot();
+    using a = await openSource();
+    requireDifferent(a, b);
+    const owner = options.owner === undefined ? undefined : parseUuid("--owner", options.owner);
+    const dry = options.dryRun === true;
+    const writer = dry ? null : requireWriter(b.path);
+    const { prefixSize } = a.identity;
+    let names = 0, bytes = 0;
+    const onName = () => {
+      if (++names % 4096 === 0) console.progress("comparing", names, null, "names");
+    };
+    const tree = new GuardedTree(b.path);
+    const differences = compare(
+      a.entries({ scratch, signal, onName }),
+      entriesOf(tree, b.identity.prefixSize, { scratch, signal, onName }),
+      scratch,
+      new Comparison(),
+    );
+    using auditLog = writer === null ? null : new AuditLog(tree, writer);
+    const to = dry ? null : await openForAdmin(b.path);
+    try {
+      const report = await sync(differences, {
+        from: a,
+        to,
+        prefixSize,
+        wanted: (path) => owner === undefined || path.split("/")[1] === owner,
+        signal,
+        copied: (path, size) => {
+          bytes += size;
+          if (dry) console.say(`would copy ${path} (${showBytes(size)})`);
+          else console.progress("copying", bytes, null, "bytes");
+        },
+      });
+      const { copied, copiedBytes } = report;
+      if (copied > 0) auditLog?.write("sync", { from: a.identity.uuid, copied, copiedBytes });
+      console.result({ from: a.identity, to: b.identity, dryRun: dry, ...report });
+      return tell(report, b.identity.storage, dry, console);
+    } finally {
+      to?.close();
+      scratch.close();
+    }
+  },
+});
 
 function tell(
   report: SyncReport,

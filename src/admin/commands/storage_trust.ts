@@ -1,18 +1,18 @@
-import type { Command } from "commander";
 import { ConfigurationError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { type HeldReceipt, receiptsOf } from "../../inbox/admin/receipts.ts";
 import { clearDistrust, redeliver } from "../../inbox/admin/trust.ts";
 import { EventLoopYielder } from "../../storage/admin/event_loop_yielder.ts";
+import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { clearName } from "../../storage/admin/quarantine.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { recheck } from "../../storage/admin/recheck.ts";
 import { AuditLog, lastLogged } from "../../storage/admin/audit_log.ts";
-import { addCommand, type Context, DATABASE, type Outcome } from "../command.ts";
+import { type Context, DATABASE, treeCommand } from "../command.ts";
 import { hold } from "../hold.ts";
 import { requireRegistered } from "../rebuild.ts";
-import { openRoot, type Root } from "../roots.ts";
+import type { Root } from "../roots.ts";
 import { count } from "../units.ts";
 
 interface Options {
@@ -27,93 +27,92 @@ type Bad = HeldReceipt & { readonly why: string };
 /** Clocks of the database and of this machine may differ. */
 const MARGIN_MS = 3600 * 1000;
 
-export function addStorageTrust(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "trust <name>",
-    summary: "believe a distrusted storage again, after reading what it stored",
-    description:
-      "After a failed fsync or an I/O error a storage is distrusted: its worker stops and its receipts " +
-      "no longer count. Fix the disk and remount it (until then the kernel answers from memory what " +
-      "may not be on the disk), then run this: it reads everything that was stored since the last " +
-      "time this succeeded, and trusts the storage again only if all of it is right. What is wrong " +
-      "and still in the inbox can be delivered again (--redeliver); for the rest: `storage repair`.",
-    options: [
-      DATABASE,
-      ["!--root <root>", "the storage's root"],
-      ["--remounted", "the file system was remounted, or the machine restarted, since the failure"],
-      [
-        "--redeliver",
-        "quarantine what is wrong and still in the inbox, and let the worker store it again",
-      ],
+export const storageTrust = treeCommand<Options>({
+  usage: "trust <name>",
+  summary: "believe a distrusted storage again, after reading what it stored",
+  description:
+    "After a failed fsync or an I/O error a storage is distrusted: its worker stops and its receipts " +
+    "no longer count. Fix the disk and remount it (until then the kernel answers from memory what " +
+    "may not be on the disk), then run this: it reads everything that was stored since the last " +
+    "time this succeeded, and trusts the storage again only if all of it is right. What is wrong " +
+    "and still in the inbox can be delivered again (--redeliver); for the rest: `storage repair`.",
+  options: [
+    DATABASE,
+    ["!--root <root>", "the storage's root"],
+    ["--remounted", "the file system was remounted, or the machine restarted, since the failure"],
+    [
+      "--redeliver",
+      "quarantine what is wrong and still in the inbox, and let the worker store it again",
     ],
-    examples: [
-      "umount /srv/omoide/hot && fsck /dev/sdb1 && mount /srv/omoide/hot",
-      "omoide-admin storage trust hot --root /srv/omoide/hot --remounted --database …",
-    ],
-    exits: {
-      [EXIT.ATTENTION]: "some of it is not right: see the output; the storage stays distrusted",
-    },
-    need: "change",
-    run: async ([name = ""], options, context) => {
-      const { console } = context;
-      const root = openRoot(options.root);
-      if (root.identity.storage !== name) {
-        throw new UsageError(`${root.path} is the storage ${root.identity.storage}, not ${name}`);
-      }
-      await using inbox = await openInbox(options.database);
-      const storage = await requireRegistered(inbox, root);
-      if (storage.distrustedReason === null) {
-        console.result({ name, trusted: true, read: 0, bad: [] });
-        console.say(`${name} is not distrusted; nothing to do.`);
-        return EXIT.OK;
-      }
-      if (options.remounted !== true) {
-        throw new ConfigurationError(
-          `${name} is distrusted: ${storage.distrustedReason}. Fix its disk and remount it, then say so ` +
-            "with --remounted: before that the kernel may show bytes that never reached the disk",
-        );
-      }
-      const owner = requireWriter(root.path);
-      using held = await hold(root, inbox, false);
-      const since = lastLogged(root.path, "trust");
-      const { read, bad } = await readAll(inbox, root, since, context);
-      let redelivered = 0;
-      if (options.redeliver === true && held.storageId !== null) {
-        const again = bad.filter(({ released }) => !released);
-        for (const { path, sha256 } of again) clearName(root.path, path, sha256, owner);
-        redelivered = await redeliver(inbox, held.storageId, again.map(({ mediaId }) => mediaId));
-      }
-      const wrong = bad.filter(({ released }) => options.redeliver !== true || released);
-      for (const { path, why } of wrong) console.say(`wrong: ${path} ${why}`);
-      if (redelivered > 0) {
-        console.say(`${count(redelivered, "media", "media")} will be stored again.`);
-      }
-      const trusted = wrong.length === 0;
-      if (trusted) {
-        using auditLog = new AuditLog(root.path, owner);
-        auditLog.write("trust", { reason: storage.distrustedReason, read, redelivered });
-        await clearDistrust(inbox, storage);
-      }
-      console.result({ name, trusted, read, bad, redelivered });
-      const amount = `${count(read, "file")} read${
-        since === null ? "" : ` (since ${since.toISOString()})`
-      }`;
-      console.say(
-        trusted
-          ? `TRUSTED: ${name}: ${amount}, all as their receipts say. Its worker may start.`
-          : `STILL DISTRUSTED: ${
-            count(wrong.length, "file")
-          } of ${name} not as the receipts say, ` +
-            `${amount}. \`storage repair\` from another storage, or --redeliver what is in the inbox.`,
+  ],
+  examples: [
+    "umount /srv/omoide/hot && fsck /dev/sdb1 && mount /srv/omoide/hot",
+    "omoide-admin storage trust hot --root /srv/omoide/hot --remounted --database …",
+  ],
+  exits: {
+    [EXIT.ATTENTION]: "some of it is not right: see the output; the storage stays distrusted",
+  },
+  need: "change",
+  tree: (_args, { root }) => root,
+  run: async ([name = ""], options, context) => {
+    const { console } = context;
+    const root = context.openRoot();
+    if (root.identity.storage !== name) {
+      throw new UsageError(`${root.path} is the storage ${root.identity.storage}, not ${name}`);
+    }
+    await using inbox = await openInbox(options.database);
+    const storage = await requireRegistered(inbox, root);
+    if (storage.distrustedReason === null) {
+      console.result({ name, trusted: true, read: 0, bad: [] });
+      console.say(`${name} is not distrusted; nothing to do.`);
+      return EXIT.OK;
+    }
+    if (options.remounted !== true) {
+      throw new ConfigurationError(
+        `${name} is distrusted: ${storage.distrustedReason}. Fix its disk and remount it, then say so ` +
+          "with --remounted: before that the kernel may show bytes that never reached the disk",
       );
-      return trusted ? EXIT.OK : EXIT.ATTENTION;
-    },
-  });
-}
+    }
+    const owner = requireWriter(root.path);
+    using held = await hold(root, inbox, false);
+    const tree = new GuardedTree(root.path);
+    const since = lastLogged(tree, "trust");
+    const { read, bad } = await readAll(inbox, root, tree, since, context);
+    let redelivered = 0;
+    if (options.redeliver === true && held.storageId !== null) {
+      const again = bad.filter(({ released }) => !released);
+      for (const { path, sha256 } of again) clearName(tree, path, sha256, owner);
+      redelivered = await redeliver(inbox, held.storageId, again.map(({ mediaId }) => mediaId));
+    }
+    const wrong = bad.filter(({ released }) => options.redeliver !== true || released);
+    for (const { path, why } of wrong) console.say(`wrong: ${path} ${why}`);
+    if (redelivered > 0) {
+      console.say(`${count(redelivered, "media", "media")} will be stored again.`);
+    }
+    const trusted = wrong.length === 0;
+    if (trusted) {
+      using auditLog = new AuditLog(tree, owner);
+      auditLog.write("trust", { reason: storage.distrustedReason, read, redelivered });
+      await clearDistrust(inbox, storage);
+    }
+    console.result({ name, trusted, read, bad, redelivered });
+    const amount = `${count(read, "file")} read${
+      since === null ? "" : ` (since ${since.toISOString()})`
+    }`;
+    console.say(
+      trusted
+        ? `TRUSTED: ${name}: ${amount}, all as their receipts say. Its worker may start.`
+        : `STILL DISTRUSTED: ${count(wrong.length, "file")} of ${name} not as the receipts say, ` +
+          `${amount}. \`storage repair\` from another storage, or --redeliver what is in the inbox.`,
+    );
+    return trusted ? EXIT.OK : EXIT.ATTENTION;
+  },
+});
 
 async function readAll(
   inbox: AdminInbox,
   root: Root,
+  tree: GuardedTree,
   since: Date | null,
   { console, signal }: Context,
 ): Promise<{ read: number; bad: Bad[] }> {
@@ -124,7 +123,7 @@ async function readAll(
   for await (const receipt of await receiptsOf(inbox, root.identity.storage, from)) {
     const pause = yielder.tick();
     if (pause) await pause;
-    const why = recheck(root.path, receipt);
+    const why = recheck(tree, receipt);
     if (why !== null) bad.push({ ...receipt, why });
     read++;
     bytes += receipt.size;

@@ -1,13 +1,12 @@
-import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { EXIT, type ExitCode } from "../../exit_codes.ts";
 import { type Finding, isHarm, isNote } from "../../storage/admin/findings.ts";
 import { Journal } from "../../storage/admin/journal.ts";
+import { NamedFile } from "../../storage/admin/named_file.ts";
 import { Scratch } from "../../storage/admin/scratch.ts";
 import { verify, type VerifyReport } from "../../storage/admin/verify.ts";
-import { addCommand, type Context, type Outcome } from "../command.ts";
-import { openRoot, type Root } from "../roots.ts";
-import { drop } from "../permissions.ts";
+import { type Context, treeCommand } from "../command.ts";
+import type { Root } from "../roots.ts";
 import { count, parseBytes, parseCount, showBytes } from "../units.ts";
 
 interface Options {
@@ -17,64 +16,67 @@ interface Options {
   readonly resume?: string;
 }
 
+interface Prepared {
+  readonly scratch: Scratch;
+  readonly state: NamedFile | null;
+}
+
 /** Two reads at once keep a rotating disk's arm from travelling more than it must, and an SSD busy. */
 export const PARALLEL = String(Math.min(4, navigator.hardwareConcurrency));
 
-export function addStorageVerify(group: Command, outcome: Outcome): void {
-  addCommand<Options>(group, outcome, {
-    usage: "verify <root>",
-    summary: "read every file of a storage and report what is wrong",
-    description:
-      "Reads every object against the checksum in its name, and looks at every name in the tree: " +
-      "public files that are links to no object, unexpected files, orphans, modes and owners. " +
-      "Reads only, needs no database, and may run beside the worker.",
-    options: [
-      ["--parallel <n>", "files to read at once", PARALLEL],
-      ["--rate <size>", "read at most this much per second, such as 50M"],
-      ["--fraction <share>", "read only this share of the objects, chosen at random, such as 0.05"],
-      ["--resume <file>", "keep the state in this file, and continue from there when run again"],
-    ],
-    examples: [
-      "omoide-admin storage verify /srv/omoide/hot",
-      "omoide-admin storage verify /srv/omoide/cold --rate 80M --resume /var/tmp/cold.verify",
-      "omoide-admin storage verify /srv/omoide/cold --fraction 0.02 --json",
-    ],
-    exits: {
-      [EXIT.OK]: "everything that was read is intact and in its place",
-      [EXIT.ATTENTION]: "something is not: see the output",
-    },
-    need: "change",
-    run: async ([given = ""], options, { console, signal }) => {
-      const root = openRoot(given);
-      const fraction = parseFraction(options.fraction);
-      const journal = options.resume === undefined
-        ? null
-        : Journal.open(options.resume, root.identity, fraction);
-      const scratch = Scratch.open();
-      // Both files are open: from here on, nothing can be written but to them.
-      drop("look");
-      try {
-        const report = await verify(root.path, root.identity, {
-          parallel: parseCount(options.parallel, 1, 64),
-          bytesPerSecond: options.rate === undefined ? 0 : parseBytes(options.rate),
-          fraction,
-          journal,
-          scratch,
-          signal,
-          progress: ({ bytes, directories }) => {
-            // Objects are spread evenly over the directories, so these tell how much is left.
-            const total = directories === 0 ? null : bytes / directories * 256;
-            console.progress(`verifying ${root.identity.storage}`, bytes, total, "bytes");
-          },
-        });
-        return tell(report, root, options, console);
-      } finally {
-        journal?.close();
-        scratch.close();
-      }
-    },
-  });
-}
+export const storageVerify = treeCommand<Options, Prepared>({
+  usage: "verify <root>",
+  summary: "read every file of a storage and report what is wrong",
+  description:
+    "Reads every object against the checksum in its name, and looks at every name in the tree: " +
+    "public files that are links to no object, unexpected files, orphans, modes and owners. " +
+    "Reads only, needs no database, and may run beside the worker.",
+  options: [
+    ["--parallel <n>", "files to read at once", PARALLEL],
+    ["--rate <size>", "read at most this much per second, such as 50M"],
+    ["--fraction <share>", "read only this share of the objects, chosen at random, such as 0.05"],
+    ["--resume <file>", "keep the state in this file, and continue from there when run again"],
+  ],
+  examples: [
+    "omoide-admin storage verify /srv/omoide/hot",
+    "omoide-admin storage verify /srv/omoide/cold --rate 80M --resume /var/tmp/cold.verify",
+    "omoide-admin storage verify /srv/omoide/cold --fraction 0.02 --json",
+  ],
+  exits: {
+    [EXIT.OK]: "everything that was read is intact and in its place",
+    [EXIT.ATTENTION]: "something is not: see the output",
+  },
+  need: "look",
+  tree: ([root = ""]) => root,
+  prepare: (_args, { resume }) => ({
+    scratch: Scratch.open(),
+    state: resume === undefined ? null : NamedFile.toAppend(resume),
+  }),
+  run: async (_args, options, { console, signal, openRoot }, { scratch, state }) => {
+    const root = openRoot();
+    const fraction = parseFraction(options.fraction);
+    const journal = state === null ? null : Journal.of(state, root.identity, fraction);
+    try {
+      const report = await verify(root.path, root.identity, {
+        parallel: parseCount(options.parallel, 1, 64),
+        bytesPerSecond: options.rate === undefined ? 0 : parseBytes(options.rate),
+        fraction,
+        journal,
+        scratch,
+        signal,
+        progress: ({ bytes, directories }) => {
+          // Objects are spread evenly over the directories, so these tell how much is left.
+          const total = directories === 0 ? null : bytes / directories * 256;
+          console.progress(`verifying ${root.identity.storage}`, bytes, total, "bytes");
+        },
+      });
+      return tell(report, root, options, console);
+    } finally {
+      journal?.close();
+      scratch.close();
+    }
+  },
+});
 
 function parseFraction(text: string | undefined): number {
   if (text === undefined) return 1;

@@ -1,17 +1,19 @@
 import { ConfigurationError, InterruptedError, messageOf } from "../../errors.ts";
+
 import { osCode } from "../file_calls.ts";
-import { OBJECT_MODE, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
-import { type Owner, settle, syncDirectory } from "./ownership.ts";
+import { OBJECT_MODE, parentOf, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
+import type { Owner } from "./ownership.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { entriesOf } from "./entries.ts";
-import { HashPool } from "./hash_pool.ts";
+import { type GuardedTree, sameFile } from "./guarded_tree.ts";
+import { type Hashed, type HashedFile, HashPool } from "./hash_pool.ts";
 import { inBatches, type NamedEntry, nameEntry } from "./held_files.ts";
 import { linkObject } from "./repair.ts";
 import type { Scratch } from "./scratch.ts";
 import { walkPublic } from "./walk.ts";
 
 /** A plain file, hashed: what it takes to become an object. */
-export type Adoptable = NamedEntry & { readonly sha256: string };
+export type Adoptable = NamedEntry & { readonly sha256: string; readonly hashed: HashedFile };
 
 export interface AdoptOptions {
   readonly owner: Owner;
@@ -38,7 +40,7 @@ export interface AdoptReport {
  * second name among the objects. Modes and owners become the worker's. A file that has its object is
  * not read again, so it can be stopped anywhere and run again.
  */
-export async function adopt(root: string, options: AdoptOptions): Promise<AdoptReport> {
+export async function adopt(tree: GuardedTree, options: AdoptOptions): Promise<AdoptReport> {
   const report: AdoptReport = { adopted: 0, adoptedBytes: 0, already: 0, unfit: [] };
   const { owner, prefixSize, scratch, signal } = options;
   const strange = (path: string, why: string) => report.unfit.push({ path, why });
@@ -46,22 +48,22 @@ export async function adopt(root: string, options: AdoptOptions): Promise<AdoptR
   const settleDirectory = (path: string, info: Deno.FileInfo) => {
     const { uid, gid } = info;
     if (uid === owner.uid && gid === owner.gid && modeOf(info) === PUBLIC_DIRECTORY_MODE) return;
-    const why = refused(path, () => settle(`${root}/${path}`, owner, PUBLIC_DIRECTORY_MODE));
+    const why = refused(path, () => tree.settle(path, owner, PUBLIC_DIRECTORY_MODE, info));
     if (why !== null) report.unfit.push({ path, why });
   };
-  for (const _ of walkPublic(root, prefixSize, () => {}, settleDirectory)) {
+  for (const _ of walkPublic(tree, prefixSize, () => {}, settleDirectory)) {
     const pause = yielder.tick();
     if (pause) await pause;
   }
 
   async function* plain(): AsyncGenerator<NamedEntry> {
-    for await (const entry of entriesOf(root, prefixSize, { scratch, signal, strange })) {
+    for await (const entry of entriesOf(tree, prefixSize, { scratch, signal, strange })) {
       const named = nameEntry(entry, prefixSize);
       if (entry.sha256 !== null) report.already++;
       else if (named !== null) yield named;
     }
   }
-  using pool = new HashPool(root, options.parallel, 0, signal);
+  using pool = new HashPool(tree.root, options.parallel, 0, signal);
   const timer = setInterval(() => options.progress(pool.bytes), 200);
   try {
     for await (const batch of inBatches(plain(), 1000)) {
@@ -69,9 +71,11 @@ export async function adopt(root: string, options: AdoptOptions): Promise<AdoptR
       for await (const { thing, hashed } of pool.hashAll(batch)) {
         const why = unfit(thing, hashed);
         if (why !== null) report.unfit.push({ path: thing.path, why });
-        else if ("sha256" in hashed) files.push({ ...thing, sha256: hashed.sha256 });
+        else if ("sha256" in hashed) {
+          files.push({ ...thing, sha256: hashed.sha256, hashed: hashed.file });
+        }
       }
-      await link(root, files, options, report);
+      await link(tree, files, options, report);
       if (signal.aborted) throw new InterruptedError("stopped before the end; run it again");
     }
     return report;
@@ -80,9 +84,9 @@ export async function adopt(root: string, options: AdoptOptions): Promise<AdoptR
   }
 }
 
-function unfit(file: NamedEntry, hashed: { sha256: string; size: number } | { error: string }) {
+function unfit(file: NamedEntry, hashed: Hashed): string | null {
   if ("error" in hashed) return `cannot be read: ${hashed.error}`;
-  if (hashed.size !== file.size) return "changed while it was read";
+  if (hashed.file.size !== file.size) return "changed while it was read";
   const named = /~([0-9a-f]{64})\./.exec(file.path)?.[1];
   return named === undefined || named === hashed.sha256
     ? null
@@ -90,7 +94,7 @@ function unfit(file: NamedEntry, hashed: { sha256: string; size: number } | { er
 }
 
 async function link(
-  root: string,
+  tree: GuardedTree,
   files: readonly Adoptable[],
   options: AdoptOptions,
   report: AdoptReport,
@@ -101,27 +105,46 @@ async function link(
   for (const [i, file] of files.entries()) {
     const id = ids[i];
     if (id === undefined) throw new Error("the inbox told too few ids");
-    const why = refused(file.path, () => {
-      // Before the link: what has an object has the worker's mode, and its bytes are on the disk.
-      settle(`${root}/${file.path}`, options.owner, OBJECT_MODE);
-      linkObject(root, { sha256: file.sha256, id }, file.path);
-    });
+    const why = becomeObject(tree, file, id, options.owner);
     if (why !== null) {
       report.unfit.push({ path: file.path, why });
       continue;
     }
-    directories.add(file.path.slice(0, file.path.lastIndexOf("/")));
+    directories.add(parentOf(file.path));
     report.adopted++;
     report.adoptedBytes += file.size;
   }
-  for (const directory of directories) syncDirectory(`${root}/${directory}`);
+  for (const directory of directories) tree.sync(directory);
+}
+
+/**
+ * Gives one file its object, if it is still the one that was hashed, as it was then.
+ *
+ * @returns why not; null where it is done
+ */
+function becomeObject(
+  tree: GuardedTree,
+  { path, sha256, hashed }: Adoptable,
+  id: bigint,
+  owner: Owner,
+): string | null {
+  return refused(path, () => {
+    const info = tree.requireFile(path);
+    const isSame = sameFile(info, hashed) && info.size === hashed.size &&
+      info.mtime?.getTime() === Math.floor(hashed.mtimeMs) &&
+      info.ctime?.getTime() === Math.floor(hashed.ctimeMs);
+    if (!isSame) throw new ConfigurationError("it changed after it was read; run this again");
+    // Before the link: what has an object has the worker's mode, and its bytes are on the disk.
+    tree.settle(path, owner, OBJECT_MODE, hashed);
+    linkObject(tree, { sha256, id }, path, hashed);
+  });
 }
 
 /** What the kernel refuses of one file alone; a full or read-only disk is nobody's file. */
 const OF_THIS_FILE = ["EPERM", "EACCES", "ENOENT", "ELOOP", "EMLINK"];
 
 /**
- * Why the kernel refuses something for this file; null where it does not.
+ * Why the kernel, or the guard of the tree, refuses something for this file; null where neither does.
  *
  * @throws {ConfigurationError} what would be refused for every other file too, with the path that met it
  */
@@ -131,6 +154,7 @@ function refused(path: string, act: () => void): string | null {
     return null;
   } catch (error) {
     const code = osCode(error);
+    if (error instanceof ConfigurationError) return `cannot be made the worker's: ${error.message}`;
     if (code === undefined) throw error;
     if (!OF_THIS_FILE.includes(code)) {
       throw new ConfigurationError(`Cannot adopt ${path}: ${messageOf(error)}`, { cause: error });

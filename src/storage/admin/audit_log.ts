@@ -1,15 +1,12 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  fsyncSync,
-  openSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fsyncSync, writeSync } from "node:fs";
 import { PRIVATE_DIRECTORY } from "../layout.ts";
-import { type Owner, syncDirectory } from "./ownership.ts";
+import type { GuardedTree } from "./guarded_tree.ts";
+import type { Owner } from "./ownership.ts";
 import { AUDIT_LOG_PATH } from "./places.ts";
+import { readPieces } from "./read_object.ts";
+
+/** Who started this program, before it became the tree's owner. */
+const STARTED_BY = Deno.uid();
 
 /**
  * What an administrator's tool did to a storage, one JSON object a line in `.omoide/record.jsonl`. Opened
@@ -18,18 +15,20 @@ import { AUDIT_LOG_PATH } from "./places.ts";
 export class AuditLog implements Disposable {
   readonly #fd: number;
 
-  constructor(root: string, owner: Owner) {
-    const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
-    const path = `${root}/${AUDIT_LOG_PATH}`;
-    this.#fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
-    fchownSync(this.#fd, owner.uid, owner.gid);
-    fchmodSync(this.#fd, 0o600);
-    syncDirectory(`${root}/${PRIVATE_DIRECTORY}`);
+  constructor(tree: GuardedTree, owner: Owner) {
+    this.#fd = tree.openAppend(AUDIT_LOG_PATH, 0o600);
+    try {
+      tree.settle(AUDIT_LOG_PATH, owner, 0o600);
+      tree.sync(PRIVATE_DIRECTORY);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
   }
 
   /** Appends one action, with the time (UTC) and who did it. */
   write(action: string, facts: object): void {
-    const line = { at: new Date().toISOString(), by: Deno.uid(), action, ...facts };
+    const line = { at: new Date().toISOString(), by: STARTED_BY, action, ...facts };
     writeSync(this.#fd, JSON.stringify(line) + "\n");
     fsyncSync(this.#fd);
   }
@@ -39,14 +38,13 @@ export class AuditLog implements Disposable {
   }
 }
 
-/** When a action was recorded last; null where it never was. */
-export function lastLogged(root: string, action: string): Date | null {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(`${root}/${AUDIT_LOG_PATH}`);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
+/** When an action was recorded last; null where it never was. */
+export function lastLogged(tree: GuardedTree, action: string): Date | null {
+  if (tree.look(AUDIT_LOG_PATH) === null) return null;
+  const decoder = new TextDecoder();
+  let text = "";
+  for (const piece of readPieces(tree, AUDIT_LOG_PATH)) {
+    text += decoder.decode(piece, { stream: true });
   }
   let last: Date | null = null;
   for (const line of text.split("\n")) {

@@ -2,7 +2,8 @@ import { basename } from "node:path";
 import type { Media } from "../../media.ts";
 import { parseObjectName, parsePublicPath } from "../layout.ts";
 import { IN_MEMORY_BYTES, type StoreBatch } from "../storage.ts";
-import { readPieces, readSmall } from "./read_object.ts";
+import { readSmall } from "./read_object.ts";
+import type { Source } from "./source.ts";
 
 /** The media that an object under a public path is; null where the two do not fit each other. */
 export function mediaOf(
@@ -18,14 +19,19 @@ export function mediaOf(
 }
 
 /** Stores a file's bytes as a media: they must be the media's, or nothing is published. */
-export async function copyMedia(batch: StoreBatch, media: Media, from: string): Promise<void> {
+export async function copyMedia(
+  batch: StoreBatch,
+  media: Media,
+  from: Source,
+  path: string,
+): Promise<void> {
   if (media.size <= IN_MEMORY_BYTES) {
-    await batch.storeBytes(media, readSmall(from, media.size));
+    await batch.storeBytes(media, await readSmall(from.read(path), media.size));
     return;
   }
   const writer = await batch.createObject(media);
   try {
-    for (const piece of readPieces(from)) await writer.write(piece);
+    for await (const piece of from.read(path)) await writer.write(piece);
     await writer.close();
   } catch (error) {
     writer.abandon();

@@ -1,5 +1,6 @@
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { ExternalSort } from "./external_sort.ts";
+import type { GuardedTree } from "./guarded_tree.ts";
 import type { Scratch } from "./scratch.ts";
 import { type Strange, walkObjects, walkPublic } from "./walk.ts";
 
@@ -35,7 +36,7 @@ export interface EntriesOptions {
  * sorts on disk. (A map of inodes in memory took 460 MB for a million objects.)
  */
 export async function* entriesOf(
-  root: string,
+  tree: GuardedTree,
   prefixSize: number,
   { scratch, signal, strange = () => {}, onName = () => {} }: EntriesOptions,
 ): AsyncGenerator<Entry> {
@@ -43,13 +44,13 @@ export async function* entriesOf(
   const byInode = new ExternalSort(scratch);
   // Public files first: a worker that runs meanwhile makes the object before the name, so that whatever
   // is seen here has its object below.
-  for (const { path, info } of walkPublic(root, prefixSize, strange)) {
+  for (const { path, info } of walkPublic(tree, prefixSize, strange)) {
     onName();
     const pause = yielder.tick();
     if (pause) await pause;
     byInode.add(`${inodeKey(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
   }
-  for (const { path, info } of walkObjects(root, strange)) {
+  for (const { path, info } of walkObjects(tree, strange)) {
     onName();
     const pause = yielder.tick();
     if (pause) await pause;
@@ -74,15 +75,20 @@ export async function* entriesOf(
 }
 
 function entry(line: string): Entry {
-  const [path = "", name = "", size, writtenAt] = line.split("\t");
-  const known = name !== "";
+  const [path = "", object = "", size, writtenAt] = line.split("\t");
+  return entryOf(path, object, Number(size), Number(writtenAt));
+}
+
+/** @param object its file name; empty where the file is a link to none */
+export function entryOf(path: string, object: string, size: number, writtenAt: number): Entry {
+  const known = object !== "";
   return {
     path,
-    sha256: known ? name.slice(0, 64) : null,
-    mediaId: known ? mediaIdOf(name) : null,
-    object: known ? name : null,
-    size: Number(size),
-    writtenAt: Number(writtenAt),
+    sha256: known ? object.slice(0, 64) : null,
+    mediaId: known ? mediaIdOf(object) : null,
+    object: known ? object : null,
+    size,
+    writtenAt,
   };
 }
 

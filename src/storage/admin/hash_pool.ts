@@ -1,7 +1,7 @@
 import { InterruptedError } from "../../errors.ts";
 import type { Hashed, HashSetup } from "./hash_worker.ts";
 
-export type { Hashed } from "./hash_worker.ts";
+export type { Hashed, HashedFile } from "./hash_worker.ts";
 
 /**
  * Hashes files on threads. One thread with synchronous reads is already 2.5 to 4 times as fast as

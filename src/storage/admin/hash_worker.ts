@@ -1,6 +1,14 @@
 /// <reference lib="webworker" />
 import { createHash } from "node:crypto";
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+} from "node:fs";
 import { messageOf } from "../../errors.ts";
 
 /** What a thread is told once: where to count the bytes read, and how fast it may read. */
@@ -13,14 +21,23 @@ export interface HashSetup {
   readonly bytesPerSecond: number;
 }
 
-export type Hashed = { readonly sha256: string; readonly size: number } | {
+/** Which file was hashed, and how it was by then: a change shows in its size or times. */
+export interface HashedFile {
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+export type Hashed = { readonly sha256: string; readonly file: HashedFile } | {
   readonly error: string;
 };
 
 /** Of 64 KiB to 4 MiB, none was reliably faster. */
 const buffer = new Uint8Array(1024 * 1024);
-/** A name that has become a link or a FIFO since it was listed neither leads away nor hangs. */
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** A name that becomes a FIFO after it was looked at does not hang. */
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 const nap = new Int32Array(new SharedArrayBuffer(4));
 let setup: HashSetup;
 let counter: BigInt64Array;
@@ -36,9 +53,14 @@ self.onmessage = (event: MessageEvent<HashSetup | string[]>) => {
 
 function hashFile(path: string): Hashed {
   try {
+    // Links are not followed; whether the file is the one that was meant, whoever asked compares.
+    const looked = lstatSync(path);
+    if (!looked.isFile()) return { error: "is not a regular file" };
     const fd = openSync(path, FLAGS);
     try {
-      return hashDescriptor(fd);
+      const opened = fstatSync(fd);
+      const same = opened.dev === looked.dev && opened.ino === looked.ino;
+      return same ? hashDescriptor(fd, opened) : { error: "was replaced while it was opened" };
     } finally {
       closeSync(fd);
     }
@@ -47,14 +69,15 @@ function hashFile(path: string): Hashed {
   }
 }
 
-function hashDescriptor(fd: number): Hashed {
+function hashDescriptor(fd: number, before: Stats): Hashed {
   const sum = createHash("sha256");
   let size = 0;
   for (let n = read(fd); n > 0; n = read(fd)) {
     sum.update(buffer.subarray(0, n));
     size += n;
   }
-  return { sha256: sum.digest("hex"), size };
+  const { dev, ino, mtimeMs, ctimeMs } = before;
+  return { sha256: sum.digest("hex"), file: { dev, ino, size, mtimeMs, ctimeMs } };
 }
 
 function read(fd: number): number {

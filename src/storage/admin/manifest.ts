@@ -1,10 +1,10 @@
-import { closeSync, openSync, readSync } from "node:fs";
-import { ConfigurationError, messageOf, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { isSha256 } from "../../media.ts";
 import { parseUtc } from "../../units.ts";
 import { parseObjectName, parsePublicPath } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
 import type { Entry } from "./entries.ts";
+import { NamedFile } from "./named_file.ts";
 
 /**
  * A storage's list of contents as a file: whose it is, then one line for each public file in the byte
@@ -38,12 +38,13 @@ export interface Manifest {
 }
 
 /** Opens a manifest. @throws {UsageError} a file that is none */
-export function readManifest(file: string): Manifest {
+export function openManifest(path: string): Manifest {
+  const file = NamedFile.toRead(path);
   const first = lines(file).next().value ?? "";
   if (!first.startsWith(FIRST_LINE)) {
-    throw new UsageError(`${file} is not a manifest; \`storage manifest ROOT\` makes one`);
+    throw new UsageError(`${path} is not a manifest; \`storage manifest ROOT\` makes one`);
   }
-  const owner = parseOwner(file, first.slice(FIRST_LINE.length));
+  const owner = parseOwner(path, first.slice(FIRST_LINE.length));
   return { owner, entries: () => parseEntries(file, owner.prefixSize) };
 }
 
@@ -65,12 +66,12 @@ function parseOwner(file: string, json: string): ManifestOwner {
   throw new UsageError(`${file} is damaged: its first line does not say which storage it lists`);
 }
 
-function* parseEntries(file: string, prefixSize: number): Generator<Entry> {
+function* parseEntries(file: NamedFile, prefixSize: number): Generator<Entry> {
   let before = "", number = 0;
   for (const line of lines(file)) {
     number++;
     if (line === "" || line.startsWith("#")) continue;
-    const fail = (why: string) => new UsageError(`${file}, line ${number}: ${why}`);
+    const fail = (why: string) => new UsageError(`${file.path}, line ${number}: ${why}`);
     const [sha256 = "", size = "", object = "", writtenAt = "", path = "", ...more] = line.split(
       "\t",
     );
@@ -90,26 +91,13 @@ function* parseEntries(file: string, prefixSize: number): Generator<Entry> {
   }
 }
 
-function* lines(file: string): Generator<string> {
-  let fd: number;
-  try {
-    fd = openSync(file, "r");
-  } catch (error) {
-    throw new ConfigurationError(
-      `Cannot read ${file}: ${messageOf(error)}`,
-    );
+function* lines(file: NamedFile): Generator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (const piece of file.pieces()) {
+    const found = (rest + decoder.decode(piece, { stream: true })).split("\n");
+    rest = found.pop() ?? "";
+    yield* found;
   }
-  try {
-    const decoder = new TextDecoder();
-    const buffer = new Uint8Array(256 * 1024);
-    let rest = "";
-    for (let n = readSync(fd, buffer); n > 0; n = readSync(fd, buffer)) {
-      const found = (rest + decoder.decode(buffer.subarray(0, n), { stream: true })).split("\n");
-      rest = found.pop() ?? "";
-      yield* found;
-    }
-    if (rest !== "") yield rest;
-  } finally {
-    closeSync(fd);
-  }
+  if (rest !== "") yield rest;
 }

@@ -1,12 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-} from "node:fs";
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, openSync } from "node:fs";
 import { ConfigurationError } from "../../errors.ts";
 import { type FileCalls, fileCalls } from "../file_calls.ts";
 
@@ -33,38 +25,22 @@ export function requireWriter(root: string): Owner {
   return { uid, gid };
 }
 
-/** Gives a file or directory its owner and mode, then fsyncs it. A link in its place is refused. */
-export function settle(path: string, owner: Owner | null, mode: number | null): void {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const found = fstatSync(fd);
-    if (owner !== null && (found.uid !== owner.uid || found.gid !== owner.gid)) {
-      fchownSync(fd, owner.uid, owner.gid);
-    }
-    // After the owner, since a change of owner may take bits away.
-    if (mode !== null && (fstatSync(fd).mode & 0o7777) !== mode) fchmodSync(fd, mode);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Makes the names in a directory durable. */
-export function syncDirectory(path: string): void {
-  settle(path, null, null);
-}
-
 /**
- * The store's calls, for an administrator: whatever they make belongs to the root's owner and has
- * exactly the mode that was asked for, whoever runs this and under whatever umask.
+ * The store's calls, for an administrator: whatever they make belongs to the root's owner and group and
+ * has exactly the mode that was asked for, whoever runs this and under whatever umask.
  */
 export function callsAs(owner: Owner): FileCalls {
   return {
     ...fileCalls,
+    openRead(path) {
+      const info = Deno.lstatSync(path);
+      if (info.isFile || info.isDirectory) return fileCalls.openRead(path);
+      throw new ConfigurationError(`${path} is neither a file nor a directory; see who made it`);
+    },
     openNew(path, mode) {
       const file = fileCalls.openNew(path, mode);
       try {
-        own(path, owner, mode, file.statSync().ino);
+        own(path, owner, mode, file.statSync());
         return file;
       } catch (error) {
         file.close();
@@ -73,16 +49,18 @@ export function callsAs(owner: Owner): FileCalls {
     },
     mkdir(path, mode) {
       fileCalls.mkdir(path, mode);
-      own(path, owner, mode, null);
+      own(path, owner, mode, Deno.lstatSync(path));
     },
   };
 }
 
-function own(path: string, owner: Owner, mode: number, inode: number | null): void {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+function own(path: string, owner: Owner, mode: number, made: Deno.FileInfo): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = fstatSync(fd);
-    if (inode !== null && found.ino !== inode) throw new Error(`${path} was replaced at once`);
+    if (found.ino !== made.ino || found.dev !== made.dev) {
+      throw new Error(`${path} was replaced at once`);
+    }
     if (found.uid !== owner.uid || found.gid !== owner.gid) fchownSync(fd, owner.uid, owner.gid);
     if ((fstatSync(fd).mode & 0o7777) !== mode) fchmodSync(fd, mode);
   } finally {

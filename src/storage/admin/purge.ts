@@ -1,10 +1,8 @@
-import { lstatSync, unlinkSync } from "node:fs";
-import { dirname } from "node:path";
-import { objectDirectory } from "../layout.ts";
+import { objectDirectory, parentOf } from "../layout.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import type { Entry } from "./entries.ts";
+import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import { type NamedEntry, nameEntry } from "./held_files.ts";
-import { syncDirectory } from "./ownership.ts";
 import { walkObjects } from "./walk.ts";
 
 /** A file that a manifest lists, as it was found in the storage. */
@@ -12,7 +10,7 @@ export interface Purgeable {
   readonly entry: NamedEntry & { readonly sha256: string };
   /** Relative to the root. */
   readonly object: string;
-  readonly inode: number;
+  readonly file: FileId;
 }
 
 /** What a manifest's entries are in the storage now. */
@@ -32,7 +30,7 @@ interface Changed {
 
 /** Looks at each entry of a manifest; changes nothing. */
 export async function planPurge(
-  root: string,
+  tree: GuardedTree,
   prefixSize: number,
   entries: Iterable<Entry>,
   signal: AbortSignal,
@@ -49,7 +47,7 @@ export async function planPurge(
       continue;
     }
     const entry = { ...named, sha256 };
-    const found = look(root, entry);
+    const found = look(tree, entry);
     if (found === null) gone.push(entry);
     else if (typeof found === "string") changed.push({ path, why: found });
     else {
@@ -60,45 +58,42 @@ export async function planPurge(
   return { files, bytes, gone, changed };
 }
 
-function look(root: string, entry: Purgeable["entry"]): Purgeable | string | null {
+function look(tree: GuardedTree, entry: Purgeable["entry"]): Purgeable | string | null {
   const { path, size, sha256 } = entry;
   const object = `${objectDirectory(sha256)}/${entry.object}`;
-  const file = lstat(`${root}/${path}`), bytes = lstat(`${root}/${object}`);
+  const file = tree.look(path), bytes = tree.look(object);
   if (file === null && bytes === null) return null;
   if (bytes === null) return "is there, but its object is not";
   // The public name went first, so that no reader meets a name whose object is gone.
-  if (file !== null && (!file.isFile() || file.ino !== bytes.ino)) return "is another file by now";
+  if (file !== null && (!file.isFile || !sameFile(file, bytes))) return "is another file by now";
+  if (!bytes.isFile || !tree.isOnDevice(bytes)) return "has another kind of object by now";
   if (bytes.size !== size) return `has ${bytes.size} bytes, not ${size}`;
   if (bytes.nlink !== (file === null ? 1 : 2)) return `has ${bytes.nlink} names`;
-  return { entry, object, inode: bytes.ino };
-}
-
-function lstat(path: string) {
-  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+  return { entry, object, file: bytes };
 }
 
 /** Removes both names of each file, if it is still the one that was looked at; makes that durable. */
-export function purgeFiles(root: string, files: readonly Purgeable[]): void {
+export function purgeFiles(tree: GuardedTree, files: readonly Purgeable[]): void {
   const directories = new Set<string>();
-  for (const { entry, object, inode } of files) {
-    for (const name of [entry.path, object]) {
-      const found = lstat(`${root}/${name}`);
-      if (found === null) continue;
-      if (!found.isFile() || found.ino !== inode) {
-        throw new Error(`${name} changed underneath; what was purged before it stays purged`);
+  try {
+    for (const { entry, object, file } of files) {
+      for (const name of [entry.path, object]) {
+        if (tree.look(name) === null) continue;
+        tree.remove(name, file);
+        directories.add(parentOf(name));
       }
-      unlinkSync(`${root}/${name}`);
-      directories.add(dirname(`${root}/${name}`));
     }
+  } finally {
+    // Of those before one that changed underneath, too: they stay purged.
+    for (const directory of directories) tree.sync(directory);
   }
-  for (const directory of directories) syncDirectory(directory);
 }
 
 /** How many media a storage holds: objects that have a public name. */
-export async function countMedia(root: string, signal: AbortSignal): Promise<number> {
+export async function countMedia(tree: GuardedTree, signal: AbortSignal): Promise<number> {
   const yielder = new EventLoopYielder(signal);
   let total = 0;
-  for (const { info } of walkObjects(root, () => {})) {
+  for (const { info } of walkObjects(tree, () => {})) {
     const pause = yielder.tick();
     if (pause) await pause;
     if (info.nlink !== 1) total++;

@@ -1,79 +1,78 @@
-import { lstatSync, renameSync, unlinkSync } from "node:fs";
-import { basename, dirname } from "node:path";
-import { objectDirectory } from "../layout.ts";
+import { basename } from "node:path";
+import { objectDirectory, parentOf, parseObjectName } from "../layout.ts";
+
+import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
+import type { Owner } from "./ownership.ts";
 import { QUARANTINE_DIRECTORY } from "./places.ts";
-import { type Owner, settle, syncDirectory } from "./ownership.ts";
 
 /**
  * Gives a file a further name in `.omoide/quarantine`, where nothing looks for it and nothing removes it, so
  * that its old name can be taken. The bytes stay, also of what is corrupt: somebody may want them.
  *
  * @param path relative to the root
+ * @param expected which file it must be
  * @returns the new name, relative to the root
  */
-export function quarantine(root: string, path: string, owner: Owner): string {
-  const directory = `${root}/${QUARANTINE_DIRECTORY}`;
-  try {
-    Deno.mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
-  settle(directory, owner, 0o700);
-  syncDirectory(dirname(directory));
+export function quarantine(
+  tree: GuardedTree,
+  path: string,
+  owner: Owner,
+  expected: FileId = tree.requireFile(path),
+): string {
+  tree.makeDirectory(QUARANTINE_DIRECTORY, 0o700);
+  tree.settle(QUARANTINE_DIRECTORY, owner, 0o700);
+  tree.sync(parentOf(QUARANTINE_DIRECTORY));
   const time = new Date().toISOString().replaceAll(/[:.]/g, "-");
   const quarantined = `${QUARANTINE_DIRECTORY}/${time}-${crypto.randomUUID().slice(0, 8)}-${
     basename(path)
   }`;
-  Deno.linkSync(`${root}/${path}`, `${root}/${quarantined}`);
-  syncDirectory(directory);
+  tree.link(path, quarantined, expected);
+  tree.sync(QUARANTINE_DIRECTORY);
   return quarantined;
 }
 
 /** Removes one name of a file that has another, and makes that durable. Refuses to remove the last. */
-export function dropName(root: string, path: string): void {
-  const found = lstatSync(`${root}/${path}`);
-  if (!found.isFile() || found.nlink < 2) {
+export function dropName(tree: GuardedTree, path: string): void {
+  const found = tree.requireFile(path);
+  if ((found.nlink ?? 0) < 2) {
     throw new Error(`${path} changed underneath: it is not the second name of a file any more`);
   }
-  unlinkSync(`${root}/${path}`);
-  syncDirectory(dirname(`${root}/${path}`));
+  tree.remove(path, found);
+  tree.sync(parentOf(path));
 }
 
 /**
  * Puts another file under a public name in one step, so that readers see the old one or the new one.
  *
- * @param expected the inode that has the name now; anything else has changed underneath
+ * @param expected the file that has the name now; anything else has changed underneath
  */
-export function replaceName(root: string, path: string, by: string, expected: number | null): void {
-  const draft = `${root}/${QUARANTINE_DIRECTORY}/draft-${crypto.randomUUID()}`;
-  Deno.linkSync(`${root}/${by}`, draft);
+export function replaceName(tree: GuardedTree, path: string, by: string, expected: FileId): void {
+  const draft = `${QUARANTINE_DIRECTORY}/draft-${crypto.randomUUID()}`;
+  const made = tree.requireFile(by);
+  tree.link(by, draft, made);
   try {
-    if (expected !== null && lstatSync(`${root}/${path}`).ino !== expected) {
-      throw new Error(`${path} changed underneath: it is not the file that was found corrupt`);
-    }
-    renameSync(draft, `${root}/${path}`);
+    tree.replace(draft, path, expected);
   } catch (error) {
-    unlinkSync(draft);
+    tree.remove(draft, made);
     throw error;
   }
-  syncDirectory(dirname(`${root}/${path}`));
+  tree.sync(parentOf(path));
 }
 
 /**
- * Frees a public name and its object's, keeping what had them aside. Nothing to do where nothing has it.
+ * Frees a public name and its object's, keeping what had them in the quarantine. Nothing to do where
+ * nothing has it.
  *
  * @param sha256 what the object's name says
  */
-export function clearName(root: string, path: string, sha256: string, owner: Owner): void {
-  const found = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  quarantine(root, path, owner);
-  dropName(root, path);
+export function clearName(tree: GuardedTree, path: string, sha256: string, owner: Owner): void {
+  if (tree.look(path) === null) return;
+  const found = tree.requireFile(path);
+  quarantine(tree, path, owner, found);
+  dropName(tree, path);
   const directory = objectDirectory(sha256);
-  for (const { name } of Deno.readDirSync(`${root}/${directory}`)) {
-    const object = `${directory}/${name}`;
-    if (name.startsWith(sha256) && lstatSync(`${root}/${object}`).ino === found.ino) {
-      dropName(root, object);
-    }
+  for (const { name, info } of tree.list(directory)) {
+    const isObject = parseObjectName(name)?.sha256 === sha256;
+    if (isObject && sameFile(info, found)) dropName(tree, `${directory}/${name}`);
   }
 }

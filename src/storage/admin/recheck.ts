@@ -1,6 +1,7 @@
-import { createHash } from "node:crypto";
 import { messageOf } from "../../errors.ts";
+import type { GuardedTree } from "./guarded_tree.ts";
 import { readPieces } from "./read_object.ts";
+import { hashOf } from "./source.ts";
 
 /** What a receipt claims of a file. */
 export interface Claimed {
@@ -9,13 +10,11 @@ export interface Claimed {
 }
 
 /** Reads a public file against its receipt; says what is wrong, null where it holds. */
-export function recheck(root: string, { path, sha256 }: Claimed): string | null {
-  const hash = createHash("sha256");
+export function recheck(tree: GuardedTree, { path, sha256 }: Claimed): string | null {
   try {
-    for (const piece of readPieces(`${root}/${path}`)) hash.update(piece);
+    const found = hashOf(readPieces(tree, path));
+    return found === sha256 ? null : `has the checksum ${found}`;
   } catch (error) {
     return messageOf(error);
   }
-  const found = hash.digest("hex");
-  return found === sha256 ? null : `has the checksum ${found}`;
 }

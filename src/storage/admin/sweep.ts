@@ -1,8 +1,6 @@
-import { unlinkSync } from "node:fs";
-import { dirname } from "node:path";
-import { type ObjectName, PROBE_DIRECTORY } from "../layout.ts";
+import { type ObjectName, parentOf, PROBE_DIRECTORY } from "../layout.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
-import { syncDirectory } from "./ownership.ts";
+import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import { LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
 import { walkObjects } from "./walk.ts";
 
@@ -11,23 +9,23 @@ export interface Orphan {
   /** Relative to the root. */
   readonly path: string;
   readonly size: number;
-  readonly inode: number | null;
+  readonly file: FileId;
   /** Of an object; null for a probe. */
   readonly object: ObjectName | null;
 }
 
 /** Objects without a public name that nobody has written to since a time. */
 export async function* orphanObjects(
-  root: string,
+  tree: GuardedTree,
   before: Date,
   signal: AbortSignal,
 ): AsyncGenerator<Orphan> {
   const yielder = new EventLoopYielder(signal);
-  for (const { path, name, info } of walkObjects(root, () => {})) {
+  for (const { path, name, info } of walkObjects(tree, () => {})) {
     const pause = yielder.tick();
     if (pause) await pause;
     if (info.nlink !== 1 || (info.mtime ?? new Date()) >= before) continue;
-    yield { path, size: info.size, inode: info.ino, object: name };
+    yield { path, size: info.size, file: info, object: name };
   }
 }
 
@@ -37,47 +35,39 @@ const ORPHAN_PLACES = [
   [LEGACY_QUARANTINE_DIRECTORY, "draft-"],
 ] as const;
 
-/** What `--check` and `storage init` left in the probe directory, and drafts of repairs that died. */
-export function* orphanProbes(root: string, before: Date): Generator<Orphan> {
+/**
+ * What `--check` and `storage init` left in the probe directory, and drafts of repairs that died.
+ *
+ * @throws {ConfigurationError} such a place is not a directory of the storage
+ */
+export function* orphanProbes(tree: GuardedTree, before: Date): Generator<Orphan> {
   for (const [directory, begins] of ORPHAN_PLACES) {
-    for (const name of namesIn(`${root}/${directory}`)) {
-      const path = `${directory}/${name}`;
-      const info = Deno.lstatSync(`${root}/${path}`);
-      if (!name.startsWith(begins) || !info.isFile || (info.mtime ?? new Date()) >= before) {
-        continue;
-      }
+    for (const { name, info } of tree.list(directory)) {
+      const isOld = (info.mtime ?? new Date()) < before;
+      if (!name.startsWith(begins) || !info.isFile || !isOld) continue;
       // A second name of something else takes no room.
-      yield { path, size: info.nlink === 1 ? info.size : 0, inode: info.ino, object: null };
+      const size = info.nlink === 1 ? info.size : 0;
+      yield { path: `${directory}/${name}`, size, file: info, object: null };
     }
   }
 }
 
-function namesIn(directory: string): string[] {
-  try {
-    return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-}
-
 /**
- * Removes orphans, each only if it is still what was found: the same inode, and for an object still
+ * Removes orphans, each only if it is still what was found: the same file, and for an object still
  * without a public name.
  *
  * @returns those that were removed
  */
-export function removeOrphans(root: string, orphans: readonly Orphan[]): Orphan[] {
+export function removeOrphans(tree: GuardedTree, orphans: readonly Orphan[]): Orphan[] {
   const removed: Orphan[] = [], directories = new Set<string>();
   for (const orphan of orphans) {
-    const path = `${root}/${orphan.path}`;
-    const info = Deno.lstatSync(path);
-    const same = info.isFile && info.ino === orphan.inode;
-    if (!same || (orphan.object !== null && info.nlink !== 1)) continue;
-    unlinkSync(path);
-    directories.add(dirname(path));
+    const info = tree.look(orphan.path);
+    if (info === null || !info.isFile || !sameFile(info, orphan.file)) continue;
+    if (orphan.object !== null && info.nlink !== 1) continue;
+    tree.remove(orphan.path, orphan.file);
+    directories.add(parentOf(orphan.path));
     removed.push(orphan);
   }
-  for (const directory of directories) syncDirectory(directory);
+  for (const directory of directories) tree.sync(directory);
   return removed;
 }

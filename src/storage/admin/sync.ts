@@ -1,6 +1,7 @@
 import { MediaDefectError, MediaFailureError, messageOf } from "../../errors.ts";
 import type { Media } from "../../media.ts";
 import type { StoreBatch, WriteOnceStorage } from "../storage.ts";
+import type { Source } from "./source.ts";
 import { copyMedia, mediaOf } from "./copy_media.ts";
 import type { Difference } from "./compare.ts";
 
@@ -15,8 +16,8 @@ export interface SyncReport {
 }
 
 export interface SyncOptions {
-  /** The root that has what is missing. */
-  readonly from: string;
+  /** The storage that has what is missing. */
+  readonly from: Source;
   /** Where it goes; null for a dry run. */
   readonly to: WriteOnceStorage | null;
   readonly prefixSize: number;
@@ -100,12 +101,12 @@ async function copyOne(
   report: SyncReport,
 ): Promise<void> {
   try {
-    await copyMedia(batch, media, `${options.from}/${pathOf(media, options)}`);
+    await copyMedia(batch, media, options.from, pathOf(media, options));
   } catch (error) {
     if (error instanceof MediaDefectError) {
       fail(
         media,
-        `is corrupt in ${options.from}: its bytes have another checksum`,
+        `is corrupt in ${options.from.path}: its bytes have another checksum`,
         options,
         report,
       );

@@ -7,6 +7,7 @@ import { inodeKey } from "./entries.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { Finding, FindingKind } from "./findings.ts";
 import { type Hashed, HashPool } from "./hash_pool.ts";
+import { GuardedTree, sameFile } from "./guarded_tree.ts";
 import type { DirectoryResult, Journal } from "./journal.ts";
 import type { Scratch } from "./scratch.ts";
 import { isHeld } from "./open_for_admin.ts";
@@ -70,10 +71,11 @@ export async function verify(
   const strange = (path: string, why: string) => find("unexpected", path, why);
   const links = new ExternalSort(options.scratch);
   const startedAt = Date.now();
-  unexpectedAtTheTop(root, strange);
+  const tree = new GuardedTree(root);
+  unexpectedAtTheTop(tree, strange);
   const check = new ModeCheck(root, find);
   for (const path of [PRIVATE_DIRECTORY, OBJECTS_DIRECTORY, ...OBJECT_DIRECTORIES]) {
-    const info = lstatOrNull(`${root}/${path}`);
+    const info = lookOrNull(tree, path);
     if (info?.isDirectory) check.directory(path, info);
   }
 
@@ -96,18 +98,18 @@ export async function verify(
       const here: Chosen[] = [];
       published.clear();
       const known = options.journal?.done.get(directory);
-      for (const object of walkObjectDirectory(root, directory, strange)) {
+      for (const object of walkObjectDirectory(tree, directory, strange)) {
         const { path, name, info } = object;
         report.objectsSeen++;
         check.object(object);
         links.add(`${inodeKey(info)} 0 ${path} ${info.nlink}`);
         if (known !== undefined) continue;
         if (options.fraction < 1 && Math.random() >= options.fraction) continue;
-        const { ino, size, nlink } = info;
+        const { dev, ino, size, nlink } = info;
         const settled = (info.mtime?.getTime() ?? 0) <= startedAt - unsettled;
         const linked = nlink !== 1;
         if (linked) published.add(name.sha256);
-        here.push({ directory, path, sha256: name.sha256, ino, size, linked, settled });
+        here.push({ directory, path, sha256: name.sha256, dev, ino, size, linked, settled });
       }
       if (known !== undefined) add(report, known);
       for (const each of here.sort((a, b) => (a.ino ?? 0) - (b.ino ?? 0))) {
@@ -125,7 +127,7 @@ export async function verify(
     }
     const yielder = new EventLoopYielder(options.signal);
     const onDirectory = (path: string, info: Deno.FileInfo) => check.directory(path, info);
-    for (const { path, info } of walkPublic(root, identity.prefixSize, strange, onDirectory)) {
+    for (const { path, info } of walkPublic(tree, identity.prefixSize, strange, onDirectory)) {
       report.publicFiles++;
       // A worker's file that is newer than the walk through the objects has its object all the same.
       const isNew = info.nlink !== 1 && (info.ctime?.getTime() ?? 0) >= startedAt - CLOCKS_MS;
@@ -148,6 +150,7 @@ interface Chosen {
   readonly directory: string;
   readonly path: string;
   readonly sha256: string;
+  readonly dev: number;
   readonly ino: number | null;
   readonly size: number;
   /** Whether it has a public name. */
@@ -175,7 +178,7 @@ async function* byDirectory(
       [directory, objects, bytes, findings] = [thing.directory, 0, 0, []];
     }
     objects++;
-    if ("size" in hashed) bytes += hashed.size;
+    if ("file" in hashed) bytes += hashed.file.size;
     const finding = judge(thing, hashed);
     if (finding !== null) findings.push(finding);
   }
@@ -185,6 +188,9 @@ async function* byDirectory(
 function judge(object: Chosen, hashed: Hashed): Finding | null {
   const { path } = object;
   if ("error" in hashed) return { kind: "unreadable", path, detail: hashed.error };
+  if (!sameFile(hashed.file, object)) {
+    return { kind: "unreadable", path, detail: "was replaced while the storage was read" };
+  }
   const isRight = hashed.sha256 === object.sha256;
   if (!object.linked) {
     // Wrong bytes without a public name are an orphan, told later: it may be just being written.
@@ -200,13 +206,13 @@ function judge(object: Chosen, hashed: Hashed): Finding | null {
   return {
     kind: "corrupt",
     path,
-    detail: `has ${hashed.size} bytes with the checksum ${hashed.sha256}`,
+    detail: `has ${hashed.file.size} bytes with the checksum ${hashed.sha256}`,
   };
 }
 
-function lstatOrNull(path: string): Deno.FileInfo | null {
+function lookOrNull(tree: GuardedTree, path: string): Deno.FileInfo | null {
   try {
-    return Deno.lstatSync(path);
+    return tree.look(path);
   } catch {
     // Told as unexpected already.
     return null;

@@ -12,6 +12,7 @@ import {
   PROBE_DIRECTORY,
   type PublicPath,
 } from "../layout.ts";
+import { type GuardedTree, kindOf, type Listed } from "./guarded_tree.ts";
 import { AUDIT_LOG_PATH, LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
 
 const UNFIT = "is not <media_type>/<owner>/<prefix>/<item>.<ext>";
@@ -26,66 +27,56 @@ export interface Found<Name> {
 /** Told of whatever has no place where it is: its path, and a sentence that follows the path. */
 export type Strange = (path: string, why: string) => void;
 
-/** Names of a directory in byte order; told as strange where it cannot be read. */
-function names(root: string, path: string, strange: Strange): string[] {
+/** The names of a directory in byte order; told as strange where it cannot be read as one. */
+function list(tree: GuardedTree, path: string, strange: Strange): Listed[] {
   try {
-    const found: string[] = [];
-    for (const entry of Deno.readDirSync(join(root, path))) found.push(entry.name);
-    return found.sort();
+    return tree.list(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) {
-      strange(path, `cannot be read as a directory: ${messageOf(error)}`);
-    }
+    strange(path, `cannot be read as a directory: ${messageOf(error)}`);
     return [];
   }
 }
 
-function lstat(root: string, path: string, strange: Strange): Deno.FileInfo | null {
-  try {
-    return Deno.lstatSync(`${root}/${path}`);
-  } catch (error) {
-    // Gone between the listing and now: nobody but an administrator removes names, and says so.
-    strange(path, `cannot be looked at: ${messageOf(error)}`);
-    return null;
-  }
+/** Whether a name is a file of this tree. */
+function isFile(tree: GuardedTree, path: string, info: Deno.FileInfo, strange: Strange): boolean {
+  if (!info.isFile) strange(path, `is ${kindOf(info)}, not a file`);
+  else if (!tree.isOnDevice(info)) strange(path, "is on another file system");
+  else return true;
+  return false;
 }
 
-function isDirectory(root: string, path: string, strange: Strange): boolean {
-  const info = lstat(root, path, strange);
-  if (info === null) return false;
-  if (!info.isDirectory) strange(path, `is ${kind(info)}, not a directory`);
-  return info.isDirectory;
-}
-
-function kind(info: Deno.FileInfo): string {
-  if (info.isSymlink) return "a symbolic link";
-  if (info.isDirectory) return "a directory";
-  if (info.isFile) return "a file";
-  return "a special file";
+/** Whether a name is a directory of this tree. */
+function isDirectory(
+  tree: GuardedTree,
+  path: string,
+  info: Deno.FileInfo,
+  strange: Strange,
+): boolean {
+  if (!info.isDirectory) strange(path, `is ${kindOf(info)}, not a directory`);
+  else if (!tree.isOnDevice(info)) strange(path, "is on another file system");
+  else return true;
+  return false;
 }
 
 /** The objects in one of OBJECT_DIRECTORIES, by name. Holds that directory's names in memory. */
 export function* walkObjectDirectory(
-  root: string,
+  tree: GuardedTree,
   directory: string,
   strange: Strange,
 ): Generator<Found<ObjectName>> {
-  for (const file of names(root, directory, strange)) {
+  for (const { name: file, info } of list(tree, directory, strange)) {
     const path = `${directory}/${file}`;
-    const info = lstat(root, path, strange);
-    if (info === null) continue;
     const name = parseObjectName(file);
     if (name === null || !directory.endsWith(`/${file.slice(0, 2)}`)) {
       strange(path, "is not an object of this directory");
-    } else if (!info.isFile) strange(path, `is ${kind(info)}, not a file`);
-    else yield { path, name, info };
+    } else if (isFile(tree, path, info, strange)) yield { path, name, info };
   }
 }
 
 /** Every object of a storage, in the order of their names. */
-export function* walkObjects(root: string, strange: Strange): Generator<Found<ObjectName>> {
+export function* walkObjects(tree: GuardedTree, strange: Strange): Generator<Found<ObjectName>> {
   for (const directory of OBJECT_DIRECTORIES) {
-    yield* walkObjectDirectory(root, directory, strange);
+    yield* walkObjectDirectory(tree, directory, strange);
   }
 }
 
@@ -96,34 +87,31 @@ export function* walkObjects(root: string, strange: Strange): Generator<Found<Ob
  * @param directories told of each directory on the way, for checks of its mode and owner
  */
 export function* walkPublic(
-  root: string,
+  tree: GuardedTree,
   prefixSize: number,
   strange: Strange,
   directories: (path: string, info: Deno.FileInfo) => void = () => {},
 ): Generator<Found<PublicPath>> {
-  function* inside(path: string): Generator<string> {
-    for (const name of names(root, path, strange)) yield `${path}/${name}`;
+  function* inside(path: string): Generator<Listed & { readonly path: string }> {
+    for (const each of list(tree, path, strange)) yield { ...each, path: `${path}/${each.name}` };
   }
-  const enter = (path: string) => {
-    const info = lstat(root, path, strange);
-    if (info === null) return false;
-    if (info.isDirectory) directories(path, info);
-    else strange(path, `is ${kind(info)}, not a directory`);
-    return info.isDirectory;
+  const enter = (path: string, info: Deno.FileInfo) => {
+    if (!isDirectory(tree, path, info, strange)) return false;
+    directories(path, info);
+    return true;
   };
   for (const mediaType of MEDIA_TYPES) {
-    if (!enter(mediaType)) continue;
+    const top = tree.look(mediaType);
+    if (top === null) strange(mediaType, "is missing");
+    if (top === null || !enter(mediaType, top)) continue;
     for (const owner of inside(mediaType)) {
-      if (!enter(owner)) continue;
-      for (const prefix of inside(owner)) {
-        if (!enter(prefix)) continue;
-        for (const path of inside(prefix)) {
-          const info = lstat(root, path, strange);
-          if (info === null) continue;
+      if (!enter(owner.path, owner.info)) continue;
+      for (const prefix of inside(owner.path)) {
+        if (!enter(prefix.path, prefix.info)) continue;
+        for (const { path, info } of inside(prefix.path)) {
           const name = parsePublicPath(path, prefixSize);
           if (name === null) strange(path, UNFIT);
-          else if (!info.isFile) strange(path, `is ${kind(info)}, not a file`);
-          else yield { path, name, info };
+          else if (isFile(tree, path, info, strange)) yield { path, name, info };
         }
       }
     }
@@ -147,11 +135,16 @@ const KNOWN: readonly (readonly [directory: string, names: readonly string[]])[]
 ];
 
 /** Names at the root, in `.omoide` and in `.omoide/objects` that nobody of this project makes. */
-export function unexpectedAtTheTop(root: string, strange: Strange): void {
+export function unexpectedAtTheTop(tree: GuardedTree, strange: Strange): void {
   for (const [directory, known] of KNOWN) {
-    for (const name of names(root, directory, strange)) {
+    for (const { name } of list(tree, directory, strange)) {
       if (!known.includes(name)) strange(join(directory, name), "is not part of a storage");
     }
   }
-  for (const directory of OBJECT_DIRECTORIES) isDirectory(root, directory, strange);
+  const objects = list(tree, OBJECTS_DIRECTORY, () => {});
+  for (const path of OBJECT_DIRECTORIES) {
+    const found = objects.find(({ name }) => name === basename(path));
+    if (found === undefined) strange(path, "is missing");
+    else isDirectory(tree, path, found.info, strange);
+  }
 }
