@@ -73,7 +73,7 @@ Deno.test("no command of the administrator's lets what others wrote act on the t
   };
   const all = buildProgram().program.commands.flatMap((group) =>
     group.commands.map((command) => `${group.name()} ${command.name()}`)
-  );
+  ).filter((command) => command !== "storage serve"); // Speaks to this program alone, by pipes.
   assert.deepEqual(all.sort(), Object.keys(commands).sort(), "a command without a test");
   for (const [command, args] of Object.entries(commands)) {
     for (const json of [[], ["--json"]]) {
