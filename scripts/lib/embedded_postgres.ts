@@ -14,6 +14,8 @@ export type PostgresVersion = 15 | 18;
 export interface PostgresOptions {
   /** Major version; 18 unless told otherwise. */
   readonly version?: PostgresVersion;
+  /** The directory of the programs of a server that is installed here; else the package's. */
+  readonly binaries?: string;
   /** How clients log in; `trust` unless told otherwise. The superuser's password is its name. */
   readonly auth?: "trust" | "scram-sha-256";
   /** false only where durability does not matter to what is being looked at. */
@@ -53,10 +55,9 @@ export class EmbeddedPostgres implements AsyncDisposable {
     const directory = options.directory ??
       await Deno.makeTempDir({ prefix: "omoide-postgres-" });
     await Deno.chmod(directory, 0o755);
-    const native = nativeDirectory(options.version ?? 18);
-    const binaries = await isOpenToAll(native) ? native : join(directory, "native");
-    if (binaries !== native) await copyTree(native, binaries);
-    const server = new EmbeddedPostgres(join(binaries, "bin"), directory, user, options);
+    const binaries = options.binaries ??
+      join(await packagedBinaries(options.version ?? 18, directory), "bin");
+    const server = new EmbeddedPostgres(binaries, directory, user, options);
     try {
       await server.#initialize();
       await server.startAgain();
@@ -211,6 +212,15 @@ export class EmbeddedPostgres implements AsyncDisposable {
     await process.status;
     await this.#logging;
   }
+}
+
+/** The package's programs, copied below `directory` if not every user can reach them where they are. */
+async function packagedBinaries(version: PostgresVersion, directory: string): Promise<string> {
+  const native = nativeDirectory(version);
+  if (await isOpenToAll(native)) return native;
+  const copy = join(directory, "native");
+  await copyTree(native, copy);
+  return copy;
 }
 
 /** The package for this platform, found from where its parent lies. */

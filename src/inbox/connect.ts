@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
 import { type DatabaseAddress, showAddress } from "./database_url.ts";
 import { pg } from "./pg.ts";
+import { SESSION_SETTINGS } from "./session_settings.ts";
 
 export type Connection = pg.Client;
 
@@ -21,6 +22,12 @@ export interface Credentials {
  */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** The driver knows this timeout, its published types do not. */
+const SETTINGS: pg.QueryConfig & { readonly query_timeout: number } = {
+  text: SESSION_SETTINGS,
+  query_timeout: CONNECT_TIMEOUT_MS,
+};
+
 /** SQLSTATEs of a refused login, with their fix. */
 const REFUSED: Record<string, string> = {
   "28000": "the server refuses this role; see its pg_hba.conf, and whether the role may log in",
@@ -29,7 +36,7 @@ const REFUSED: Record<string, string> = {
 };
 
 /**
- * Opens one connection to the inbox.
+ * Opens one connection to the inbox, with the settings that everything relies on (`SESSION_SETTINGS`).
  *
  * @param purpose shown in pg_stat_activity, as `omoide <purpose>`
  * @param socket takes the place of the driver's own
@@ -50,6 +57,7 @@ export async function connect(
   client.on("error", () => {});
   try {
     await client.connect();
+    await client.query(SETTINGS);
   } catch (error) {
     client.end().catch(() => {});
     throw connectError(error, address, credentials);

@@ -57,25 +57,39 @@ export function parseAdminDatabaseUrl(
   if (url.protocol !== "postgres:" && url.protocol !== "postgresql:") {
     throw new UsageError(`--database begins with ${url.protocol}//; its form is ${FORM}`);
   }
-  const host = decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1");
+  const host = decoded(url.hostname, "host").replace(/^\[(.*)\]$/, "$1");
   if (host === "") throw new UsageError(`--database names no host; its form is ${FORM}`);
   if (host.includes("/") || host.includes(",") || host.includes("*")) {
     throw new UsageError(
       `--database has the host ${JSON.stringify(host)}; name one host or address`,
     );
   }
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const database = decoded(url.pathname.slice(1), "database");
   if (database === "") throw new UsageError(`--database names no database; its form is ${FORM}`);
   const address: DatabaseAddress = {
     host,
     port: url.port === "" ? 5432 : Number(url.port),
     database,
-    user: url.username === "" ? defaultUser : decodeURIComponent(url.username),
+    user: url.username === "" ? defaultUser : decoded(url.username, "user"),
     tls: tlsMode(url),
   };
   return url.password === ""
     ? { address }
-    : { address, password: decodeURIComponent(url.password) };
+    : { address, password: decoded(url.password, "password") };
+}
+
+/** A part of a URL with its escapes resolved. */
+function decoded(text: string, part: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // The password is not shown.
+    const shown = part === "password" ? "" : ` ${JSON.stringify(text)}`;
+    throw new UsageError(
+      `--database has a % in its ${part}${shown} that two hexadecimal digits do not follow; ` +
+        "write a percent sign as %25",
+    );
+  }
 }
 
 function tlsMode(url: URL): TlsMode {

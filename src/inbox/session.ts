@@ -8,23 +8,6 @@ import { inboxError } from "./inbox_error.ts";
 const ANSWER_TIMEOUT_MS = 60_000;
 
 /**
- * The role may have defaults of its own, set by whoever got hold of it; nothing here may depend on them.
- * The last four let the server find out within 30 s that this machine has died, and free its lock.
- */
-const SETTINGS = `
-  SET default_transaction_isolation = 'read committed';
-  SET default_transaction_read_only = off;
-  SET client_encoding = 'UTF8';
-  SET bytea_output = 'hex';
-  SET statement_timeout = 0;
-  SET lock_timeout = 0;
-  SET idle_session_timeout = 0;
-  SET tcp_keepalives_idle = 10;
-  SET tcp_keepalives_interval = 5;
-  SET tcp_keepalives_count = 4;
-  SET tcp_user_timeout = 30000`;
-
-/**
  * The four connections of one worker. They live and die together: after any of them ended, nobody
  * knows which of the others' statements took effect under which lock, so the worker drops what it has in
  * flight and begins anew.
@@ -133,7 +116,6 @@ export class InboxSession {
   }
 
   async #prepare(connection: Connection, address: DatabaseAddress): Promise<void> {
-    await this.query(connection, SETTINGS);
     const [backend] = await this.query<{ pid: number; standby: boolean }>(
       connection,
       "SELECT pg_backend_pid() AS pid, pg_is_in_recovery() AS standby",

@@ -57,6 +57,17 @@ const REFUSED: Record<string, [args: string[], says: RegExp]> = {
   "a database without a host": [replaced(NEEDED[5], "postgres:///omoide"), /names no host/],
   "a database without a name": [replaced(NEEDED[5], "postgres://db.lan"), /names no database/],
   "a database that is no URL": [replaced(NEEDED[5], "db.lan"), /is not a URL/],
+  "a percent sign in the database": [
+    replaced(NEEDED[5], "postgres://db.lan/om%oide"),
+    /% in its database "om%oide".*%25/,
+  ],
+  "a percent sign at the end": [replaced(NEEDED[5], "postgres://db.lan/100%"), /database "100%"/],
+  "a percent sign in the user": [replaced(NEEDED[5], "postgres://a%o@db.lan/x"), /user "a%o"/],
+  "a percent sign in the host": [replaced(NEEDED[5], "postgres://d%zz/x"), /host "d%zz"/],
+  "a percent sign in a password": [
+    replaced(NEEDED[5], "postgres://me:secret%zz@db.lan/x"),
+    /^(?!.*secret).*% in its password that/,
+  ],
   "a password in the URL": [replaced(NEEDED[5], "postgres://u:p@db/x"), /--password-file FILE/],
   "an unknown parameter in the URL": [
     replaced(NEEDED[5], "postgres://db/x?ssl=1"),

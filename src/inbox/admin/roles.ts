@@ -22,6 +22,8 @@ interface RoleForm {
 const COMMON = {
   default_transaction_isolation: "read committed",
   default_transaction_read_only: "off",
+  // See ../session_settings.ts.
+  jit: "off",
 };
 
 /**

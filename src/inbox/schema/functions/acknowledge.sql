@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION omoide.acknowledge(
 )
 RETURNS TABLE (media_id bigint, result text)
 LANGUAGE plpgsql ROWS 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_storage constant omoide.storage := omoide.own_storage();

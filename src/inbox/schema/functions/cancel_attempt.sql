@@ -3,7 +3,7 @@
 -- after six runs what had failed once before.
 CREATE OR REPLACE FUNCTION omoide.cancel_attempt(p_ids bigint[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
   v_life bigint;

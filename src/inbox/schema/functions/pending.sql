@@ -4,7 +4,7 @@ RETURNS TABLE (
   media_id bigint, owner_uuid uuid, item_uuid uuid, media_type text, ext text, public_name text,
   size bigint, sha256 bytea, attempts int
 ) LANGUAGE plpgsql STABLE ROWS 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;

@@ -5,7 +5,7 @@
 -- A serialization failure has changed nothing: the caller tries again, or leaves it to sweep().
 CREATE OR REPLACE FUNCTION omoide.release(p_ids bigint[])
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_required smallint[];
   v_trusted boolean;

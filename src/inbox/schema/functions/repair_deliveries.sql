@@ -2,7 +2,7 @@
 -- were added. Internal. Each row is looked up by its index, count(*) keeping the planner from a join: by
 -- hash it read all of `stored`, which is kept for good, and on PostgreSQL 15 ended at temp_file_limit.
 CREATE OR REPLACE FUNCTION omoide.repair_deliveries(p_storage smallint)
-RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
   v_added bigint;
 BEGIN

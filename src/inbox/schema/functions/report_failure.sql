@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION omoide.report_failure(p_id bigint, p_error text, p_final boolean)
 RETURNS TABLE (attempts int, parked boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;

@@ -2,7 +2,7 @@
 -- doesn't use them up.
 CREATE OR REPLACE FUNCTION omoide.start_attempt(p_ids bigint[])
 RETURNS SETOF bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
   v_life bigint;
