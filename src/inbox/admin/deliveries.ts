@@ -66,7 +66,7 @@ export async function retryDeliveries(
           `${storage ?? "any storage"}; nothing was changed (\`inbox parked\` lists what is)`,
       );
     }
-    await ask(connection, "SELECT pg_notify('omoide_sealed', '')");
+    await ask(connection, "SELECT omoide.wake_workers()");
     return changed.length;
   });
 }

@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../../errors.ts";
 import { type Connection, sqlstateOf } from "../connect.ts";
 import { applyDefinitions } from "./definitions.ts";
+import { repairOwnership } from "./ownership.ts";
 import { ensureRole, FORMS } from "./roles.ts";
 import { MIGRATIONS, RIGHTS } from "../schema/migrations.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
@@ -46,6 +47,7 @@ export async function initInbox(
     await ensureRole(connection, inbox, "omoide_owner", FORMS.owner);
     await ensureRole(connection, inbox, "omoide_app", FORMS.app);
     await ensureRole(connection, inbox, "omoide_monitor", FORMS.monitor);
+    await repairOwnership(connection);
     const applied = await migrate(connection, inbox, found?.schemaVersion ?? 0);
     await applyDefinitions(connection);
     const { rows } = await connection.query<{ role: string }>("SELECT role FROM omoide.storage");

@@ -88,7 +88,7 @@ export async function ensureRole(
         `drop it: REASSIGN OWNED and DROP OWNED BY ${name} in each database, DROP ROLE ${name}`,
     );
   }
-  await refuseMemberships(connection, name);
+  await refuseMemberships(connection, name, mark);
   await connection.query(
     `ALTER ROLE ${role} ${form.login ? "LOGIN" : "NOLOGIN"} NOSUPERUSER NOCREATEDB NOCREATEROLE ` +
       `NOREPLICATION NOBYPASSRLS INHERIT CONNECTION LIMIT ${form.connections}`,
@@ -122,14 +122,18 @@ async function resetSettings(
   }
 }
 
-/** Only the owner may be a member of another, of the application's role: see schema/rights.sql. */
-async function refuseMemberships(connection: Connection, name: string): Promise<void> {
-  const { rows } = await connection.query<{ granted: string }>(
-    "SELECT g.rolname AS granted FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid " +
+/** Only the owner may be a member of others, of the inbox's own: see schema/rights.sql. */
+async function refuseMemberships(
+  connection: Connection,
+  name: string,
+  mark: string,
+): Promise<void> {
+  const { rows } = await connection.query<{ granted: string; comment: string | null }>(
+    "SELECT g.rolname AS granted, shobj_description(g.oid, 'pg_authid') AS comment FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid " +
       "JOIN pg_roles m ON m.oid = a.member WHERE m.rolname = $1",
     [name],
   );
-  const foreign = rows.find(({ granted }) => name !== "omoide_owner" || granted !== "omoide_app");
+  const foreign = rows.find(({ comment }) => name !== "omoide_owner" || comment !== mark);
   if (foreign === undefined) return;
   throw new ConfigurationError(
     `Cannot use the role ${name}: it has been made a member of ${foreign.granted} and could do what ` +

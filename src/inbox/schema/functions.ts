@@ -43,6 +43,7 @@ import refuse_unsealed from "./functions/refuse_unsealed.sql" with { type: "text
 import release from "./functions/release.sql" with { type: "text" };
 import repair_deliveries from "./functions/repair_deliveries.sql" with { type: "text" };
 import report_failure from "./functions/report_failure.sql" with { type: "text" };
+import reset_settings from "./functions/reset_settings.sql" with { type: "text" };
 import same_media from "./functions/same_media.sql" with { type: "text" };
 import seal_media from "./functions/seal_media.sql" with { type: "text" };
 import start_attempt from "./functions/start_attempt.sql" with { type: "text" };
@@ -53,6 +54,7 @@ import take_storage from "./functions/take_storage.sql" with { type: "text" };
 import tally_inbox from "./functions/tally_inbox.sql" with { type: "text" };
 import unfit_to_seal from "./functions/unfit_to_seal.sql" with { type: "text" };
 import upload_limits from "./functions/upload_limits.sql" with { type: "text" };
+import wake_workers from "./functions/wake_workers.sql" with { type: "text" };
 import where_items from "./functions/where_items.sql" with { type: "text" };
 
 /** Each function's statement, by its name. */
@@ -97,6 +99,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   release,
   repair_deliveries,
   report_failure,
+  reset_settings,
   same_media,
   seal_media,
   start_attempt,
@@ -107,5 +110,6 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   tally_inbox,
   unfit_to_seal,
   upload_limits,
+  wake_workers,
   where_items,
 };

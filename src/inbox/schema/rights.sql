@@ -4,7 +4,9 @@
 
 -- Nothing for everybody: neither in this database nor, by ways around it, on its disk. A temporary table,
 -- a large object and a WAL message are bytes that no limit counts; an advisory lock could be a worker's;
--- a DO block is a program.
+-- a DO block is a program; an exported snapshot outlives its transaction (evict() goes by that one's age).
+-- And nothing of other sessions: those of one role may otherwise read each other's statements, literals
+-- included, and end each other.
 DO $$
 DECLARE
   v_call text;
@@ -13,12 +15,14 @@ BEGIN
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
   REVOKE ALL ON SCHEMA public FROM PUBLIC;
   REVOKE ALL ON LANGUAGE plpgsql FROM PUBLIC;
+  REVOKE ALL ON pg_catalog.pg_stat_activity FROM PUBLIC;
   FOR v_call IN
     SELECT p.oid::regprocedure FROM pg_proc p
     WHERE p.pronamespace = 'pg_catalog'::regnamespace AND (
       p.proname LIKE 'lo!_%' ESCAPE '!' OR p.proname IN ('loread', 'lowrite')
       OR p.proname LIKE 'pg!_%advisory%' ESCAPE '!'
-      OR p.proname = 'pg_logical_emit_message'
+      OR p.proname IN ('pg_logical_emit_message', 'pg_export_snapshot', 'pg_terminate_backend',
+        'pg_cancel_backend', 'pg_stat_get_activity', 'pg_stat_get_backend_activity')
     )
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_call);
@@ -40,6 +44,7 @@ BEGIN
   END LOOP;
 
   FOR v_role IN SELECT quote_ident(s.role) FROM omoide.storage s LOOP
+    EXECUTE format('GRANT %s TO omoide_owner', v_role);
     EXECUTE 'GRANT SELECT ON omoide.my_chunk TO ' || v_role;
     EXECUTE 'GRANT EXECUTE ON FUNCTION
       omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
@@ -54,8 +59,24 @@ END $$;
 
 GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner;
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_try_advisory_lock(int, int) TO omoide_owner;
--- What evict() needs, and less than pg_signal_backend.
-GRANT omoide_app TO omoide_owner;
+-- What evict() needs: to see and end the sessions of these roles, and of no others. (Each storage's role
+-- above.)
+GRANT omoide_app, omoide_monitor TO omoide_owner;
+GRANT SELECT ON pg_catalog.pg_stat_activity TO omoide_owner;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_get_activity(int),
+  pg_catalog.pg_terminate_backend(int, bigint) TO omoide_owner;
+-- Those who monitor and manage the server keep what they had.
+GRANT SELECT ON pg_catalog.pg_stat_activity TO pg_read_all_stats;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_get_activity(int),
+  pg_catalog.pg_stat_get_backend_activity(int) TO pg_read_all_stats;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_terminate_backend(int, bigint),
+  pg_catalog.pg_cancel_backend(int) TO pg_signal_backend;
+
+-- See there. No other function of the inbox is a superuser's.
+DO $$ BEGIN
+  EXECUTE format('ALTER FUNCTION omoide.reset_settings() OWNER TO %I', session_user);
+END $$;
+GRANT EXECUTE ON FUNCTION omoide.reset_settings() TO omoide_owner;
 
 GRANT EXECUTE ON FUNCTION
   omoide.open_media(uuid, uuid, text, text), omoide.append_chunk(bigint, int, bytea),

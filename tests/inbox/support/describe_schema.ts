@@ -24,7 +24,8 @@ const FACTS: Record<string, string> = {
   "what PUBLIC may still call of what is closed": `
     SELECT DISTINCT p.proname::text FROM pg_proc p
     WHERE p.pronamespace = 'pg_catalog'::regnamespace AND (p.proname ~ '^lo_|^lo(read|write)$'
-      OR p.proname ~ '^pg_.*advisory' OR p.proname = 'pg_logical_emit_message')
+      OR p.proname ~ '^pg_.*advisory' OR p.proname IN ('pg_logical_emit_message', 'pg_export_snapshot', 'pg_terminate_backend',
+          'pg_cancel_backend', 'pg_stat_get_activity', 'pg_stat_get_backend_activity'))
       AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
         WHERE e.grantee = 0)`,
   columns: `

@@ -10,6 +10,5 @@ BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
-  PERFORM pg_notify('omoide_sealed', '');
-  RETURN true;
+  RETURN omoide.wake_workers();
 END $$;

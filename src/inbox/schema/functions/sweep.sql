@@ -25,6 +25,7 @@ BEGIN
   released := omoide.release(omoide.missed_releases());
   PERFORM omoide.expire_uploads();
   PERFORM omoide.fold_ledger();
+  PERFORM omoide.reset_settings();
   -- Not in the past, and null where there is none (greatest() alone would make that 0).
   SELECT CASE WHEN min(d.next_attempt_at) < now() THEN interval '0'
     ELSE min(d.next_attempt_at) - now() END
