@@ -57,12 +57,17 @@ export async function connect(
   client.on("error", () => {});
   try {
     await client.connect();
-    await client.query(SETTINGS);
+    await useSettings(client);
   } catch (error) {
     client.end().catch(() => {});
     throw connectError(error, address, credentials);
   }
   return client;
+}
+
+/** Gives a new connection the settings that everything relies on. */
+export async function useSettings(client: pg.ClientBase): Promise<void> {
+  await client.query(SETTINGS);
 }
 
 /** What `pg` is given for a connection to the inbox. */

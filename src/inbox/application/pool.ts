@@ -1,5 +1,5 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../../errors.ts";
-import { clientOptions, connectError, type Credentials } from "../connect.ts";
+import { clientOptions, connectError, type Credentials, useSettings } from "../connect.ts";
 import type { DatabaseAddress } from "../database_url.ts";
 import { pg } from "../pg.ts";
 import { applicationError } from "./refusal.ts";
@@ -46,6 +46,7 @@ export class ApplicationPool implements Caller, AsyncDisposable {
       connectionTimeoutMillis: WAIT_MS,
       query_timeout: ANSWER_MS,
       idleTimeoutMillis: 60_000,
+      onConnect: useSettings,
     });
     // Of an idle connection that ended. The next call makes another.
     this.#pool.on("error", () => {});
