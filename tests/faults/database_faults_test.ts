@@ -241,18 +241,25 @@ Deno.test({
     for (const stopped of [false, true]) {
       await using world = await template().world();
       await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
-      await world.submitMany(random, 20);
+      await world.submitMany(random, 20, () => 20_000);
       const log = await world.temporaryFile();
       await using hot = world.start("hot", {
         port: proxy.port,
         trace: { log, calls: ["fdatasync"], inject: ["fdatasync:error=EIO"] },
       });
-      // The database goes away as the bytes come.
-      proxy.onServer = (bytes) => {
-        if (bytes.length < 10_000) return;
+      // The database falls silent when a media has come, so that no word of the disk gets through to it …
+      proxy.onServer = (_bytes, wire) => {
+        if (wire.copied < 50_000) return;
         proxy.refusing = true;
-        setTimeout(() => proxy.cutAll(), 0);
+        proxy.freeze();
       };
+      await until(
+        "the disk has failed",
+        async () => (await Deno.readTextFile(log)).includes("EIO"),
+      );
+      // … and is gone when the disk has failed.
+      proxy.cutAll();
+      proxy.thaw();
       await hot.says(/(waiting[\s\S]*){2}/);
       proxy.onServer = () => {};
       if (stopped) hot.signal("SIGTERM");
