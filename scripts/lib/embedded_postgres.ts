@@ -12,11 +12,13 @@ import { copyTree, isOpenToAll, unprivilegedUser, type UserIds } from "./unprivi
 export type PostgresVersion = 15 | 18;
 
 export interface PostgresOptions {
-  /** Major version; 18 unless told otherwise. */
+  /** Major version; 18 by default. */
   readonly version?: PostgresVersion;
-  /** The directory of the programs of a server that is installed here; else the package's. */
+  /** A directory with `initdb` and `postgres` of an installation, to be used instead of the package's. */
   readonly binaries?: string;
-  /** How clients log in; `trust` unless told otherwise. The superuser's password is its name. */
+  /** The cluster's locale; C by default, whose sorting is the same everywhere. */
+  readonly locale?: string;
+  /** How clients log in; `trust` by default. The superuser's password is its name. */
   readonly auth?: "trust" | "scram-sha-256";
   /** false only where durability does not matter to what is being looked at. */
   readonly fsync?: boolean;
@@ -55,8 +57,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     const directory = options.directory ??
       await Deno.makeTempDir({ prefix: "omoide-postgres-" });
     await Deno.chmod(directory, 0o755);
-    const binaries = options.binaries ??
-      join(await packagedBinaries(options.version ?? 18, directory), "bin");
+    const binaries = options.binaries ?? await packagedBinaries(options.version ?? 18, directory);
     const server = new EmbeddedPostgres(binaries, directory, user, options);
     try {
       await server.#initialize();
@@ -146,7 +147,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
         `--pwfile=${passwordFile}`,
         `--auth=${this.options.auth ?? "trust"}`,
         "--encoding=UTF8",
-        "--locale=C",
+        `--locale=${this.options.locale ?? "C"}`,
         "--no-sync",
         "--no-instructions",
       ],
@@ -214,13 +215,13 @@ export class EmbeddedPostgres implements AsyncDisposable {
   }
 }
 
-/** The package's programs, copied below `directory` if not every user can reach them where they are. */
+/** The package's binaries, copied into a directory where its user could not enter the package's. */
 async function packagedBinaries(version: PostgresVersion, directory: string): Promise<string> {
   const native = nativeDirectory(version);
-  if (await isOpenToAll(native)) return native;
+  if (await isOpenToAll(native)) return join(native, "bin");
   const copy = join(directory, "native");
   await copyTree(native, copy);
-  return copy;
+  return join(copy, "bin");
 }
 
 /** The package for this platform, found from where its parent lies. */

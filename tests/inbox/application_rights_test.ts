@@ -4,7 +4,10 @@ import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import type { TestInbox } from "../support/postgres.ts";
-import { inboxTest, refused, rowsOf, sha256, submit, valueOf } from "./support/inbox_test.ts";
+import { EVERY_SERVER } from "../support/postgres.ts";
+import { inboxTestOn, refused, rowsOf, sha256, submit, valueOf } from "./support/inbox_test.ts";
+
+const inboxTest = inboxTestOn(EVERY_SERVER);
 
 const DENIED = "42501";
 const ACKNOWLEDGE =

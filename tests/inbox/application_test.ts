@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Connection } from "../../src/inbox/connect.ts";
+import { EVERY_SERVER } from "../support/postgres.ts";
 import {
-  inboxTest,
+  inboxTestOn,
   pendingIds,
   refused,
   rowsOf,
@@ -9,6 +10,8 @@ import {
   submit,
   valueOf,
 } from "./support/inbox_test.ts";
+
+const inboxTest = inboxTestOn(EVERY_SERVER);
 
 const OWNER = "00000000-0000-4000-8000-0000000000aa";
 const ITEM = "00000000-0000-4000-8000-0000000000bb";

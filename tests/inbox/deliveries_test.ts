@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { SCHEMA_VERSION as VERSION } from "../../src/inbox/schema_version.ts";
+import { EVERY_SERVER } from "../support/postgres.ts";
 import {
   acknowledge,
-  inboxTest,
+  inboxTestOn,
   pendingIds,
   refused,
   release,
@@ -12,6 +13,8 @@ import {
   submit,
   valueOf,
 } from "./support/inbox_test.ts";
+
+const inboxTest = inboxTestOn(EVERY_SERVER);
 
 const TAKE = "SELECT * FROM omoide.take_storage($1, $2, $3)";
 const CHECK = "SELECT * FROM omoide.check_storage($1, $2, $3)";

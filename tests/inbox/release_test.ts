@@ -3,10 +3,10 @@ import { type Connection, sqlstateOf } from "../../src/inbox/connect.ts";
 import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
 import { redeliver } from "../../src/inbox/admin/trust.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
-import type { TestInbox } from "../support/postgres.ts";
+import { EVERY_SERVER, type TestInbox, VERSIONS } from "../support/postgres.ts";
 import {
   acknowledge,
-  inboxTest,
+  inboxTestOn,
   pendingIds,
   refused,
   release,
@@ -14,6 +14,9 @@ import {
   submit,
   valueOf,
 } from "./support/inbox_test.ts";
+
+const inboxTest = inboxTestOn(EVERY_SERVER);
+const raceTest = inboxTestOn(VERSIONS);
 
 /** Rounds for each isolation level and version: 1,500 on each version. */
 const ROUNDS = 500;
@@ -44,7 +47,7 @@ async function orLost<T>(work: () => Promise<T>): Promise<T | undefined> {
 }
 
 for (const level of ["read committed", "repeatable read", "serializable"]) {
-  inboxTest(
+  raceTest(
     `two last acknowledgements at the same moment release exactly once, under ${level}`,
     async (inbox) => {
       const app = await inbox.as("app");

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
+import { EVERY_SERVER } from "../support/postgres.ts";
 import {
   acknowledge,
-  inboxTest,
+  inboxTestOn,
   pendingIds,
   refused,
   release,
@@ -10,6 +11,8 @@ import {
   submit,
   valueOf,
 } from "./support/inbox_test.ts";
+
+const inboxTest = inboxTestOn(EVERY_SERVER);
 
 const DENIED = "42501";
 

@@ -1,4 +1,8 @@
-/** A real PostgreSQL for one test file, in the oldest and the newest version that Omoide supports. */
+/**
+ * A real PostgreSQL for one test file, in the oldest and the newest version that Omoide supports, and as
+ * Debian installs it.
+ */
+import { dirname } from "node:path";
 import {
   EmbeddedPostgres,
   type PostgresOptions,
@@ -8,13 +12,26 @@ import { type Connection } from "../../src/inbox/connect.ts";
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { pg } from "../../src/inbox/pg.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
+import { requireTools } from "./require_tool.ts";
 
 export const VERSIONS: readonly PostgresVersion[] = [15, 18];
+
+/** A packaged version, or the newest that this machine has from Debian. */
+export type ServerKind = PostgresVersion | "Debian's";
+
+/**
+ * Also as Debian builds and sets it up: with JIT, OpenSSL and a locale that sorts by language, which the
+ * packaged builds lack. For tests that are cheap and ask what a role may do or what a function answers.
+ */
+export const EVERY_SERVER: readonly ServerKind[] = [...VERSIONS, ...debianIfInstalled()];
+
+function debianIfInstalled(): ServerKind[] {
+  return requireTools([debianBinaries() ?? "Debian's PostgreSQL"]).ignore ? [] : ["Debian's"];
+}
 
 /** A server with what tests do to it. */
 export interface TestPostgres extends AsyncDisposable {
   readonly server: EmbeddedPostgres;
-  readonly version: PostgresVersion;
   readonly port: number;
   /** The address of a database as a role sees it; the superuser's where none is named. */
   url(database?: string, user?: string): string;
@@ -27,6 +44,26 @@ export interface TestPostgres extends AsyncDisposable {
   kill(): Promise<void>;
   startAgain(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** The newest installed version's. @returns undefined where there is none that Omoide supports */
+function debianBinaries(): string | undefined {
+  const directory = "/usr/lib/postgresql";
+  try {
+    const versions = [...Deno.readDirSync(directory)].map(({ name }) => Number(name));
+    const newest = Math.max(...versions.filter((version) => version >= 15));
+    return Number.isFinite(newest) ? `${directory}/${newest}/bin/postgres` : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** A server for what survives no crash, without fsync. */
+export function startServer(kind: ServerKind): Promise<TestPostgres> {
+  if (kind !== "Debian's") return startPostgres({ version: kind, fsync: false });
+  const binaries = dirname(debianBinaries() ?? "");
+  return startPostgres({ binaries, locale: "C.UTF-8", fsync: false });
 }
 
 /** Starts a cluster of its own in about a second. fsync stays on unless the options say otherwise. */
@@ -63,7 +100,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
 
   return {
     server,
-    version: options.version ?? 18,
     get port() {
       return server.port;
     },

@@ -1,21 +1,24 @@
 /** Tests of the inbox on the oldest and the newest PostgreSQL, each on a database of its own. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { PostgresVersion } from "../../../scripts/lib/embedded_postgres.ts";
 import { type Connection, sqlstateOf } from "../../../src/inbox/connect.ts";
-import { makeInbox, startPostgres, type TestInbox, VERSIONS } from "../../support/postgres.ts";
+import {
+  makeInbox,
+  type ServerKind,
+  startServer,
+  type TestInbox,
+  type TestPostgres,
+  VERSIONS,
+} from "../../support/postgres.ts";
 
-type Server = Awaited<ReturnType<typeof startPostgres>>;
+const servers = new Map<ServerKind, Promise<TestPostgres>>();
 
-const servers = new Map<PostgresVersion, Promise<Server>>();
-
-/** This file's server of that version; started by the first test that needs it. */
-export function serverOf(version: PostgresVersion): Promise<Server> {
-  let server = servers.get(version);
+/** This file's server of that kind; started by the first test that needs it. */
+function serverOf(kind: ServerKind): Promise<TestPostgres> {
+  let server = servers.get(kind);
   if (server === undefined) {
-    // What these tests look at survives no crash.
-    server = startPostgres({ version, fsync: false });
-    servers.set(version, server);
+    server = startServer(kind);
+    servers.set(kind, server);
   }
   return server;
 }
@@ -24,33 +27,43 @@ Deno.test.afterAll(async () => {
   for (const server of servers.values()) await (await server).stop();
 });
 
-/** One test, once on each version. The servers outlive it, so it is not asked for leaks. */
-export function serverTest(sentence: string, body: (server: Server) => Promise<void>): void {
-  for (const version of VERSIONS) {
+/** One test, once on each kind of server. The servers outlive it, so it is not asked for leaks. */
+export function serverTest(
+  sentence: string,
+  body: (server: TestPostgres) => Promise<void>,
+  kinds: readonly ServerKind[] = VERSIONS,
+): void {
+  for (const kind of kinds) {
     Deno.test({
-      name: `${sentence} (PostgreSQL ${version})`,
+      name: `${sentence} (${kind === "Debian's" ? "Debian's PostgreSQL" : `PostgreSQL ${kind}`})`,
       sanitizeOps: false,
       sanitizeResources: false,
-      fn: async () => await body(await serverOf(version)),
+      fn: async () => await body(await serverOf(kind)),
     });
   }
 }
 
-/** One test on an empty inbox with the storages hot and cold. */
-export function inboxTest(sentence: string, body: (inbox: TestInbox) => Promise<void>): void {
-  serverTest(sentence, async (server) => {
-    const inbox = await makeInbox(server);
-    try {
-      await body(inbox);
-    } finally {
-      await inbox.admin.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
-          "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-      );
-      await inbox.admin.end();
-    }
-  });
+type InboxTest = (sentence: string, body: (inbox: TestInbox) => Promise<void>) => void;
+
+/** Makes tests that are each given an empty inbox with the storages hot and cold, on these servers. */
+export function inboxTestOn(kinds: readonly ServerKind[]): InboxTest {
+  return (sentence, body) =>
+    serverTest(sentence, async (server) => {
+      const inbox = await makeInbox(server);
+      try {
+        await body(inbox);
+      } finally {
+        await inbox.admin.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        await inbox.admin.end();
+      }
+    }, kinds);
 }
+
+/** One test on an empty inbox with the storages hot and cold, on the oldest and the newest PostgreSQL. */
+export const inboxTest: InboxTest = inboxTestOn(VERSIONS);
 
 /** Fails unless the statement is refused with that SQLSTATE, and with that message where one is given. */
 export async function refused(
