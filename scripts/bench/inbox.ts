@@ -101,8 +101,9 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: "5" },
   },
 });
-await using pg = await startPostgres({ version: options.version === "15" ? 15 : 18 });
-console.log(`PostgreSQL ${pg.version}`);
+const version = options.version === "15" ? 15 : 18;
+await using pg = await startPostgres({ version });
+console.log(`PostgreSQL ${version}`);
 
 for (const [connections, owners] of [[1, 1], [4, 1], [4, 100]] as const) {
   const inbox = await makeInbox(pg);
