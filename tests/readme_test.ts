@@ -65,6 +65,13 @@ Deno.test("every link between the documents leads to a file, and to a heading of
   }
 });
 
+Deno.test("every file that CONTRIBUTING names is there", () => {
+  const named = [...read("../CONTRIBUTING.md").matchAll(/`((?:src|scripts|tests)\/[\w./-]*)`/g)]
+    .map(([, path = ""]) => path).filter((path) => !path.includes("NNNN"));
+  assert.ok(named.length > 20, `${named}`);
+  for (const path of named) Deno.statSync(new URL(`../${path}`, import.meta.url));
+});
+
 /** Every Markdown file of the project, relative to its directory. */
 function documentsBelow(directory: string): string[] {
   const here = new URL(`../${directory}/`, import.meta.url);
