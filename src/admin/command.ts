@@ -104,6 +104,12 @@ export const DATABASE = [
   "a superuser's postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE; PGPASSWORD is read too",
 ] as const;
 
+/** Commands that only ask need no superuser. */
+export const DATABASE_TO_ASK = [
+  DATABASE[0],
+  "omoide_monitor's, or a superuser's postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE; PGPASSWORD is read too",
+] as const;
+
 /** Every command that takes something away is a dry run without it. */
 export const YES = ["--yes", "do it; without it, only show what would be done"] as const;
 

@@ -1,5 +1,6 @@
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { InboxStatus, StorageStatus } from "../inbox/admin/status.ts";
+import { judgeDurability } from "../inbox/durability.ts";
 import { count, showBytes, showDuration } from "./units.ts";
 
 /**
@@ -46,6 +47,8 @@ export function judge(status: InboxStatus): Verdict {
     }
   }
   attention.push(...limits(status));
+  // SAFE is said only from a database that keeps what it commits.
+  attention.push(...judgeDurability(status.durability).broken);
   if (status.underReplicated > 0) {
     attention.push(
       `${

@@ -1,3 +1,4 @@
+import { ASK_DURABILITY, type Durability } from "./durability.ts";
 import type { Media, MediaType } from "../media.ts";
 import type { FreeSpace, Stored } from "../stored.ts";
 import { SCHEMA_VERSION } from "./schema_version.ts";
@@ -51,6 +52,13 @@ export async function checkStorage(
     [SCHEMA_VERSION, storage, identity],
   );
   return { ...taken(row), held: row?.held ?? false };
+}
+
+/** Whether the database keeps what it commits. */
+export async function readDurability(session: InboxSession): Promise<Durability> {
+  const [row] = await session.query<Durability>(session.control, ASK_DURABILITY, []);
+  if (row === undefined) throw new TypeError("the database told nothing about itself");
+  return row;
 }
 
 function taken(

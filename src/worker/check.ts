@@ -1,8 +1,9 @@
 import { ConfigurationError, StorageLostError } from "../errors.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { showAddress } from "../inbox/database_url.ts";
+import { judgeDurability } from "../inbox/durability.ts";
 import { InboxSession } from "../inbox/session.ts";
-import { checkStorage } from "../inbox/worker_calls.ts";
+import { checkStorage, readDurability } from "../inbox/worker_calls.ts";
 import { type CheckResult, checkRoot } from "../storage/check_root.ts";
 import { readIdentity } from "../storage/identity.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
@@ -67,6 +68,10 @@ async function checkDatabase(
         detail: `${where} knows this storage${company}`,
         fix: null,
       });
+      const { broken, notes } = judgeDurability(await readDurability(session));
+      // No hindrance for a worker: the sooner it has everything, the better.
+      for (const sentence of broken) printLine(`WARN  database: ${sentence}`);
+      for (const sentence of notes) printLine(`note  database: ${sentence}`);
       return EXIT.OK;
     } finally {
       session.end(new Error("the check is done with it"));

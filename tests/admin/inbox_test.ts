@@ -6,7 +6,8 @@ import { judge } from "../../src/admin/verdict.ts";
 import type { InboxStatus, StorageStatus } from "../../src/inbox/admin/status.ts";
 import { admin, adminJson } from "./support/run.ts";
 
-const template = sharedTemplate();
+/** SAFE is said only from a database that keeps what it commits. */
+const template = sharedTemplate({ fsync: true });
 
 function database(world: World): string[] {
   return ["--database", world.server.url(world.database)];
@@ -50,6 +51,15 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
     underReplicated: 0,
     incomplete: 0,
     gone: 0,
+    durability: {
+      fsync: true,
+      full_page_writes: true,
+      data_sync_retry: false,
+      zero_damaged_pages: false,
+      synchronous_commit: true,
+      data_checksums: true,
+      unlogged: [],
+    },
     ...inbox,
   };
 }
@@ -78,6 +88,16 @@ Deno.test("the verdict is safe, behind or attention, and says why", () => {
     [status({ retired: true }), "attention", /1 storage of at least 2 registered/],
     [status({}, { bytes: 80 }), "attention", /the inbox is nearly full/],
     [status({}, { incomplete: 5 }), "behind", /5 media from before a storage was added/],
+    [
+      status({}, { durability: { ...status({}).durability, fsync: false } }),
+      "attention",
+      /does not keep what it commits: fsync is off/,
+    ],
+    [
+      status({}, { durability: { ...status({}).durability, data_checksums: false } }),
+      "safe",
+      null,
+    ],
     [status({}, { underReplicated: 4 }), "attention", /4 media in fewer than 2 trusted storages/],
     [
       status({}, {
@@ -146,6 +166,39 @@ Deno.test("what was given up on is listed with its reason, and retried by id or 
   assert.match((await admin([...retry, "--all"])).stdout, /^3 deliveries/);
   await world.drainAll();
   await world.requireInvariants();
+});
+
+Deno.test("whoever only asks needs no superuser, sees no bytes, and can change nothing", async () => {
+  await using world = await template().world();
+  const [media] = await world.submitMany(new Random(5), 3);
+  await world.query(
+    "UPDATE omoide.delivery SET parked_at = now(), last_error = 'wrong checksum' WHERE media_id = $1",
+    [String(media?.id)],
+  );
+  await world.query("ALTER ROLE omoide_monitor PASSWORD 'monitor'");
+  const url = new URL(world.server.url(world.database, "omoide_monitor"));
+  url.password = "monitor";
+  const asked = ["--database", url.href];
+  for (const command of ["status", "parked"]) {
+    const mine = await admin(["inbox", command, ...asked]);
+    const superusers = await admin(["inbox", command, ...database(world)]);
+    assert.equal(mine.code, superusers.code, mine.stderr);
+    const ages = /\d+ s\b/g;
+    assert.equal(mine.stdout.replace(ages, ""), superusers.stdout.replace(ages, ""));
+  }
+  assert.match((await admin(["inbox", "parked", ...asked])).stdout, /wrong checksum\n2 deliveries/);
+  for (
+    const args of [
+      ["inbox", "retry", "--all"],
+      ["inbox", "limits", "--min-copies", "3"],
+      ["inbox", "init"],
+      ["storage", "retire", "hot", "--yes"],
+    ]
+  ) {
+    const refused = await admin([...args, ...asked]);
+    assert.equal(refused.code, 4, `${args}: ${refused.stdout}${refused.stderr}`);
+    assert.match(refused.stderr, /superuser/);
+  }
 });
 
 Deno.test("limits are shown and set, all or none", async () => {

@@ -8,7 +8,8 @@ import type { World } from "../lab/world.ts";
 import { admin, type Ran } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
 
-const template = sharedTemplate();
+/** SAFE is said only from a database that keeps what it commits. */
+const template = sharedTemplate({ fsync: true });
 const text = Deno.readTextFileSync(new URL("../../src/admin/README.md", import.meta.url));
 const used = new Set<string>();
 

@@ -122,10 +122,17 @@ inboxTest(
 
 inboxTest("the monitor reads states and counts, and neither bytes nor names", async (inbox) => {
   const monitor = await inbox.as("monitor");
-  for (const view of ["owed", "worker_status", "inbox_status", "usage_today", "settings"]) {
+  for (
+    const view of [
+      ...["owed", "worker_status", "inbox_status", "usage_today", "settings", "storage_status"],
+      ...["copies", "parked", "durability"],
+    ]
+  ) {
     await monitor.query(`SELECT * FROM omoide.${view}`);
   }
-  for (const table of ["media", "media_chunk", "my_chunk", "receipt", "delivery"]) {
+  for (
+    const table of ["media", "media_chunk", "my_chunk", "receipt", "delivery", "stored", "storage"]
+  ) {
     await refused(monitor, DENIED, `SELECT * FROM omoide.${table}`);
   }
   await refused(monitor, DENIED, "SELECT * FROM omoide.sweep()");

@@ -94,7 +94,9 @@ export class Template implements AsyncDisposable {
  * One template for all tests of a file: call it at the file's top, and what it returns in the tests.
  * Making one takes 2 to 5 s, a world of it 0.2 s.
  */
-export function sharedTemplate(options: { storages?: string[] } = {}): () => Template {
+export function sharedTemplate(
+  options: PostgresOptions & { storages?: string[] } = {},
+): () => Template {
   let template: Template | undefined;
   Deno.test.beforeAll(async () => {
     template = await Template.make(options);

@@ -144,7 +144,7 @@ class Place implements AsyncDisposable {
 
   static async make(runtime: BaseRuntime | null): Promise<Place> {
     if (runtime === null) throw new Error("there is no base runtime");
-    const server = await EmbeddedPostgres.start({ fsync: false, auth: "scram-sha-256" });
+    const server = await EmbeddedPostgres.start({ auth: "scram-sha-256" });
     const machine = await Machine.boot();
     const place = new Place(machine, server, runtime);
     await Deno.mkdir(join(machine.shared, "world"));

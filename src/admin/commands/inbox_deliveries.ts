@@ -7,7 +7,7 @@ import {
 } from "../../inbox/admin/deliveries.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
-import { DATABASE, plainCommand } from "../command.ts";
+import { DATABASE, DATABASE_TO_ASK, plainCommand } from "../command.ts";
 import { count, showBytes } from "../units.ts";
 
 export const inboxParked = plainCommand<{ database: string }>({
@@ -16,7 +16,7 @@ export const inboxParked = plainCommand<{ database: string }>({
   description:
     "Lists each media that a worker has given up on, with the last error. Its bytes stay in " +
     "the inbox until a retry (`inbox retry`) succeeds.",
-  options: [DATABASE],
+  options: [DATABASE_TO_ASK],
   examples: ["omoide-admin inbox parked --database postgres://postgres@localhost/omoide"],
   exits: { [EXIT.OK]: "nothing is parked", [EXIT.ATTENTION]: "something is" },
   need: "ask",

@@ -25,11 +25,13 @@ export const inboxInit = plainCommand<{ database: string; uuid?: string }>({
     const uuid = given === undefined ? undefined : parseUuid("--uuid", given);
     const connection = await connectAdmin(database);
     try {
-      const { inbox, schemaVersion, applied, warnings } = await initInbox(
+      const { inbox, schemaVersion, applied, warnings, durability } = await initInbox(
         connection,
         uuid,
       );
-      console.result({ inbox, schemaVersion, applied, warnings });
+      console.result({ inbox, schemaVersion, applied, warnings, durability });
+      for (const broken of durability.broken) console.say(`WARNING: ${broken}.`);
+      for (const note of durability.notes) console.say(`Note: ${note}.`);
       for (const warning of warnings) console.say(`Note: ${warning}.`);
       console.say(
         applied.length === 0

@@ -6,7 +6,8 @@ import {
   type StorageStatus,
   type Usage,
 } from "../../inbox/admin/status.ts";
-import { DATABASE, plainCommand } from "../command.ts";
+import { judgeDurability } from "../../inbox/durability.ts";
+import { DATABASE_TO_ASK, plainCommand } from "../command.ts";
 import { count, showBytes, showDuration } from "../units.ts";
 import { judge } from "../verdict.ts";
 
@@ -17,7 +18,7 @@ export const inboxStatusCommand = plainCommand<{ database: string; quick?: boole
     "Shows for each storage what is owed to it and how its worker is, and the inbox's size " +
     "against its limits. Its last line is the verdict, and so is its exit status.",
   options: [
-    DATABASE,
+    DATABASE_TO_ASK,
     ["--quick", "don't count the copies of everything that was ever stored: for frequent checks"],
   ],
   examples: [
@@ -40,6 +41,7 @@ export const inboxStatusCommand = plainCommand<{ database: string; quick?: boole
       for (const line of storageLines(storage)) console.say(line);
     }
     for (const line of inboxLines(status)) console.say(line);
+    for (const note of judgeDurability(status.durability).notes) console.say(`  note: ${note}`);
     for (const each of attention) console.say(`! ${each}`);
     for (const each of behind) console.say(`- ${each}`);
     console.say(sentence(status, word, [...attention, ...behind].length, quick === true));

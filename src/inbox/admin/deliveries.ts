@@ -19,14 +19,11 @@ export interface FailedDelivery {
 export async function parkedDeliveries({ connection }: AdminInbox): Promise<FailedDelivery[]> {
   return await ask<FailedDelivery>(
     connection,
-    `SELECT d.media_id AS "mediaId", s.name AS storage, m.owner_uuid AS owner, m.item_uuid AS item,
-      m.media_type AS "mediaType", m.ext, m.size::float8, d.attempts, d.last_error AS "lastError",
-      d.parked_at AS "parkedAt"
-    FROM omoide.delivery d
-    JOIN omoide.storage s ON s.id = d.storage_id
-    JOIN omoide.media m ON m.id = d.media_id
-    WHERE d.parked_at IS NOT NULL
-    ORDER BY d.media_id, s.name`,
+    `SELECT media_id AS "mediaId", storage, owner_uuid AS owner, item_uuid AS item,
+      media_type AS "mediaType", ext, size::float8, attempts, last_error AS "lastError",
+      parked_at AS "parkedAt"
+    FROM omoide.parked
+    ORDER BY media_id, storage`,
   );
 }
 

@@ -35,7 +35,8 @@ export async function setLimits(inbox: AdminInbox, wanted: Partial<Limits>): Pro
   if (names.length === 0) return;
   const columns = names.map((name, i) => `${name} = $${i + 1}`).join(", ");
   try {
-    await inbox.connection.query(
+    await ask(
+      inbox.connection,
       `UPDATE omoide.settings SET ${columns}`,
       names.map((name) => wanted[name]),
     );

@@ -1,4 +1,10 @@
 import { ConfigurationError } from "../../errors.ts";
+import {
+  ASK_DURABILITY,
+  type Durability,
+  type DurabilityVerdict,
+  judgeDurability,
+} from "../durability.ts";
 import { type Connection, sqlstateOf } from "../connect.ts";
 import { applyDefinitions } from "./definitions.ts";
 import { repairOwnership } from "./ownership.ts";
@@ -21,6 +27,8 @@ export interface InitializedInbox {
   readonly applied: readonly string[];
   /** What this program leaves alone and an administrator may want to fix, one sentence each. */
   readonly warnings: readonly string[];
+  /** Whether the database itself keeps what it commits. */
+  readonly durability: DurabilityVerdict;
 }
 
 /**
@@ -53,8 +61,16 @@ export async function initInbox(
     const { rows } = await connection.query<{ role: string }>("SELECT role FROM omoide.storage");
     for (const { role } of rows) await ensureRole(connection, inbox, role, FORMS.worker);
     await connection.query(RIGHTS);
+    const { rows: [durability] } = await connection.query<Durability>(ASK_DURABILITY);
+    if (durability === undefined) throw new TypeError("the database told nothing about itself");
     const warnings = await closeOtherDatabases(connection);
-    return { inbox, schemaVersion: SCHEMA_VERSION, applied, warnings };
+    return {
+      inbox,
+      schemaVersion: SCHEMA_VERSION,
+      applied,
+      warnings,
+      durability: judgeDurability(durability),
+    };
   });
 }
 

@@ -1,3 +1,4 @@
+import { ASK_DURABILITY, type Durability } from "../durability.ts";
 import { type AdminInbox, ask } from "./inbox.ts";
 
 /** One storage, what is owed to it, and its worker. Ages in seconds, sizes in bytes. */
@@ -55,6 +56,7 @@ export interface InboxStatus {
   readonly incomplete: number;
   /** Released media that no storage has a receipt for: purged. */
   readonly gone: number;
+  readonly durability: Durability;
 }
 
 type Copies = Pick<InboxStatus, "underReplicated" | "incomplete" | "gone">;
@@ -63,33 +65,15 @@ type Copies = Pick<InboxStatus, "underReplicated" | "incomplete" | "gone">;
 const age = (time: string) => `extract(epoch FROM now() - ${time})::float8`;
 
 const STORAGES = `
-  SELECT s.name AS storage, s.identity AS uuid, s.retired_at IS NOT NULL AS retired,
-    s.distrusted_reason AS distrusted,
-    (SELECT count(*) FROM omoide.stored r WHERE r.storage_id = s.id)::float8 AS held,
-    -- The last receipt is one of the highest ids: no index on stored_at, which nobody else asks for.
-    (SELECT ${age("max(l.stored_at)")} FROM (
-      SELECT r.stored_at FROM omoide.stored r WHERE r.storage_id = s.id
-      ORDER BY r.media_id DESC LIMIT 1000) l) AS "lastReceiptAge",
-    coalesce(o.owed, 0)::float8 AS owed, coalesce(o.bytes, 0)::float8 AS "owedBytes",
-    o.oldest AS "oldestOwedAge", coalesce(o.failing, 0)::float8 AS failing,
-    coalesce(o.parked, 0)::float8 AS parked,
-    w.state, w.reason, w.version, ${age("w.seen_at")} AS "seenAge",
-    ${age("w.standby_seen_at")} AS "standbySeenAge",
-    w.free_bytes::float8 AS "freeBytes", w.total_bytes::float8 AS "totalBytes",
-    w.free_inodes::float8 AS "freeInodes", w.total_inodes::float8 AS "totalInodes",
-    w.last_error AS "lastError"
-  FROM omoide.storage s
-  LEFT JOIN omoide.worker w ON w.storage_id = s.id
-  LEFT JOIN (
-    SELECT d.storage_id, count(*) AS owed, sum(m.size) AS bytes, ${
-  age("min(m.sealed_at)")
-} AS oldest,
-      count(*) FILTER (WHERE d.attempts > 0 AND d.parked_at IS NULL) AS failing,
-      count(d.parked_at) AS parked
-    FROM omoide.delivery d JOIN omoide.media m ON m.id = d.media_id
-    GROUP BY d.storage_id
-  ) o ON o.storage_id = s.id
-  ORDER BY s.id`;
+  SELECT storage, identity AS uuid, retired_at IS NOT NULL AS retired,
+    distrusted_reason AS distrusted, held::float8, ${age("last_receipt_at")} AS "lastReceiptAge",
+    owed::float8, owed_bytes::float8 AS "owedBytes", ${age("oldest_sealed_at")} AS "oldestOwedAge",
+    failing::float8, parked::float8, state, reason, version, ${age("seen_at")} AS "seenAge",
+    ${age("standby_seen_at")} AS "standbySeenAge", free_bytes::float8 AS "freeBytes",
+    total_bytes::float8 AS "totalBytes", free_inodes::float8 AS "freeInodes",
+    total_inodes::float8 AS "totalInodes", last_error AS "lastError"
+  FROM omoide.storage_status
+  ORDER BY id`;
 
 const INBOX = `
   SELECT t.inbox, t.min_copies AS "minCopies", i.media::float8, i.bytes::float8,
@@ -108,21 +92,9 @@ const USAGE = `
     u.media / greatest(t.owner_media_per_day, 1)::float8) DESC
   LIMIT 6`;
 
-/** The media that have left the inbox: how many trusted storages hold them. One pass over all. */
 const COPIES = `
-  SELECT count(*) FILTER (WHERE coalesce(r.copies, 0) = 0)::float8 AS gone,
-    count(*) FILTER (WHERE r.copies < t.min_copies)::float8 AS "underReplicated",
-    count(*) FILTER (WHERE r.copies >= t.min_copies AND r.copies < (
-      SELECT count(*) FROM omoide.storage a WHERE a.retired_at IS NULL AND a.distrusted_at IS NULL
-    ))::float8 AS incomplete
-  FROM omoide.settings t, omoide.media m
-  LEFT JOIN (
-    SELECT h.media_id, count(*) AS copies FROM omoide.stored h
-    WHERE h.storage_id IN (
-      SELECT s.id FROM omoide.storage s WHERE s.retired_at IS NULL AND s.distrusted_at IS NULL)
-    GROUP BY h.media_id
-  ) r ON r.media_id = m.id
-  WHERE m.released_at IS NOT NULL`;
+  SELECT gone::float8, under_replicated::float8 AS "underReplicated", incomplete::float8
+  FROM omoide.copies`;
 
 /**
  * Asks everything `inbox status` tells.
@@ -137,13 +109,16 @@ export async function inboxStatus(
   const nil = "00000000-0000-0000-0000-000000000000";
   const storages = await ask<StorageStatus>(connection, STORAGES);
   const usage = await ask<Usage>(connection, USAGE, [nil]);
-  const [inbox] = await ask<Omit<InboxStatus, "storages" | "usage" | keyof Copies>>(
+  const [inbox] = await ask<Omit<InboxStatus, "storages" | "usage" | "durability" | keyof Copies>>(
     connection,
     INBOX,
   );
   const [copies] = quick
     ? [{ underReplicated: 0, incomplete: 0, gone: 0 }]
     : await ask<Copies>(connection, COPIES);
-  if (inbox === undefined || copies === undefined) throw new Error("the inbox has no settings");
-  return { ...inbox, ...copies, storages, usage };
+  const [durability] = await ask<Durability>(connection, ASK_DURABILITY);
+  if (inbox === undefined || copies === undefined || durability === undefined) {
+    throw new Error("the inbox has no settings");
+  }
+  return { ...inbox, ...copies, storages, usage, durability };
 }

@@ -45,7 +45,7 @@ BEGIN
 
   FOR v_role IN SELECT quote_ident(s.role) FROM omoide.storage s LOOP
     EXECUTE format('GRANT %s TO omoide_owner', v_role);
-    EXECUTE 'GRANT SELECT ON omoide.my_chunk TO ' || v_role;
+    EXECUTE 'GRANT SELECT ON omoide.my_chunk, omoide.durability TO ' || v_role;
     EXECUTE 'GRANT EXECUTE ON FUNCTION
       omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
       omoide.pending(bigint, int), omoide.start_attempt(bigint[]), omoide.cancel_attempt(bigint[]),
@@ -89,5 +89,7 @@ GRANT EXECUTE ON FUNCTION
   omoide.record_item(uuid, uuid, text, timestamptz), omoide.list_items(uuid, bigint, int),
   omoide.where_items(uuid, uuid[], text), omoide.owner_of_token(bytea) TO omoide_app;
 
+-- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.usage_today,
-  omoide.settings TO omoide_monitor;
+  omoide.settings, omoide.storage_status, omoide.copies, omoide.parked, omoide.durability
+  TO omoide_monitor;

@@ -1,19 +1,27 @@
 /** The views as they are now, one per file. They may call functions; none is made of another view. */
+import copies from "./views/copies.sql" with { type: "text" };
+import durability from "./views/durability.sql" with { type: "text" };
 import inbox_status from "./views/inbox_status.sql" with { type: "text" };
 import my_chunk from "./views/my_chunk.sql" with { type: "text" };
 import owed from "./views/owed.sql" with { type: "text" };
+import parked from "./views/parked.sql" with { type: "text" };
 import receipt from "./views/receipt.sql" with { type: "text" };
 import releasable from "./views/releasable.sql" with { type: "text" };
+import storage_status from "./views/storage_status.sql" with { type: "text" };
 import usage_today from "./views/usage_today.sql" with { type: "text" };
 import worker_status from "./views/worker_status.sql" with { type: "text" };
 
 /** Each view's statement, by its name. */
 export const VIEWS: Readonly<Record<string, string>> = {
+  copies,
+  durability,
   inbox_status,
   my_chunk,
   owed,
+  parked,
   receipt,
   releasable,
+  storage_status,
   usage_today,
   worker_status,
 };

@@ -1,0 +1,71 @@
+/** What the view `durability` says of the database itself. */
+export type Durability = {
+  readonly fsync: boolean;
+  readonly full_page_writes: boolean;
+  readonly data_sync_retry: boolean;
+  readonly zero_damaged_pages: boolean;
+  /** false where a commit is confirmed before it is on stable storage. */
+  readonly synchronous_commit: boolean;
+  readonly data_checksums: boolean;
+  /** Tables that a crash empties. */
+  readonly unlogged: readonly string[];
+};
+
+export const ASK_DURABILITY = "SELECT * FROM omoide.durability";
+
+/** Sentences for people, each with its fix. */
+export interface DurabilityVerdict {
+  /** A crash can take what was committed: nothing in this inbox is safe. */
+  readonly broken: readonly string[];
+  /** What somebody should know, and may have decided. */
+  readonly notes: readonly string[];
+}
+
+/** Whether a database keeps what it commits. Until a worker has a media, the inbox is its only copy. */
+export function judgeDurability(found: Durability): DurabilityVerdict {
+  const broken: string[] = [], notes: string[] = [];
+  const is = (wrong: boolean, to: string[], sentence: string) => {
+    if (wrong) to.push(sentence);
+  };
+  is(
+    !found.fsync,
+    broken,
+    "the database does not keep what it commits: fsync is off, and a power cut can destroy all of it; " +
+      "set fsync = on, and restart the server",
+  );
+  is(
+    !found.full_page_writes,
+    broken,
+    "the database does not keep what it commits: full_page_writes is off, and a power cut can tear " +
+      "its pages; set full_page_writes = on",
+  );
+  is(
+    found.data_sync_retry,
+    broken,
+    "the database goes on after a failed fsync: data_sync_retry is on; set it to off, and restart",
+  );
+  is(
+    found.zero_damaged_pages,
+    broken,
+    "the database empties damaged pages instead of refusing them: zero_damaged_pages is on; set it to off",
+  );
+  is(
+    found.unlogged.length > 0,
+    broken,
+    `a crash empties the inbox's tables ${found.unlogged.join(", ")}: they are unlogged; ` +
+      "ALTER TABLE … SET LOGGED",
+  );
+  is(
+    !found.synchronous_commit,
+    notes,
+    "synchronous_commit is off: a crash loses uploads of the last second that were confirmed; " +
+      "set synchronous_commit = on",
+  );
+  is(
+    !found.data_checksums,
+    notes,
+    "the database has no data checksums: damage on its disk stays unnoticed until it is read; " +
+      "stop the server, and run pg_checksums --enable",
+  );
+  return { broken, notes };
+}

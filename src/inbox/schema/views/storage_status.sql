@@ -1,0 +1,21 @@
+-- Each storage, what is owed to it, and its worker, for `inbox status`. One row per storage.
+CREATE OR REPLACE VIEW omoide.storage_status AS
+SELECT s.id, s.name AS storage, s.identity, s.retired_at, s.distrusted_reason,
+  (SELECT count(*) FROM omoide.stored r WHERE r.storage_id = s.id) AS held,
+  -- The last receipt is one of the highest ids: no index on stored_at, which nobody else asks for.
+  (SELECT max(l.stored_at) FROM (
+    SELECT r.stored_at FROM omoide.stored r WHERE r.storage_id = s.id
+    ORDER BY r.media_id DESC LIMIT 1000) l) AS last_receipt_at,
+  coalesce(o.owed, 0) AS owed, coalesce(o.bytes, 0) AS owed_bytes, o.oldest AS oldest_sealed_at,
+  coalesce(o.failing, 0) AS failing, coalesce(o.parked, 0) AS parked,
+  w.state, w.reason, w.version, w.seen_at, w.standby_seen_at, w.free_bytes, w.total_bytes,
+  w.free_inodes, w.total_inodes, w.last_error
+FROM omoide.storage s
+LEFT JOIN omoide.worker w ON w.storage_id = s.id
+LEFT JOIN (
+  SELECT d.storage_id, count(*) AS owed, sum(m.size) AS bytes, min(m.sealed_at) AS oldest,
+    count(*) FILTER (WHERE d.attempts > 0 AND d.parked_at IS NULL) AS failing,
+    count(d.parked_at) AS parked
+  FROM omoide.delivery d JOIN omoide.media m ON m.id = d.media_id
+  GROUP BY d.storage_id
+) o ON o.storage_id = s.id;
