@@ -4,7 +4,7 @@ export type Durability = {
   readonly full_page_writes: boolean;
   readonly data_sync_retry: boolean;
   readonly zero_damaged_pages: boolean;
-  /** false where a commit is confirmed before it is on stable storage. */
+  /** The default. false where a commit is confirmed before it is on stable storage. */
   readonly synchronous_commit: boolean;
   readonly data_checksums: boolean;
   /** Tables that a crash empties. */
@@ -58,8 +58,8 @@ export function judgeDurability(found: Durability): DurabilityVerdict {
   is(
     !found.synchronous_commit,
     notes,
-    "synchronous_commit is off: a crash loses uploads of the last second that were confirmed; " +
-      "set synchronous_commit = on",
+    "synchronous_commit is off by default: uploads and every session of these programs turn it on for " +
+      "themselves, but whatever else is confirmed here can be lost in a crash; set it to on",
   );
   is(
     !found.data_checksums,

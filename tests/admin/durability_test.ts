@@ -50,7 +50,7 @@ for (const version of VERSIONS) {
     await using pg = await startPostgres({ version, settings });
     const inbox = await makeInbox(pg);
     const ask = async (role?: string): Promise<Durability> => {
-      const connection = await pg.connect(inbox.database, role ?? "superuser");
+      const connection = await pg.connect(inbox.database, role);
       try {
         const { rows: [row] } = await connection.query<Durability>(ASK_DURABILITY);
         assert.ok(row !== undefined);
