@@ -20,6 +20,7 @@ import { storageSweep } from "./commands/storage_sweep.ts";
 import { storageSync } from "./commands/storage_sync.ts";
 import { storageTrust } from "./commands/storage_trust.ts";
 import { storageVerify } from "./commands/storage_verify.ts";
+import { tokenAdd, tokenList, tokenRevoke } from "./commands/token.ts";
 
 interface Group {
   readonly name: string;
@@ -55,6 +56,11 @@ export const GROUPS: readonly Group[] = [
       storagePurge,
       storageServe,
     ],
+  },
+  {
+    name: "token",
+    description: "Let owners use the gateway, or no longer.",
+    commands: [tokenAdd, tokenList, tokenRevoke],
   },
 ];
 

@@ -18,6 +18,7 @@ export function showFile(file: FileState) {
     sealed_at: file.sealedAt.toISOString(),
     released_at: file.releasedAt?.toISOString() ?? null,
     path: file.path,
+    is_served: file.isServed,
   };
 }
 

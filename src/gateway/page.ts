@@ -7,7 +7,16 @@ import icon from "./page/icon.svg" with { type: "text" };
 import manifest from "./page/manifest.webmanifest" with { type: "text" };
 import style from "./page/style.css" with { type: "text" };
 import sha256 from "./page/vendor/sha256.umd.min.js" with { type: "text" };
+import api from "./page/api.js" with { type: "text" };
 import app from "./page/app.js" with { type: "text" };
+import archive from "./page/archive.js" with { type: "text" };
+import keep from "./page/keep.js" with { type: "text" };
+import picking from "./page/picking.js" with { type: "text" };
+import previews from "./page/previews.js" with { type: "text" };
+import queue from "./page/queue.js" with { type: "text" };
+import row from "./page/row.js" with { type: "text" };
+import upload from "./page/upload.js" with { type: "text" };
+import words from "./page/words.js" with { type: "text" };
 import { createHash } from "node:crypto";
 import { problem } from "./problem.ts";
 
@@ -54,10 +63,13 @@ class PageFile {
   }
 }
 
+const SCRIPTS = { api, app, archive, keep, picking, previews, queue, row, sha256, upload, words };
+
 const FILES = new Map([
   ["/", new PageFile(html, "text/html")],
-  ["/app.js", new PageFile(app, "text/javascript")],
-  ["/sha256.js", new PageFile(sha256, "text/javascript")],
+  ...Object.entries(SCRIPTS).map(([name, text]) =>
+    [`/${name}.js`, new PageFile(text, "text/javascript")] as const
+  ),
   ["/style.css", new PageFile(style, "text/css")],
   ["/icon.svg", new PageFile(icon, "image/svg+xml")],
   ["/manifest.webmanifest", new PageFile(manifest, "application/manifest+json")],

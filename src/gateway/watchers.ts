@@ -41,7 +41,7 @@ export class Watchers {
     const watched = owner;
     watched.add(watcher);
     return () => {
-      if (watched.remove(watcher) && this.#owners.get(ownerUuid) === watched) {
+      if (watched.leave(watcher) && this.#owners.get(ownerUuid) === watched) {
         this.#owners.delete(ownerUuid);
       }
     };
@@ -69,7 +69,7 @@ class OwnerWatch {
   }
 
   /** @returns whether nobody is left */
-  remove(watcher: Watcher): boolean {
+  leave(watcher: Watcher): boolean {
     this.#watchers.delete(watcher);
     if (this.#watchers.size > 0) return false;
     clearTimeout(this.#timer);

@@ -1,0 +1,123 @@
+/** The page: logs in, then puts together what is on its way and what the archive has. */
+import { getJson, Refused, send } from "./api.js";
+import { Archive } from "./archive.js";
+import { listenForFiles } from "./picking.js";
+import { Queue } from "./queue.js";
+
+const $ = (id) => document.getElementById(id);
+let queue = null;
+let archive = null;
+let events = null;
+
+async function start() {
+  listenForFiles((files) => queue?.add(files));
+  $("log-in-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    logIn($("token").value.trim());
+  });
+  $("log-out").addEventListener("click", logOut);
+  // `deno task demo --serve` gives its token with the address. What follows # is sent to no server.
+  const [, token] = /^#token=([\w-]+)$/.exec(location.hash) ?? [];
+  if (token !== undefined) {
+    history.replaceState(null, "", "/");
+    await logIn(token);
+    return;
+  }
+  await enter();
+}
+
+async function logIn(token) {
+  $("token-error").textContent = "";
+  try {
+    await send("POST", "/session", { body: JSON.stringify({ token }) });
+    $("token").value = "";
+    await enter();
+    $("main").querySelector("[data-picks]")?.focus();
+  } catch (error) {
+    showLogIn();
+    $("token-error").textContent = error.message;
+  }
+}
+
+async function logOut() {
+  await send("DELETE", "/session").catch(() => {});
+  location.reload();
+}
+
+async function enter() {
+  let owner;
+  try {
+    ({ owner } = await getJson("/session"));
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) showLogIn();
+    else {
+      showTrouble(`${error.message}: trying again`);
+      setTimeout(enter, 3000);
+    }
+    return;
+  }
+  showTrouble("");
+  $("log-in").hidden = true;
+  $("archive").hidden = $("log-out").hidden = false;
+  if (queue !== null) {
+    queue.restart();
+    listen();
+    return;
+  }
+  queue = new Queue(owner, {
+    rows: $("rows"),
+    section: $("uploads"),
+    summary: $("summary"),
+    clear: $("clear"),
+    onLoggedOut: showLogIn,
+    onReceived: (item) => showItem(owner, item),
+  });
+  archive = new Archive(owner, { list: $("items"), none: $("no-items"), more: $("more") });
+  await Promise.all([queue.restore(), archive.load().catch((error) => showTrouble(error.message))]);
+  listen();
+}
+
+/** A row need not wait for the next event. */
+async function showItem(owner, item) {
+  try {
+    queue.showItem({ item, files: await getJson(`/media/${owner}/${item}`) });
+  } catch {
+    // The events say it, a second later.
+  }
+}
+
+function listen() {
+  events?.close();
+  events = new EventSource("/events");
+  events.addEventListener("item", ({ data }) => {
+    const item = JSON.parse(data);
+    archive.show(item);
+    queue.showItem(item);
+    showTrouble("");
+  });
+  events.addEventListener(
+    "trouble",
+    ({ data }) => showTrouble(`${JSON.parse(data)}: trying again`),
+  );
+  events.onopen = () => showTrouble("");
+  events.onerror = () => {
+    // It tries again by itself, unless the answer was no.
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(enter, 3000);
+  };
+}
+
+function showLogIn() {
+  events?.close();
+  $("log-in").hidden = false;
+  $("archive").hidden = $("log-out").hidden = true;
+  $("token").focus();
+}
+
+function showTrouble(text) {
+  const trouble = $("trouble");
+  if (trouble.textContent !== text) trouble.textContent = text;
+  trouble.hidden = text === "";
+}
+
+await start();

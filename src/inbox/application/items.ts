@@ -24,8 +24,10 @@ export interface FileState {
   readonly sealedAt: Date;
   /** When every required storage had it and its bytes left the database; null until then. */
   readonly releasedAt: Date | null;
-  /** Relative to a storage's root. */
+  /** Relative to the root of the storage that was asked for. */
   readonly path: string;
+  /** That storage has it. */
+  readonly isServed: boolean;
   /** Names of storages. */
   readonly storedIn: readonly string[];
   readonly owedTo: readonly string[];
@@ -82,6 +84,7 @@ interface FileRow {
   readonly sealed_at: Date;
   readonly released_at: Date | null;
   readonly path: string;
+  readonly is_served: boolean;
   readonly stored_in: string[];
   readonly owed_to: string[];
   readonly parked_in: string[];
@@ -101,7 +104,7 @@ export async function whereItems(
 ): Promise<FileState[]> {
   const rows = await caller.call<FileRow>(
     "SELECT item_uuid, media_id, media_type, ext, size, encode(sha256, 'hex') AS sha256, sealed_at, " +
-      "released_at, path, stored_in, owed_to, parked_in, parked_reason " +
+      "released_at, path, is_served, stored_in, owed_to, parked_in, parked_reason " +
       "FROM omoide.where_items($1, $2, $3)",
     [ownerUuid, itemUuids, storage],
   );
@@ -115,6 +118,7 @@ export async function whereItems(
     sealedAt: row.sealed_at,
     releasedAt: row.released_at,
     path: row.path,
+    isServed: row.is_served,
     storedIn: row.stored_in,
     owedTo: row.owed_to,
     parkedIn: row.parked_in,

@@ -1,9 +1,9 @@
 -- Where each file of an owner's items stands; find_media for up to 1,000 items at once, with its path in
--- the storage `p_storage` (null: in the first that is not retired) and why it is parked, where it is.
+-- the storage `p_storage` (null: in the first that is not retired), whether it is there, and why it is parked, where it is.
 CREATE OR REPLACE FUNCTION omoide.where_items(p_owner uuid, p_items uuid[], p_storage text)
 RETURNS TABLE (
   item_uuid uuid, media_id bigint, media_type text, ext text, size bigint, sha256 bytea,
-  sealed_at timestamptz, released_at timestamptz, path text, stored_in text[], owed_to text[],
+  sealed_at timestamptz, released_at timestamptz, path text, is_served boolean, stored_in text[], owed_to text[],
   parked_in text[], parked_reason text
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off AS $$
@@ -17,6 +17,7 @@ SET enable_seqscan = off AS $$
       (SELECT omoide.public_path(m.media_type, p_owner, m.item_uuid, m.public_name, served.prefix_size)
         FROM served)
     ),
+    EXISTS (SELECT FROM omoide.stored r, served WHERE r.storage_id = served.id AND r.media_id = m.id),
     array(
       SELECT s.name FROM omoide.storage s JOIN omoide.stored r ON r.storage_id = s.id
       WHERE r.media_id = m.id ORDER BY s.name

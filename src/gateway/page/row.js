@@ -1,0 +1,120 @@
+/** One file on its way, as a row: its name, how far it is, what it waits for, what can be done. */
+import { showBytes, showSeconds } from "./words.js";
+
+const template = document.querySelector("#row");
+
+export class Row {
+  /** @param actions { cancel, retry } called when asked for */
+  constructor(file, actions) {
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.size = file.size;
+    this.speed = new Speed();
+    this.#part(".name").textContent = file.name;
+    this.#part(".size").textContent = showBytes(file.size);
+    this.#part("progress").setAttribute("aria-label", `${file.name}: how much is uploaded`);
+    for (const [name, word] of [["cancel", "Cancel"], ["retry", "Try again"]]) {
+      const button = this.#part(`.${name}`);
+      button.setAttribute("aria-label", `${word}: ${file.name}`);
+      button.addEventListener("click", actions[name]);
+    }
+    this.show("waiting", "Waiting for its turn");
+  }
+
+  #part(selector) {
+    return this.element.querySelector(selector);
+  }
+
+  /** @param kind waiting, sending, paused, received, safe, failed */
+  show(kind, text) {
+    this.kind = kind;
+    this.element.dataset.kind = kind;
+    this.#part(".state").textContent = text;
+    this.#part(".retry").hidden = kind !== "failed";
+    this.#part(".cancel").hidden = kind === "received" || kind === "safe" || kind === "parked";
+    this.#part("progress").hidden = !["waiting", "sending", "paused"].includes(kind);
+  }
+
+  /** @param sent bytes that have come in, or are on their way */
+  showSent(sent) {
+    this.#part("progress").value = this.size === 0 ? 1 : sent / this.size;
+    const rate = this.speed.at(sent);
+    const left = rate === null || rate < 1
+      ? ""
+      : `, ${showSeconds((this.size - sent) / rate)} left`;
+    const speed = rate === null ? "" : ` at ${showBytes(rate)}/s${left}`;
+    this.show("sending", `${showBytes(sent)} of ${showBytes(this.size)}${speed}`);
+  }
+
+  showChecking(bytes) {
+    this.#part("progress").value = bytes / this.size;
+    this.show("sending", "Was added before: comparing it with the archive");
+  }
+
+  showPaused(reason) {
+    this.speed = new Speed();
+    this.show("paused", reason);
+  }
+
+  /** Where the archive has it by now. @param file as GET /media shows it */
+  showFile(file) {
+    const steps = [["received", true], ...stepsOf(file), ["safe", file.released_at !== null]];
+    const list = this.#part(".steps");
+    list.hidden = false;
+    list.replaceChildren(...steps.map(([name, done]) => {
+      const step = document.createElement("li");
+      step.textContent = name;
+      step.dataset.done = done;
+      if (file.parked_in.includes(name)) step.dataset.parked = "true";
+      const spoken = document.createElement("span");
+      spoken.className = "unseen";
+      spoken.textContent = file.parked_in.includes(name)
+        ? ": stopped"
+        : done
+        ? ": done"
+        : ": not yet";
+      step.append(spoken);
+      return step;
+    }));
+    const advice = this.#part(".advice");
+    advice.hidden = file.released_at === null;
+    if (file.parked_in.length > 0) {
+      this.show("parked", parkedText(file));
+    } else if (file.released_at !== null) {
+      this.show("safe", `Stored in ${file.stored_in.join(" and ")}`);
+      advice.textContent = "Safe to delete from your phone";
+    } else if (file.stored_in.length > 0) {
+      this.show(
+        "received",
+        `Stored in ${file.stored_in.join(" and ")}; ${file.owed_to.join(" and ")} to come`,
+      );
+    } else {
+      this.show("received", "Received; on its way to the storages. Keep your own copy for now");
+    }
+  }
+}
+
+export function parkedText({ parked_in, parked_reason }) {
+  return `Stopped on its way to ${parked_in.join(" and ")}: ${
+    parked_reason ?? "no reason is known"
+  }. ` +
+    "It stays in the inbox, and the administrator has to look. Keep your own copy.";
+}
+
+/** The storages it goes through, those that have it first. */
+function stepsOf({ stored_in, owed_to }) {
+  return [...stored_in.map((name) => [name, true]), ...owed_to.map((name) => [name, false])];
+}
+
+/** Bytes per second over the last few seconds. */
+class Speed {
+  #seen = [];
+
+  /** @returns null until there is something to go by */
+  at(bytes) {
+    const now = performance.now();
+    this.#seen.push([now, bytes]);
+    while (this.#seen.length > 2 && now - this.#seen[0][0] > 8000) this.#seen.shift();
+    const [time, first] = this.#seen[0];
+    return now - time < 1000 || bytes <= first ? null : (bytes - first) / (now - time) * 1000;
+  }
+}

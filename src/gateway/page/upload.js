@@ -1,0 +1,202 @@
+/**
+ * One file's way into the inbox: opened, sent in parts, gone on with where the gateway says it was,
+ * finished with a checksum over all of it.
+ */
+import { getJson, Refused, send, Unreachable } from "./api.js";
+import { randomUuid, sleep } from "./words.js";
+
+/** One request's bytes: small enough to hold three in memory, large enough not to wait for answers. */
+const PART_BYTES = 8 * 1024 * 1024;
+const LONGEST_PAUSE_S = 30;
+
+/** The file is not what it was when it was chosen. */
+export class Changed extends Error {
+  constructor() {
+    super("The file cannot be read any more: it was changed, moved or deleted. Choose it again.");
+  }
+}
+
+/**
+ * Sends a file until all of it is stored.
+ *
+ * @param entry key, item, owner, file; the key changes where the upload has to begin again
+ * @param report called with { sent } bytes, or { waiting } a reason, or { checking } bytes
+ * @returns whether the archive had it already
+ */
+export async function upload(entry, report, signal) {
+  if (await isThere(entry, report, signal)) return true;
+  const checksum = await Checksum.of(entry.file);
+  for (let failures = 0;;) {
+    try {
+      return await sendFrom(entry, checksum, (sent) => {
+        failures = 0;
+        report({ sent });
+      }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (
+        error instanceof Refused && (error.status === 404 || error.status === 422) && failures < 3
+      ) {
+        // Expired, or bytes that were not the file's: from the beginning, under another name.
+        entry.key = randomUuid();
+        failures += 1;
+        continue;
+      }
+      const again = pauseAfter(error, failures);
+      if (again === null) throw error;
+      failures += 1;
+      report({
+        waiting: error instanceof Unreachable
+          ? "No connection: it goes on by itself"
+          : error.message,
+      });
+      await untilWorthTrying(again, signal);
+    }
+  }
+}
+
+/** Seconds; null where trying again is no use. */
+function pauseAfter(error, failures) {
+  if (error instanceof Unreachable) return Math.min(2 ** failures, LONGEST_PAUSE_S);
+  if (error instanceof Refused && error.again !== null) {
+    return Math.max(error.again, failures > 3 ? 2 : 0);
+  }
+  return null;
+}
+
+/** A pause, cut short when the network comes back. */
+async function untilWorthTrying(seconds, signal) {
+  const early = new AbortController();
+  const wake = () => early.abort();
+  addEventListener("online", wake, { once: true });
+  try {
+    await sleep(
+      seconds * 1000 * (0.75 + Math.random() / 2),
+      AbortSignal.any([signal, early.signal]),
+    );
+  } catch (error) {
+    if (!early.signal.aborted || signal.aborted) throw error;
+  } finally {
+    removeEventListener("online", wake);
+  }
+}
+
+/** Whether the item has these bytes: read here once, they need not be sent again. */
+async function isThere({ owner, item, file, isKnown }, report, signal) {
+  if (!isKnown) return false;
+  let files;
+  try {
+    files = await getJson(`/media/${owner}/${item}`);
+  } catch {
+    return false;
+  }
+  const same = files.filter(({ media_type, size, parked_in }) =>
+    media_type === "content" && size === file.size && parked_in.length === 0
+  );
+  if (same.length === 0) return false;
+  const checksum = await Checksum.of(file);
+  await checksum.reach(file.size, signal, (checking) => report({ checking }));
+  const { hex } = checksum.digest();
+  return same.some(({ sha256 }) => sha256 === hex);
+}
+
+async function sendFrom({ key, owner, item, file }, checksum, onSent, signal) {
+  const name = `/media/${owner}/${item}/content.${extensionOf(file.name)}`;
+  await send("POST", name, {
+    signal,
+    headers: {
+      "idempotency-key": key,
+      "upload-complete": "?0",
+      "upload-length": String(file.size),
+      "content-disposition": `attachment; filename*=UTF-8''${encodeName(file.name)}`,
+      "last-modified": new Date(file.lastModified).toUTCString(),
+    },
+  });
+  const found = await send("HEAD", `/uploads/${key}`, { signal });
+  let offset = Number(found.header("upload-offset"));
+  for (;;) {
+    onSent(offset);
+    const end = Math.min(offset + PART_BYTES, file.size);
+    await checksum.reach(offset, signal);
+    const part = found.header("upload-complete") === "?1"
+      ? new Uint8Array()
+      : await checksum.take(offset, end);
+    const isLast = end === file.size;
+    const answer = await send("PATCH", `/uploads/${key}`, {
+      signal,
+      body: part,
+      onSent: (sent) => onSent(offset + Math.min(sent, part.length)),
+      headers: {
+        "content-type": "application/partial-upload",
+        "upload-offset": String(offset),
+        "upload-complete": isLast ? "?1" : "?0",
+        ...(isLast ? { "repr-digest": `sha-256=:${checksum.digest().base64}:` } : {}),
+      },
+    });
+    if (isLast) return answer.status === 200;
+    offset = Number(answer.header("upload-offset"));
+  }
+}
+
+/** A file's SHA-256, which goes forward with what is sent, and from the beginning where it must. */
+class Checksum {
+  #hash;
+  #at = 0;
+
+  static async of(file) {
+    const checksum = new Checksum();
+    checksum.file = file;
+    checksum.#hash = await globalThis.hashwasm.createSHA256();
+    checksum.#hash.init();
+    return checksum;
+  }
+
+  /** Hashes up to `offset`. */
+  async reach(offset, signal, onRead) {
+    if (offset < this.#at) {
+      this.#hash.init();
+      this.#at = 0;
+    }
+    while (this.#at < offset) {
+      signal.throwIfAborted();
+      await this.take(this.#at, Math.min(this.#at + PART_BYTES, offset));
+      onRead?.(this.#at);
+    }
+  }
+
+  /** The file's bytes from where it is to `end`. */
+  async take(start, end) {
+    let bytes;
+    try {
+      bytes = new Uint8Array(await this.file.slice(start, end).arrayBuffer());
+    } catch {
+      throw new Changed();
+    }
+    if (bytes.length !== end - start) throw new Changed();
+    this.#hash.update(bytes);
+    this.#at = end;
+    return bytes;
+  }
+
+  digest() {
+    const state = this.#hash.save();
+    const bytes = this.#hash.digest("binary");
+    this.#hash.load(state);
+    return {
+      hex: [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+      base64: btoa(String.fromCharCode(...bytes)),
+    };
+  }
+}
+
+/** Without the dot: letters and digits, or `bin`. */
+export function extensionOf(name) {
+  const [, ext] = /\.([A-Za-z0-9]{1,16})$/.exec(name) ?? [];
+  return ext === undefined ? "bin" : ext.toLowerCase();
+}
+
+function encodeName(name) {
+  // Halves of surrogate pairs cannot be encoded, and what RFC 8187 leaves out is encoded too.
+  return encodeURIComponent(name.slice(-255).replace(/[\ud800-\udfff]/gu, "_"))
+    .replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+}
