@@ -1,5 +1,5 @@
 /** Workers beside each other: of one storage, of several, absent for long, sent to the wrong place. */
-import { match, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
 import { retireStorage } from "../../src/inbox/admin/storages.ts";
@@ -29,13 +29,13 @@ Deno.test({
         // So long that its pauses have grown.
         if (death === 0) await pause(times(4_000, 60_000));
         await world.submitMany(random, 20);
-        ok(!/serving/.test(standby.output));
+        assert.ok(!/serving/.test(standby.output));
         const begun = performance.now();
         await active.kill();
         active = standby;
         await active.says(/serving/);
         const seconds = (performance.now() - begun) / 1000;
-        ok(seconds < 10, `took over after ${seconds.toFixed(1)} s`);
+        assert.ok(seconds < 10, `took over after ${seconds.toFixed(1)} s`);
         console.log(`  took over after ${seconds.toFixed(1)} s`);
       }
       await world.drainOnce("cold");
@@ -56,8 +56,8 @@ Deno.test({
     await world.submitMany(random, 5);
     const before = await world.trees();
     const swapped = await world.drainOnce("hot", { root: world.root("cold") });
-    strictEqual(swapped.code, 4, swapped.output);
-    match(
+    assert.equal(swapped.code, 4, swapped.output);
+    assert.match(
       swapped.output,
       /is the storage cold \([0-9a-f-]{36}\), not hot; see --root and --storage/,
     );
@@ -66,10 +66,10 @@ Deno.test({
       storage: "cold",
       role: "omoide_hot",
     });
-    strictEqual(pretending.code, 4, pretending.output);
+    assert.equal(pretending.code, 4, pretending.output);
     const after = await world.trees();
-    for (const [name, tree] of before) strictEqual(after.get(name)?.size, tree.size);
-    strictEqual(await world.receipts("hot") + await world.receipts("cold"), 0);
+    for (const [name, tree] of before) assert.equal(after.get(name)?.size, tree.size);
+    assert.equal(await world.receipts("hot") + await world.receipts("cold"), 0);
   },
 });
 
@@ -87,8 +87,8 @@ Deno.test({
     while (refused === undefined) {
       await world.submitMany(random, 1, () => 200_000).catch((error) => refused = error);
     }
-    strictEqual(refused.code, "OM001");
-    match(refused.message, /full/);
+    assert.equal(refused.code, "OM001");
+    assert.match(refused.message, /full/);
     const submitted = world.expected.media.length;
     await until("hot holds all", async () => await world.receipts("hot") === submitted);
     // A week later.
@@ -98,15 +98,15 @@ Deno.test({
     );
     await world.query("UPDATE omoide.stored SET stored_at = stored_at - interval '7 days'");
     await world.query("UPDATE omoide.ledger SET day = day - 7");
-    await rejects(world.submitMany(random, 1, () => 200_000), { code: "OM001" });
-    strictEqual(await world.receipts("hot"), submitted);
-    strictEqual((await world.query("SELECT FROM omoide.owed WHERE attempts > 0")).length, 0);
+    await assert.rejects(world.submitMany(random, 1, () => 200_000), { code: "OM001" });
+    assert.equal(await world.receipts("hot"), submitted);
+    assert.equal((await world.query("SELECT FROM omoide.owed WHERE attempts > 0")).length, 0);
     await using cold = world.start("cold");
     await world.drained();
     await world.submitMany(random, 5);
     await world.drained();
     await world.requireInvariants();
-    strictEqual((await cold.stop()).code, 0);
+    assert.equal((await cold.stop()).code, 0);
   },
 });
 
@@ -129,11 +129,11 @@ Deno.test({
       const [kept] = await world.query<{ kept: number }>(
         "SELECT count(*)::int AS kept FROM omoide.media WHERE released_at IS NULL",
       );
-      ok((kept?.kept ?? 0) >= 200);
+      assert.ok((kept?.kept ?? 0) >= 200);
       await using third = world.start("third", { root });
       await world.drained();
-      ok(await world.receipts("third") >= 200);
-      strictEqual((await third.stop()).code, 0);
+      assert.ok(await world.receipts("third") >= 200);
+      assert.equal((await third.stop()).code, 0);
     }
     await world.requireInvariants();
     const before = await readTree(root);
@@ -142,8 +142,8 @@ Deno.test({
     await retireStorage(inbox, "third", false);
     await world.submitMany(random, 20);
     const { code, output } = await world.drainOnce("third", { root });
-    strictEqual(code, 4, output);
-    strictEqual((await readTree(root)).size, before.size);
+    assert.equal(code, 4, output);
+    assert.equal((await readTree(root)).size, before.size);
     await world.drainOnce("cold");
     await world.drained();
     await world.requireInvariants();
@@ -165,6 +165,6 @@ Deno.test({
     cold.signal("SIGCONT");
     await world.drained();
     await world.requireInvariants();
-    strictEqual((await hot.stop()).code, 0);
+    assert.equal((await hot.stop()).code, 0);
   },
 });

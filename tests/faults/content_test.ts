@@ -3,12 +3,13 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { run } from "../lab/command.ts";
-import { directoryOf, objectPath, parent, sha256Of, type Submitted } from "../lab/expected.ts";
+import { directoryOf, objectPath, parent, type Submitted } from "../lab/expected.ts";
 import { options } from "../lab/options.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import { exists, publicNames, readTree } from "../lab/tree.ts";
 import type { World } from "../lab/world.ts";
+import { sha256Of } from "../support/media.ts";
 
 const template = sharedTemplate();
 

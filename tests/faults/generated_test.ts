@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import fc from "fast-check";
-import { ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { StorageHeldError } from "../../src/errors.ts";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
@@ -20,13 +20,14 @@ import { Progress } from "../../src/worker/progress.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { until } from "../lab/command.ts";
 import { CrashingCalls } from "../lab/crashing_calls.ts";
-import { directoryOf, sha256Of } from "../lab/expected.ts";
+import { directoryOf } from "../lab/expected.ts";
 import { brokenReceipts, receiptsOf, releasedTooEarly, wrongNames } from "../lab/invariants.ts";
 import { options, times } from "../lab/options.ts";
 import { FaultyProxy } from "../lab/proxy.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import { readTree } from "../lab/tree.ts";
 import type { World } from "../lab/world.ts";
+import { sha256Of } from "../support/media.ts";
 
 /** What is logged here would be the generated faults, thousands of times. */
 const SILENT = getLogger(["omoide", "silent"]);
@@ -103,7 +104,7 @@ Deno.test({
           const scene = new Scene(world, happened);
           for (const each of steps) {
             await scene.play(each);
-            strictEqual((await scene.wrong()).join("\n"), "");
+            assert.equal((await scene.wrong()).join("\n"), "");
           }
           await scene.drain();
         },
@@ -116,7 +117,7 @@ Deno.test({
       },
     );
     const told = `${happened.crashes} crashes, ${happened.lostAnswers} lost answers`;
-    ok(happened.crashes > 0 && happened.lostAnswers > 0, told);
+    assert.ok(happened.crashes > 0 && happened.lostAnswers > 0, told);
     console.log(`  ${told}`);
   },
 });

@@ -1,5 +1,5 @@
 /** SIGKILL at random moments and at each system call of the storing of a media. */
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { pause } from "../lab/command.ts";
@@ -41,7 +41,7 @@ Deno.test({
       if (round % 25 === 24) await world.drainAll();
     }
     await world.drainAll();
-    for (const watcher of watchers) strictEqual((await watcher.stop()).wrong.join("\n"), "");
+    for (const watcher of watchers) assert.equal((await watcher.stop()).wrong.join("\n"), "");
     await world.requireInvariants({ before });
     console.log(`  ${kills} kills, ${world.expected.media.length} media`);
   },
@@ -87,14 +87,14 @@ Deno.test({
         const media = await submitOne(world, random);
         await world.submitMany(random, 3);
         const died = await world.drainOnce("hot", await killAt(world, calls, at(media)));
-        strictEqual(died.code, KILLED, `not killed at ${calls} of ${at(media)}: ${died.output}`);
+        assert.equal(died.code, KILLED, `not killed at ${calls} of ${at(media)}: ${died.output}`);
         kills++;
         const again = await world.drainOnce("hot");
-        strictEqual(again.code, 0, again.output);
+        assert.equal(again.code, 0, again.output);
       }
     }
     await world.drainAll();
-    strictEqual((await watcher.stop()).wrong.join("\n"), "");
+    assert.equal((await watcher.stop()).wrong.join("\n"), "");
     await world.requireInvariants();
     console.log(`  ${kills} kills at ${POINTS.length} system calls`);
   },
@@ -111,7 +111,7 @@ Deno.test({
     await world.submitMany(random, 5);
     await world.drainOnce("hot", { trace: { log, calls: sends } });
     const messages = parseStrace(await Deno.readTextFile(log)).length;
-    ok(messages > 10);
+    assert.ok(messages > 10);
     let kills = 0;
     for (let message = 1; message <= messages; message += times(2, 1)) {
       await world.submitMany(random, 5);
@@ -120,10 +120,10 @@ Deno.test({
         trace: { log, calls: sends, inject },
       });
       // strace counts per thread: there may be no message of this number.
-      ok(code === KILLED || code === 0, output);
+      assert.ok(code === KILLED || code === 0, output);
       if (code === KILLED) kills++;
     }
-    ok(kills >= 4, `${kills} kills at ${messages} messages`);
+    assert.ok(kills >= 4, `${kills} kills at ${messages} messages`);
     await world.drainAll();
     await world.requireInvariants();
     console.log(`  ${kills} kills at ${messages} messages`);
@@ -143,18 +143,18 @@ Deno.test({
     let died = 0;
     let last = await world.drainOnce("hot", deaths);
     for (; last.code === KILLED && died < 20; died++) last = await world.drainOnce("hot", deaths);
-    strictEqual(last.code, 6, last.output);
+    assert.equal(last.code, 6, last.output);
     // The first death is in a batch, and counts against nobody; then the media goes alone.
-    ok(died >= 6 && died <= 8, `died ${died} times: ${last.output}`);
+    assert.ok(died >= 6 && died <= 8, `died ${died} times: ${last.output}`);
     await world.drainOnce("cold");
     const left = await world.query<{ media_id: string; last_error: string; parked: boolean }>(
       "SELECT media_id, last_error, parked_at IS NOT NULL AS parked FROM omoide.owed",
     );
-    deepStrictEqual(left.map(({ media_id, parked }) => [media_id, parked]), [[
+    assert.deepEqual(left.map(({ media_id, parked }) => [media_id, parked]), [[
       `${deadly.id}`,
       true,
     ]]);
-    match(left[0]?.last_error ?? "", /died 6 times/);
+    assert.match(left[0]?.last_error ?? "", /died 6 times/);
     await world.requireInvariants({ drained: false });
     console.log(`  parked after ${died} deaths`);
   },

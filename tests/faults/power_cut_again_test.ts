@@ -1,5 +1,5 @@
 /** Power cuts after which the worker goes on with what is left, again and again. */
-import { ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { withAncestors } from "../../src/storage/layout.ts";
 import { requireTools } from "../support/require_tool.ts";
@@ -47,7 +47,7 @@ for (const system of ["ext4", "xfs"] as const) {
         });
         receipts = await run.requireReceipts();
       }
-      ok(receipts > 0);
+      assert.ok(receipts > 0);
       await run.mounted(() => world.drainAll());
       await run.mounted(() => world.requireInvariants());
     },
@@ -62,7 +62,7 @@ for (const system of ["ext4", "xfs"] as const) {
       await using run = await Run.begin(system);
       for (let round = 0; round < times(2, 20); round++) {
         await linkDieFindCut(run, random);
-        strictEqual(await run.requireReceipts(), round + 1);
+        assert.equal(await run.requireReceipts(), round + 1);
       }
     },
   });
@@ -75,7 +75,7 @@ Deno.test({
     const random = new Random(options.seed);
     await using run = await Run.begin("ext4");
     await linkDieFindCut(run, random, ["fsync,fdatasync:retval=0"]);
-    await rejects(run.requireReceipts(), /I1/);
+    await assert.rejects(run.requireReceipts(), /I1/);
   },
 });
 
@@ -96,15 +96,15 @@ async function linkDieFindCut(run: Run, random: Random, inject: string[] = []): 
     const died = await world.drainOnce("hot", {
       trace: { log, calls, inject: ["fsync:signal=KILL"], paths },
     });
-    strictEqual(died.code, KILLED, died.output);
-    ok((await Deno.stat(join(directory, `${media.itemUuid}.jpg`))).isFile);
+    assert.equal(died.code, KILLED, died.output);
+    assert.ok((await Deno.stat(join(directory, `${media.itemUuid}.jpg`))).isFile);
     const { code, output } = await world.drainOnce("hot", { trace: { log, calls, inject } });
-    strictEqual(code, 0, output);
+    assert.equal(code, 0, output);
     const [receipt] = await world.query<{ outcome: string }>(
       "SELECT outcome FROM omoide.receipt WHERE storage = 'hot' AND media_id = $1",
       [media.id],
     );
-    strictEqual(receipt?.outcome, "present");
+    assert.equal(receipt?.outcome, "present");
   });
 }
 
@@ -157,7 +157,7 @@ class Run implements AsyncDisposable {
         ...await brokenReceipts(world.root("hot"), receipts),
         ...wrongNames(await readTree(world.root("hot")), world.expected),
       ];
-      strictEqual(broken.join("\n"), "");
+      assert.equal(broken.join("\n"), "");
     });
     return receipts.length;
   }

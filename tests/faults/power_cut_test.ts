@@ -3,7 +3,7 @@
  * and then, and for moments of that run the disk is rebuilt as a power cut would have left it. What was
  * receipted before that moment must be there, and no public name may show anything else.
  */
-import { ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { pause } from "../lab/command.ts";
@@ -46,9 +46,9 @@ for (const system of ["ext4", "xfs"] as const) {
       const found = await cutThePower(system, { cuts, kills: times(3, 30) });
       const told =
         `${found.cuts} cuts, ${found.pending} unflushed writes, ${found.receipts} receipts`;
-      strictEqual(found.broken.join("\n"), "");
-      strictEqual(found.cuts, cuts);
-      ok(found.pending > 0 && found.receipts > 0, told);
+      assert.equal(found.broken.join("\n"), "");
+      assert.equal(found.cuts, cuts);
+      assert.ok(found.pending > 0 && found.receipts > 0, told);
       console.log(`  ${told}`);
     },
   });
@@ -68,7 +68,7 @@ for (
     name: `the power cuts on ${system} see the loss of a worker without ${what}`,
     fn: async () => {
       const found = await cutThePower(system, { cuts: 20, kills: 0, without: calls });
-      ok(found.broken.length > 0);
+      assert.ok(found.broken.length > 0);
       console.log(`  ${found.cuts} cuts, ${found.broken.length} losses seen`);
     },
   });
@@ -146,7 +146,7 @@ async function storeOn(
     },
   };
   const { code, output } = await world.drainOnce("hot", { args: batches(random), ...inject });
-  strictEqual(code, 0, output);
+  assert.equal(code, 0, output);
   await sampler.stop();
   return world;
 }

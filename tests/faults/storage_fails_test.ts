@@ -1,5 +1,5 @@
 /** A storage whose word is worth nothing any more: the worker stops taking it, and says so. */
-import { match, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { run, until } from "../lab/command.ts";
@@ -53,7 +53,7 @@ for (const [what, { calls, at, error = "EIO" }] of Object.entries(FAILURES)) {
       await using world = await template().world();
       const media = await submitEachInItsOwnPlace(world, random, 6);
       const third = media[2];
-      ok(third !== undefined);
+      assert.ok(third !== undefined);
       const log = await world.temporaryFile();
       const ended = await world.drainOnce("hot", {
         trace: {
@@ -64,13 +64,13 @@ for (const [what, { calls, at, error = "EIO" }] of Object.entries(FAILURES)) {
         },
         args: ["--batch-files", "1", "--writers", "1"],
       });
-      strictEqual(ended.code, 5, ended.output);
-      match(await Deno.readTextFile(log), /INJECTED/);
+      assert.equal(ended.code, 5, ended.output);
+      assert.match(await Deno.readTextFile(log), /INJECTED/);
       const receipts = await world.query<{ media_id: string }>(
         "SELECT media_id FROM omoide.receipt WHERE storage = 'hot' AND media_id >= $1",
         [third.id],
       );
-      strictEqual(receipts.length, 0);
+      assert.equal(receipts.length, 0);
       await requireDistrusted(world);
       await trustAndDrain(world);
     },
@@ -96,13 +96,13 @@ for (const behaviour of ["eio-write", "eio-flush"] as const) {
       await world.submitMany(random, 20);
       const { code } = await hot.ended;
       disk.behave("ok");
-      strictEqual(code, 5, hot.output);
+      assert.equal(code, 5, hot.output);
       await requireDistrusted(world);
       // The file system itself has stopped taking anything by now; a mount reads what the disk has.
       await mount.unmount();
       await run("fsck.ext4", "-p", image).catch(() => {});
       await using again = await Mount.at(disk.device, mount.path);
-      ok(again.path === mount.path);
+      assert.ok(again.path === mount.path);
       await trustAndDrain(world);
     },
   });
@@ -117,7 +117,7 @@ for (const error of ["ENXIO", "ENODEV", "ESTALE"]) {
       const random = new Random(options.seed);
       await using world = await template().world();
       const [, second] = await submitEachInItsOwnPlace(world, random, 4);
-      ok(second !== undefined);
+      assert.ok(second !== undefined);
       const log = await world.temporaryFile();
       const ended = await world.drainOnce("hot", {
         trace: {
@@ -128,7 +128,7 @@ for (const error of ["ENXIO", "ENODEV", "ESTALE"]) {
         },
         args: ["--batch-files", "1"],
       });
-      strictEqual(ended.code, 4, ended.output);
+      assert.equal(ended.code, 4, ended.output);
       await world.drainAll();
       await world.requireInvariants();
     },
@@ -143,7 +143,7 @@ Deno.test({
     await using world = await template().world();
     const media = await submitEachInItsOwnPlace(world, random, 5);
     const third = media[2];
-    ok(third !== undefined);
+    assert.ok(third !== undefined);
     const directory = join(world.root("hot"), directoryOf(third));
     await Deno.mkdir(directory, { recursive: true });
     const path = join(directory, `${third.itemUuid}.jpg`);
@@ -152,14 +152,14 @@ Deno.test({
     const { code, output } = await world.drainOnce("hot", {
       trace: { log, calls: ["read", "pread64"], inject: ["read,pread64:error=EIO"], paths: [path] },
     });
-    match(await Deno.readTextFile(log), /INJECTED/);
-    strictEqual(code, 0, output);
-    strictEqual(await world.receipts("hot"), 5);
+    assert.match(await Deno.readTextFile(log), /INJECTED/);
+    assert.equal(code, 0, output);
+    assert.equal(await world.receipts("hot"), 5);
     const [receipt] = await world.query<{ outcome: string }>(
       "SELECT outcome FROM omoide.receipt WHERE storage = 'hot' AND media_id = $1",
       [third.id],
     );
-    strictEqual(receipt?.outcome, "renamed");
+    assert.equal(receipt?.outcome, "renamed");
   },
 });
 
@@ -180,17 +180,17 @@ Deno.test({
       await hot.says(/stored \d+ media/);
       await mount.unmount({ lazy: true });
       await world.submitMany(random, 10);
-      strictEqual((await hot.ended).code, 4, hot.output);
-      strictEqual((await readTree(place)).size, 0);
-      ok(await world.receipts("hot") <= 10);
+      assert.equal((await hot.ended).code, 4, hot.output);
+      assert.equal((await readTree(place)).size, 0);
+      assert.ok(await world.receipts("hot") <= 10);
       // A restart meets the empty mount point, also where somebody has made the root's directory anew.
-      strictEqual((await world.drainOnce("hot")).code, 4);
+      assert.equal((await world.drainOnce("hot")).code, 4);
       await Deno.mkdir(join(place, "root"));
-      strictEqual((await world.drainOnce("hot")).code, 4);
-      strictEqual((await readTree(place)).size, 1);
+      assert.equal((await world.drainOnce("hot")).code, 4);
+      assert.equal((await readTree(place)).size, 1);
       await Deno.remove(join(place, "root"));
       await using again = await Mount.at(image, place);
-      ok(again.path === place);
+      assert.ok(again.path === place);
       await world.drainAll();
       await world.requireInvariants();
     }
@@ -219,9 +219,9 @@ for (
       await change(path, join(world.root("cold"), ".omoide/storage.json"));
       const before = await readTree(world.root("hot"));
       await world.submitMany(random, 5);
-      strictEqual((await hot.ended).code, 4, hot.output);
-      strictEqual(await world.receipts("hot"), 5);
-      strictEqual((await readTree(world.root("hot"))).size, before.size);
+      assert.equal((await hot.ended).code, 4, hot.output);
+      assert.equal(await world.receipts("hot"), 5);
+      assert.equal((await readTree(world.root("hot"))).size, before.size);
     },
   });
 }
@@ -251,10 +251,10 @@ async function requireDistrusted(world: World): Promise<void> {
   const [row] = await world.query<{ reason: string }>(
     "SELECT distrusted_reason AS reason FROM omoide.storage WHERE name = 'hot'",
   );
-  ok((row?.reason ?? "").length > 10, `not distrusted: ${row?.reason}`);
+  assert.ok((row?.reason ?? "").length > 10, `not distrusted: ${row?.reason}`);
   const receipts = await world.receipts("hot");
-  strictEqual((await world.drainOnce("hot")).code, 5);
-  strictEqual(await world.receipts("hot"), receipts);
+  assert.equal((await world.drainOnce("hot")).code, 5);
+  assert.equal(await world.receipts("hot"), receipts);
 }
 
 /** What an administrator does once the disk is fixed. */

@@ -1,5 +1,5 @@
 /** A disk that answers nothing for a while: no error ever comes, so somebody has to notice. */
-import { ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { until } from "../lab/command.ts";
@@ -52,7 +52,7 @@ Deno.test({
         async () => await oldTransactions(world) === 0,
         60_000,
       );
-      ok(await world.receipts("hot") < submitted);
+      assert.ok(await world.receipts("hot") < submitted);
       await hot.says(/the disk has (not answered|finished none of its flushes) for/);
     } finally {
       console.log(
@@ -68,7 +68,7 @@ Deno.test({
     }
     await world.drained();
     await world.requireInvariants();
-    strictEqual((await hot.stop()).code, 0);
+    assert.equal((await hot.stop()).code, 0);
   },
 });
 

@@ -1,5 +1,5 @@
 /** A storage that takes nothing for the moment: the worker waits, tells why, and goes on by itself. */
-import { match, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
@@ -106,21 +106,21 @@ Deno.test({
     });
     small.push(...await world.submitMany(random, 5));
     const { code, output } = await world.drainOnce("hot");
-    strictEqual(code, 6, output);
-    strictEqual(await world.receipts("hot"), small.length);
+    assert.equal(code, 6, output);
+    assert.equal(await world.receipts("hot"), small.length);
     const left = await world.query<{ media_id: string; attempts: number; last_error: string }>(
       "SELECT media_id, attempts, last_error FROM omoide.owed WHERE storage = 'hot'",
     );
-    strictEqual(left.map(({ media_id }) => media_id).join(), String(large.id));
-    match(left[0]?.last_error ?? "", /more than all of/);
+    assert.equal(left.map(({ media_id }) => media_id).join(), String(large.id));
+    assert.match(left[0]?.last_error ?? "", /more than all of/);
     for (let attempt = 0; attempt < 10 && !(await parked(world, large)).parked; attempt++) {
       await world.query("UPDATE omoide.delivery SET next_attempt_at = '-infinity'");
       await world.drainOnce("hot");
     }
     const last = await parked(world, large);
-    ok(last.parked, `${last.attempts} attempts: ${last.last_error}`);
-    ok(last.attempts > 1);
-    match(last.last_error, /its 60000000 bytes are more than all of/);
+    assert.ok(last.parked, `${last.attempts} attempts: ${last.last_error}`);
+    assert.ok(last.attempts > 1);
+    assert.match(last.last_error, /its 60000000 bytes are more than all of/);
   },
 });
 
@@ -144,7 +144,7 @@ for (
       await using world = await template().world();
       const media = await world.submitMany(random, 30);
       const tenth = media[9];
-      ok(tenth !== undefined);
+      assert.ok(tenth !== undefined);
       const log = await world.temporaryFile();
       const calls = [call, ...(call === "openat" || call === "write" ? [] : [`${call}at`])];
       await using hot = world.start("hot", {
@@ -159,10 +159,10 @@ for (
       await requireUncounted(world);
       await world.drainOnce("cold");
       await world.drained(40_000);
-      match(await Deno.readTextFile(log), /INJECTED/);
-      ok((await unlinkedObjects(world.root("hot"))).length <= 1);
+      assert.match(await Deno.readTextFile(log), /INJECTED/);
+      assert.ok((await unlinkedObjects(world.root("hot"))).length <= 1);
       await world.requireInvariants();
-      strictEqual((await hot.stop()).code, 0);
+      assert.equal((await hot.stop()).code, 0);
     },
   });
 }
@@ -182,23 +182,23 @@ async function pauseAndGoOn(trouble: Trouble): Promise<void> {
 
   await trouble.begin(disk);
   const submitted = (await world.submitMany(random, 40, () => trouble.media)).length + 5;
-  match(await world.becomes("hot", "paused") ?? "", trouble.reason);
+  assert.match(await world.becomes("hot", "paused") ?? "", trouble.reason);
   await requireUncounted(world);
   await until("cold has everything", async () => await world.receipts("cold") === submitted);
   const pauses = async () => await unlinkedObjects(world.root("hot"));
   // Time for several looks of the paused worker; each might leave something behind.
   await pause(times(2_000, 40_000));
-  ok((await pauses()).length <= trouble.orphans, `orphans: ${await pauses()}`);
-  ok(await world.receipts("hot") < submitted);
+  assert.ok((await pauses()).length <= trouble.orphans, `orphans: ${await pauses()}`);
+  assert.ok(await world.receipts("hot") < submitted);
   // It may just be looking again.
   await world.becomes("hot", "paused");
   await requireUncounted(world);
 
   await trouble.fix(disk);
   await world.drained(30_000);
-  ok((await pauses()).length <= trouble.orphans, `orphans: ${await pauses()}`);
+  assert.ok((await pauses()).length <= trouble.orphans, `orphans: ${await pauses()}`);
   await world.requireInvariants({ before: new Map([["hot", before]]) });
-  strictEqual((await hot.stop()).code, 0);
+  assert.equal((await hot.stop()).code, 0);
 }
 
 /** Leaves so many bytes free. */
@@ -229,9 +229,9 @@ async function requireUncounted(world: World): Promise<void> {
     `SELECT storage, media_id, attempts, last_error, parked_at IS NOT NULL AS parked
      FROM omoide.owed`,
   );
-  ok(owed.some(({ storage }) => storage === "hot"));
+  assert.ok(owed.some(({ storage }) => storage === "hot"));
   const counted = owed.filter(({ attempts, parked }) => attempts > 0 || parked);
-  strictEqual(JSON.stringify(counted), "[]");
+  assert.equal(JSON.stringify(counted), "[]");
 }
 
 async function parked(world: World, { id }: Submitted) {
@@ -240,7 +240,7 @@ async function parked(world: World, { id }: Submitted) {
      WHERE storage = 'hot' AND media_id = $1`,
     [id],
   );
-  ok(row !== undefined);
+  assert.ok(row !== undefined);
   return row;
 }
 

@@ -1,5 +1,5 @@
 /** What a worker asks of the kernel, seen by strace: what it never does, and in which order it does the rest. */
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Outcome, OUTCOMES } from "../../src/media.ts";
 import { requireTools } from "../support/require_tool.ts";
@@ -33,8 +33,8 @@ Deno.test({
     await using run = await tracedRun();
     const root = run.world.root("hot");
     const wrong = run.calls.filter((call) => concerns(call, root) && isForbidden(call));
-    strictEqual(wrong.map((call) => `${call.name}(${call.args})`).join("\n"), "");
-    ok(run.calls.some((call) => call.name === "fdatasync" && concerns(call, root)));
+    assert.equal(wrong.map((call) => `${call.name}(${call.args})`).join("\n"), "");
+    assert.ok(run.calls.some((call) => call.name === "fdatasync" && concerns(call, root)));
   },
 });
 
@@ -55,7 +55,7 @@ Deno.test({
       return missingBefore(call, kept, run.calls, run.world.root("hot"))
         .map((what) => `media ${media.id} was acknowledged as ${outcome} without ${what}`);
     });
-    strictEqual(wrong.join("\n"), "");
+    assert.equal(wrong.join("\n"), "");
   },
 });
 
@@ -84,11 +84,11 @@ async function tracedRun(): Promise<TracedRun> {
   const log = await world.temporaryFile();
   const trace = { log, calls: [...FORBIDDEN, ...OPENING, ...STORING, ...SENDING] };
   const { code, output } = await world.drainOnce("hot", { trace, args: ["--batch-files", "16"] });
-  strictEqual(code, 0, output);
+  assert.equal(code, 0, output);
   const calls = parseStrace(await Deno.readTextFile(log));
   const kept = await keptOf(world, submitted);
   const outcomes = new Set(kept.map(({ outcome }) => outcome));
-  deepStrictEqual([...outcomes].sort(), [...OUTCOMES].sort());
+  assert.deepEqual([...outcomes].sort(), [...OUTCOMES].sort());
   return { world, kept, calls, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
@@ -118,7 +118,7 @@ async function keptOf(world: World, submitted: readonly Submitted[]): Promise<Ke
   const byId = new Map(receipts.map((receipt) => [receipt.media_id, receipt]));
   return submitted.map((media) => {
     const receipt = byId.get(String(media.id));
-    ok(receipt !== undefined, `media ${media.id} has no receipt`);
+    assert.ok(receipt !== undefined, `media ${media.id} has no receipt`);
     return { media, outcome: receipt.outcome, path: receipt.path };
   });
 }

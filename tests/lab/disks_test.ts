@@ -1,5 +1,5 @@
 /** The lab itself: it must see a loss where there is one, and none where there is none. */
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { Mount } from "./mount.ts";
@@ -19,21 +19,21 @@ Deno.test("the same seed gives the same chances", () => {
     const random = new Random(seed);
     return [random.uuid(), random.between(3, 9), random.bytes(5), random.shuffled([1, 2, 3, 4])];
   };
-  deepStrictEqual(draw(7), draw(7));
-  ok(JSON.stringify(draw(7)) !== JSON.stringify(draw(8)));
+  assert.deepEqual(draw(7), draw(7));
+  assert.ok(JSON.stringify(draw(7)) !== JSON.stringify(draw(8)));
 });
 
 for (const system of ["ext4", "xfs"] as const) {
   Deno.test({
     ...DISKS,
     name: `power cuts on ${system} lose nothing of a writer that fsyncs bytes and names`,
-    fn: async () => strictEqual((await lossesOf(system, "all")).lost, 0),
+    fn: async () => assert.equal((await lossesOf(system, "all")).lost, 0),
   });
 
   Deno.test({
     ...DISKS,
     name: `power cuts on ${system} lose files of a writer that never fsyncs`,
-    fn: async () => ok((await lossesOf(system, "none")).lost > 0),
+    fn: async () => assert.ok((await lossesOf(system, "none")).lost > 0),
   });
 
   Deno.test({
@@ -46,7 +46,7 @@ for (const system of ["ext4", "xfs"] as const) {
       await write(mount.path, "none", () => {});
       const copy = await shelf.clone(image, "copy.img");
       await using after = await Mount.at(copy, join(shelf.directory, "copy"));
-      ok(lostIn(after.path, COUNT) > 0);
+      assert.ok(lostIn(after.path, COUNT) > 0);
     },
   });
 }
@@ -69,7 +69,7 @@ Deno.test({
       said = String(error);
     }
     disk.behave("ok");
-    ok(said.includes("os error 5"), said);
+    assert.ok(said.includes("os error 5"), said);
   },
 });
 
@@ -110,7 +110,7 @@ async function write(directory: string, care: string, onStored: (count: number) 
     text += piece;
     onStored(text.split("\n").length - 1);
   }
-  strictEqual((await writer.status).code, 0);
+  assert.equal((await writer.status).code, 0);
 }
 
 function lostIn(directory: string, stored: number): number {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { renamedName, usualName } from "../../src/media.ts";
 
 /** A media that was submitted and committed: it must never be lost. */
@@ -55,8 +54,4 @@ export function objectPath(media: Pick<Submitted, "id" | "sha256">): string {
 /** The directory that holds a path. */
 export function parent(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
-}
-
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

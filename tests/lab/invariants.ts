@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { pg } from "../../src/inbox/pg.ts";
-import { type Expected, sha256Of } from "./expected.ts";
+import { type Expected } from "./expected.ts";
 import { type Entry, readTree } from "./tree.ts";
+import { sha256Of } from "../support/media.ts";
 
 /** A promise of a storage about one media, as the inbox keeps it. */
 export interface Receipt {

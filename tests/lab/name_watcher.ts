@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { pause } from "./command.ts";
-import { type Expected, sha256Of } from "./expected.ts";
+import { type Expected } from "./expected.ts";
 import { publicNames } from "./tree.ts";
+import { sha256Of } from "../support/media.ts";
 
 /** Names that are read again in each round, in turn: with all of an hour's, new ones would have to wait. */
 const AGAIN = 500;

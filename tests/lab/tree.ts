@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { MEDIA_TYPES } from "../../src/media.ts";
-import { sha256Of } from "./expected.ts";
+import { sha256Of } from "../support/media.ts";
 
 /** A name below a root, as it is now. */
 export interface Entry {

@@ -1,5 +1,5 @@
 /** The lab's strace and proxy: what they claim to do, they do. */
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { FaultyProxy } from "./proxy.ts";
@@ -14,7 +14,7 @@ Deno.test({
   name: "a trace shows each file's bytes, fdatasync, link and directory's fsync in their order",
   fn: async () => {
     const { code, calls, directory } = await traceWriter(3, []);
-    strictEqual(code, 0);
+    assert.equal(code, 0);
     const object = join(directory, ".1");
     const mine = calls.filter((call) =>
       succeeded(call) &&
@@ -22,7 +22,7 @@ Deno.test({
         descriptorPath(call) === directory && call.name === "fsync")
     );
     const names = mine.map((call) => call.name).join(" ");
-    ok(names.includes("fsync openat write fdatasync linkat fsync"), names);
+    assert.ok(names.includes("fsync openat write fdatasync linkat fsync"), names);
   },
 });
 
@@ -31,8 +31,8 @@ Deno.test({
   name: "a kill at a file's fdatasync leaves it written and not linked",
   fn: async () => {
     const { code, names } = await traceWriter(3, ["fdatasync:signal=KILL:when=2"]);
-    ok(code !== 0);
-    deepStrictEqual(names, [".0", ".1", "0"]);
+    assert.ok(code !== 0);
+    assert.deepEqual(names, [".0", ".1", "0"]);
   },
 });
 
@@ -41,9 +41,9 @@ Deno.test({
   name: "an injected EIO is the answer to a link",
   fn: async () => {
     const { code, calls } = await traceWriter(3, ["linkat:error=EIO:when=3"]);
-    ok(code !== 0);
+    assert.ok(code !== 0);
     const links = calls.filter((call) => call.name === "linkat");
-    deepStrictEqual(links.map(succeeded), [true, true, false]);
+    assert.deepEqual(links.map(succeeded), [true, true, false]);
   },
 });
 
@@ -55,13 +55,13 @@ Deno.test("calls that another thread interrupts in the trace are put together ag
     `11 write(3</z>, "(a) = 1", 7 <unfinished ...>`,
     `11 +++ killed by SIGKILL +++`,
   ].join("\n"));
-  deepStrictEqual(calls.map(({ name, began, ended }) => [name, began, ended]), [
+  assert.deepEqual(calls.map(({ name, began, ended }) => [name, began, ended]), [
     ["fdatasync", 0, 2],
     ["linkat", 1, 1],
     ["write", 3, Infinity],
   ]);
-  deepStrictEqual(calls.map(succeeded), [false, true, false]);
-  strictEqual(calls[0] && descriptorPath(calls[0]), "/a/b");
+  assert.deepEqual(calls.map(succeeded), [false, true, false]);
+  assert.equal(calls[0] && descriptorPath(calls[0]), "/a/b");
 });
 
 Deno.test("the proxy passes, holds back, swallows and cuts", async () => {
@@ -70,21 +70,21 @@ Deno.test("the proxy passes, holds back, swallows and cuts", async () => {
   {
     await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: server.addr.port });
     using client = await Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
-    strictEqual(await ask(client, "hello"), "HELLO");
+    assert.equal(await ask(client, "hello"), "HELLO");
 
     proxy.freeze();
     const held = ask(client, "held");
     const first = await Promise.race([held, new Promise((ended) => setTimeout(ended, 100, "-"))]);
-    strictEqual(first, "-");
+    assert.equal(first, "-");
     proxy.thaw();
-    strictEqual(await held, "HELD");
+    assert.equal(await held, "HELD");
 
     const swallowed = proxy.swallowAnswerTo("lose");
-    await rejects(ask(client, "lose this"));
+    await assert.rejects(ask(client, "lose this"));
     await swallowed;
-    strictEqual(proxy.open, 0);
+    assert.equal(proxy.open, 0);
   }
-  deepStrictEqual(await served, ["hello", "held", "lose this"]);
+  assert.deepEqual(await served, ["hello", "held", "lose this"]);
 });
 
 async function traceWriter(count: number, inject: string[]) {

@@ -1,11 +1,12 @@
 import { pg } from "../../src/inbox/pg.ts";
 import type { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import { until } from "./command.ts";
-import { Expected, sha256Of, type Submitted } from "./expected.ts";
+import { Expected, type Submitted } from "./expected.ts";
 import { requireInvariants, undrained } from "./invariants.ts";
 import type { Random } from "./random.ts";
 import { type Entry, readTree } from "./tree.ts";
 import { type WorkerPlan, WorkerProcess } from "./worker_process.ts";
+import { sha256Of } from "../support/media.ts";
 
 export interface StoragePlace {
   readonly name: string;

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type CheckResult, checkRoot } from "../../src/storage/check_root.ts";
 import { fileSystemKind } from "../../src/storage/file_systems.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
@@ -22,7 +22,7 @@ const NAMES = [
 ];
 
 function failed(results: readonly CheckResult[]): string[] {
-  for (const { ok: held, fix, name } of results) strictEqual(fix === null, held, name);
+  for (const { ok: held, fix, name } of results) assert.equal(fix === null, held, name);
   return results.filter((result) => !result.ok).map(({ name }) => name);
 }
 
@@ -34,19 +34,19 @@ Deno.test("a sound root passes every proof, and keeps one probe pair", async () 
   using test = new TestStorage();
   const before = describeTree(test.root);
   const results = await checkRoot(test.root, { storage: "hot" });
-  deepStrictEqual(results.map(({ name }) => name), NAMES);
-  deepStrictEqual(failed(results), []);
+  assert.deepEqual(results.map(({ name }) => name), NAMES);
+  assert.deepEqual(failed(results), []);
   const more = describeTree(test.root).filter((line) => !before.includes(line));
-  strictEqual(more.length, 2);
-  ok(more.every((line) => line.startsWith(".omoide/probe/")));
+  assert.equal(more.length, 2);
+  assert.ok(more.every((line) => line.startsWith(".omoide/probe/")));
 });
 
 Deno.test("a root can be checked while a worker holds it, which keeps it", async () => {
   using test = new TestStorage();
   await test.open();
   const results = await checkRoot(test.root, { storage: "hot" });
-  deepStrictEqual(failed(results), []);
-  strictEqual(detail(results, "lock"), "a worker holds the storage");
+  assert.deepEqual(failed(results), []);
+  assert.equal(detail(results, "lock"), "a worker holds the storage");
 });
 
 Deno.test("a root that is none, or another's, is told at once and left alone", async () => {
@@ -62,16 +62,16 @@ Deno.test("a root that is none, or another's, is told at once and left alone", a
       [`${scratch.path}/link`, "hot"],
       ["/a,b", "hot"],
     ] as const
-  ) deepStrictEqual(failed(await checkRoot(root, { storage })), ["identity"], root);
-  deepStrictEqual(describeTree(test.root), before);
+  ) assert.deepEqual(failed(await checkRoot(root, { storage })), ["identity"], root);
+  assert.deepEqual(describeTree(test.root), before);
 });
 
 Deno.test("a skeleton that is not whole is told, with what is missing", async () => {
   using test = new TestStorage();
   Deno.removeSync(test.at("preview"));
   const results = await checkRoot(test.root, { storage: "hot" });
-  deepStrictEqual(failed(results), ["skeleton"]);
-  ok(detail(results, "skeleton").startsWith("preview missing"));
+  assert.deepEqual(failed(results), ["skeleton"]);
+  assert.ok(detail(results, "skeleton").startsWith("preview missing"));
 });
 
 Deno.test("each thing that a file system lacks is told by its own proof", async () => {
@@ -86,7 +86,7 @@ Deno.test("each thing that a file system lacks is told by its own proof", async 
     using test = new TestStorage();
     const fault = new Fault();
     fault.set((call) => call.name === name ? "ENOTSUP" : null);
-    deepStrictEqual(failed(await checkRoot(test.root, { storage: "hot" }, fault)), expected, name);
+    assert.deepEqual(failed(await checkRoot(test.root, { storage: "hot" }, fault)), expected, name);
   }
 });
 
@@ -97,7 +97,7 @@ Deno.test("a read-only or foreign place for public names is told, though nothing
     fault.set(({ name, path }) =>
       name === "link" && path === test.at("thumbnail/never") ? code : null
     );
-    deepStrictEqual(failed(await checkRoot(test.root, { storage: "hot" }, fault)), ["names"]);
+    assert.deepEqual(failed(await checkRoot(test.root, { storage: "hot" }, fault)), ["names"]);
   }
 });
 
@@ -110,20 +110,20 @@ Deno.test("a file system that overwrites what exists is refused", async () => {
         Deno.openSync(path, { write: true, create: true, truncate: true, mode }),
     },
   });
-  deepStrictEqual(failed(results), ["exclusive create"]);
+  assert.deepEqual(failed(results), ["exclusive create"]);
 });
 
 Deno.test("a umask that takes what readers need is told", async () => {
   using test = new TestStorage();
   const results = await checkRoot(test.root, { storage: "hot" }, { calls: maskedCalls(0o077) });
-  deepStrictEqual(failed(results), ["mode bits"]);
+  assert.deepEqual(failed(results), ["mode bits"]);
 });
 
 Deno.test("a disk that is fuller than its reserve allows is told with figures", async () => {
   using test = new TestStorage();
   const results = await checkRoot(test.root, { storage: "hot" }, { reserve: { bytes: 2 ** 60 } });
-  deepStrictEqual(failed(results), ["free space"]);
-  ok(/are free, 1024 PiB .* reserve/.test(detail(results, "free space")));
+  assert.deepEqual(failed(results), ["free space"]);
+  assert.ok(/are free, 1024 PiB .* reserve/.test(detail(results, "free space")));
 });
 
 Deno.test("another user than the owner is told so", async () => {
@@ -131,17 +131,17 @@ Deno.test("another user than the owner is told so", async () => {
   const { uid } = Deno;
   Deno.uid = () => 12345;
   try {
-    deepStrictEqual(failed(await checkRoot(test.root, { storage: "hot" })), ["user"]);
+    assert.deepEqual(failed(await checkRoot(test.root, { storage: "hot" })), ["user"]);
   } finally {
     Deno.uid = uid;
   }
 });
 
 Deno.test("file systems are told by their magic numbers, signed or not", () => {
-  strictEqual(fileSystemKind(0xef53).name, "ext4");
-  strictEqual(fileSystemKind(0xef53).note, null);
-  strictEqual(fileSystemKind(0x58465342).name, "xfs");
-  strictEqual(fileSystemKind(0x9123683e | 0).name, "btrfs");
-  ok(fileSystemKind(0x6969).note?.includes("proven here"));
-  strictEqual(fileSystemKind(0x12345).name, "type 0x12345");
+  assert.equal(fileSystemKind(0xef53).name, "ext4");
+  assert.equal(fileSystemKind(0xef53).note, null);
+  assert.equal(fileSystemKind(0x58465342).name, "xfs");
+  assert.equal(fileSystemKind(0x9123683e | 0).name, "btrfs");
+  assert.ok(fileSystemKind(0x6969).note?.includes("proven here"));
+  assert.equal(fileSystemKind(0x12345).name, "type 0x12345");
 });

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { ConfigurationError, StorageHeldError } from "../../src/errors.ts";
 import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
@@ -6,12 +6,12 @@ import { openStorage } from "../../src/storage/open_storage.ts";
 import {
   describeTree,
   makeRoot,
-  mediaOf,
   Scratch,
   someBytes,
   storeOne,
   TestStorage,
 } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 const INNER = new URL("support/inner.ts", import.meta.url).pathname;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -70,7 +70,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncG
 Deno.test("the store works with a worker's permissions and no others", async () => {
   using test = new TestStorage("disk");
   await using inner = new Inner(test.root, "all");
-  deepStrictEqual(
+  assert.deepEqual(
     [await inner.says(), await inner.says(), await inner.says(), await inner.says()],
     ["stored stored", "present present", "checked", "done"],
   );
@@ -79,22 +79,22 @@ Deno.test("the store works with a worker's permissions and no others", async () 
 Deno.test("a storage that another process holds is not opened, until that one dies", async () => {
   using test = new TestStorage("disk");
   await using inner = new Inner(test.root, "hold");
-  strictEqual(await inner.says(), "held");
+  assert.equal(await inner.says(), "held");
   const before = describeTree(test.root);
-  await rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
-  await rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
-  deepStrictEqual(describeTree(test.root), before);
+  await assert.rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
+  await assert.rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
+  assert.deepEqual(describeTree(test.root), before);
   await inner.kill();
   // The kernel let go of the lock together with the process.
   const storage = await test.open();
   const bytes = someBytes(10);
-  strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+  assert.equal((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
 });
 
 Deno.test("a storage that is held within this process is not opened twice, and can be after close", async () => {
   using test = new TestStorage("disk");
   const first = await test.open();
-  await rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
+  await assert.rejects(openStorage(test.root, { storage: "hot" }), StorageHeldError);
   first.close();
   (await test.open()).close();
 });
@@ -110,9 +110,9 @@ Deno.test("opening another's root, or by a path with a link in it, is refused wi
     ["hot", "hot", /not absolute/],
   ];
   for (const [root, storage, reason] of refusals) {
-    await rejects(openStorage(root, { storage }), (error) => {
-      ok(error instanceof ConfigurationError);
-      ok(reason.test(error.message), error.message);
+    await assert.rejects(openStorage(root, { storage }), (error) => {
+      assert.ok(error instanceof ConfigurationError);
+      assert.ok(reason.test(error.message), error.message);
       return true;
     });
   }
@@ -122,7 +122,7 @@ Deno.test("a storage that changes hands while it is being locked is not opened",
   const path = ".omoide/storage.json";
   for (const change of ["another", "a copy"]) {
     using test = new TestStorage("disk");
-    await rejects(
+    await assert.rejects(
       test.open({
         calls: {
           ...fileCalls,
@@ -144,7 +144,7 @@ Deno.test("a storage that changes hands while it is being locked is not opened",
 Deno.test("what cannot be opened leaves no lock behind", async () => {
   using test = new TestStorage("disk");
   Deno.removeSync(test.at("content"));
-  await rejects(test.open(), { name: "StorageLostError" });
+  await assert.rejects(test.open(), { name: "StorageLostError" });
   Deno.mkdirSync(test.at("content"), { mode: 0o750 });
   (await test.open()).close();
 });
@@ -159,7 +159,7 @@ Deno.test("two storages live side by side on one disk", async () => {
   );
   for (const storage of [hot, cold]) {
     if (storage === undefined) throw new Error("unreachable");
-    strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+    assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
     storage.close();
   }
 });

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { Directories, DirectoryError } from "../../src/storage/directories.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
 import { withAncestors } from "../../src/storage/layout.ts";
@@ -16,21 +16,21 @@ async function sync(directories: Directories, path: string): Promise<void> {
 }
 
 Deno.test("a path's ancestors end with the root", () => {
-  deepStrictEqual(withAncestors("a/b/c"), ["a/b/c", "a/b", "a", ""]);
-  deepStrictEqual(withAncestors("a"), ["a", ""]);
+  assert.deepEqual(withAncestors("a/b/c"), ["a/b/c", "a/b", "a", ""]);
+  assert.deepEqual(withAncestors("a"), ["a", ""]);
 });
 
 Deno.test("a directory counts as synced until an entry is made in it", async () => {
   using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
-  ok(!directories.isSynced(""));
+  assert.ok(!directories.isSynced(""));
   await sync(directories, "");
-  ok(directories.isSynced(""));
+  assert.ok(directories.isSynced(""));
   directories.make("a", "", 0o750);
-  ok(!directories.isSynced(""));
+  assert.ok(!directories.isSynced(""));
   await sync(directories, "");
-  ok(directories.isSynced(""));
-  ok(!directories.isSynced("a"));
+  assert.ok(directories.isSynced(""));
+  assert.ok(!directories.isSynced("a"));
 });
 
 Deno.test("a fsync covers what was there when it began, not what came after", async () => {
@@ -41,21 +41,21 @@ Deno.test("a fsync covers what was there when it began, not what came after", as
   await fileCalls.sync(file);
   fileCalls.close(file);
   synced();
-  ok(!directories.isSynced(""));
+  assert.ok(!directories.isSynced(""));
 });
 
 Deno.test("a directory that was replaced counts as never synced, and is not synced in its stead", async () => {
   using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
   directories.make("a", "", 0o750);
-  ok(directories.verify("a") !== null);
+  assert.ok(directories.verify("a") !== null);
   await sync(directories, "a");
   Deno.renameSync(`${scratch.path}/a`, `${scratch.path}/b`);
-  strictEqual(directories.verify("a"), null);
+  assert.equal(directories.verify("a"), null);
   Deno.mkdirSync(`${scratch.path}/a`);
-  throws(() => directories.open("a"), DirectoryError);
-  ok(directories.verify("a") !== null);
-  ok(!directories.isSynced("a"));
+  assert.throws(() => directories.open("a"), DirectoryError);
+  assert.ok(directories.verify("a") !== null);
+  assert.ok(!directories.isSynced("a"));
 });
 
 Deno.test("what is forgotten is synced again, and what has unsynced entries is not forgotten", async () => {
@@ -69,12 +69,12 @@ Deno.test("what is forgotten is synced again, and what has unsynced entries is n
     directories.verify(name);
     await sync(directories, name);
   }
-  ok(directories.isSynced("d"));
-  ok(!directories.isSynced("a"));
+  assert.ok(directories.isSynced("d"));
+  assert.ok(!directories.isSynced("a"));
   // Replaced, it would be noticed: so its inode is still known.
   Deno.renameSync(`${scratch.path}/dirty`, `${scratch.path}/moved`);
   Deno.mkdirSync(`${scratch.path}/dirty`);
-  throws(() => directories.open("dirty"), DirectoryError);
+  assert.throws(() => directories.open("dirty"), DirectoryError);
 });
 
 Deno.test("links, files and other devices are no directories", () => {
@@ -83,8 +83,8 @@ Deno.test("links, files and other devices are no directories", () => {
   Deno.mkdirSync(`${scratch.path}/real`);
   Deno.symlinkSync(`${scratch.path}/real`, `${scratch.path}/link`);
   Deno.writeTextFileSync(`${scratch.path}/file`, "");
-  throws(() => directories.verify("link"), /is a symbolic link/);
-  throws(() => directories.verify("file"), /is no directory/);
+  assert.throws(() => directories.verify("link"), /is a symbolic link/);
+  assert.throws(() => directories.verify("file"), /is no directory/);
   const elsewhere = new Directories(scratch.path, -1, fileCalls);
-  throws(() => elsewhere.verify("real"), /another file system/);
+  assert.throws(() => elsewhere.verify("real"), /another file system/);
 });

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { statfsSync } from "node:fs";
 import {
   ConfigurationError,
@@ -13,15 +13,8 @@ import { openStorage } from "../../src/storage/open_storage.ts";
 import type { WriteOnceStorage } from "../../src/storage/storage.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { cover, DISK_TOOLS, TestDisk } from "./support/disks.ts";
-import {
-  describeTree,
-  makeRoot,
-  mediaOf,
-  objectsIn,
-  someBytes,
-  store,
-  storeOne,
-} from "./support/roots.ts";
+import { describeTree, makeRoot, objectsIn, someBytes, store, storeOne } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 const DISKS = requireTools(DISK_TOOLS, { root: true });
 /** Many kernels are built without it, and no package can fix that. */
@@ -56,7 +49,7 @@ async function fill(storage: WriteOnceStorage, size: number): Promise<StoragePau
         });
       }
       const published = await batch.publish();
-      deepStrictEqual(published.notStored, []);
+      assert.deepEqual(published.notStored, []);
       paused ??= published.paused;
       if (paused !== null) return paused;
     } catch (error) {
@@ -97,25 +90,25 @@ for (
         file.close();
         const storage = await disk.open({ calls });
         const paused = await fill(storage, 300_000);
-        strictEqual(paused.reason, "no space");
+        assert.equal(paused.reason, "no space");
         const most = calls === BLIND ? 1 : 0;
         const largeBytes = someBytes(300_000);
         const large = mediaOf(largeBytes);
         for (let i = 0; i < 10; i++) {
           const accepts = await storage.wouldAccept(300_000);
           // Where only creating a file fails, there is no orphan to ask, and none comes of trying.
-          if (calls !== BLIND) strictEqual(accepts, false);
-          await rejects(store(storage, large, largeBytes), StoragePausedError);
+          if (calls !== BLIND) assert.equal(accepts, false);
+          await assert.rejects(store(storage, large, largeBytes), StoragePausedError);
         }
-        ok(orphans(disk.root).length <= most, orphans(disk.root).join());
+        assert.ok(orphans(disk.root).length <= most, orphans(disk.root).join());
         Deno.removeSync(filler);
         await waitForSpace(disk.root, 2 * MiB);
-        strictEqual(await storage.wouldAccept(300_000), true);
+        assert.equal(await storage.wouldAccept(300_000), true);
         const bytes = someBytes(300_000);
         const media = mediaOf(bytes);
-        strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
-        deepStrictEqual(Deno.readFileSync(disk.at(publicPath(media, 2))), bytes);
-        ok(orphans(disk.root).length <= most);
+        assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
+        assert.deepEqual(Deno.readFileSync(disk.at(publicPath(media, 2))), bytes);
+        assert.ok(orphans(disk.root).length <= most);
       }
     },
   });
@@ -132,9 +125,12 @@ for (
       const createOne = (size: number) =>
         batch.createObject({ ...mediaOf(new Uint8Array(0)), size });
       // More than the whole disk is that media's trouble alone: no pause would ever end.
-      await rejects(createOne(totalBytes + 1), MediaFailureError);
-      await rejects(createOne(Math.ceil((free + totalBytes) / 2) - 16_384), StoragePausedError);
-      deepStrictEqual(objectsIn(disk.root), []);
+      await assert.rejects(createOne(totalBytes + 1), MediaFailureError);
+      await assert.rejects(
+        createOne(Math.ceil((free + totalBytes) / 2) - 16_384),
+        StoragePausedError,
+      );
+      assert.deepEqual(objectsIn(disk.root), []);
     },
   });
 
@@ -150,24 +146,24 @@ for (
       const before = mediaOf(bytes);
       const batch = await storage.beginBatch();
       await batch.storeBytes(before, bytes);
-      strictEqual((await batch.publish()).stored.length, 1);
+      assert.equal((await batch.publish()).stored.length, 1);
       const tree = describeTree(disk.root);
       await disk.mount.remount("ro");
       for (let i = 0; i < 3; i++) {
-        await rejects(store(storage, mediaOf(bytes), bytes), (error) => {
-          ok(error instanceof StoragePausedError);
-          strictEqual(error.reason, "read-only");
+        await assert.rejects(store(storage, mediaOf(bytes), bytes), (error) => {
+          assert.ok(error instanceof StoragePausedError);
+          assert.equal(error.reason, "read-only");
           return true;
         });
-        strictEqual(await storage.wouldAccept(1000), false);
+        assert.equal(await storage.wouldAccept(1000), false);
       }
       // What is there already is none the worse for it.
       const again = await store(storage, before, bytes).catch((error) => error);
-      ok(again instanceof StoragePausedError);
+      assert.ok(again instanceof StoragePausedError);
       await disk.mount.remount("rw");
-      strictEqual(await storage.wouldAccept(1000), true);
-      deepStrictEqual(describeTree(disk.root), tree);
-      strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+      assert.equal(await storage.wouldAccept(1000), true);
+      assert.deepEqual(describeTree(disk.root), tree);
+      assert.equal((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
     },
   });
 
@@ -201,13 +197,13 @@ for (
       await allClosed.promise;
       await disk.mount.remount("ro");
       const { stored, notStored, paused } = await batch.publish();
-      deepStrictEqual([stored, notStored, paused?.reason], [[], [], "read-only"]);
+      assert.deepEqual([stored, notStored, paused?.reason], [[], [], "read-only"]);
       await disk.mount.remount("rw");
-      strictEqual(await storage.wouldAccept(5000), true);
+      assert.equal(await storage.wouldAccept(5000), true);
       for (const each of media) {
-        strictEqual((await storeOne(storage, each.media, each.bytes)).outcome, "stored");
+        assert.equal((await storeOne(storage, each.media, each.bytes)).outcome, "stored");
       }
-      strictEqual(objectsIn(disk.root).length, 8);
+      assert.equal(objectsIn(disk.root).length, 8);
     },
   });
 
@@ -228,12 +224,12 @@ for (
       // The open file still takes bytes; nothing of it is published.
       await writer.write(bytes.subarray(50_000));
       await writer.close();
-      await rejects(coming.storeBytes(mediaOf(bytes), bytes), StorageLostError);
-      await rejects(coming.publish(), StorageLostError);
-      await rejects(taken.publish(), StorageLostError);
-      await rejects(storage.beginBatch(), StorageLostError);
-      await rejects(disk.open(), StorageLostError);
-      deepStrictEqual(describeTree(disk.root), []);
+      await assert.rejects(coming.storeBytes(mediaOf(bytes), bytes), StorageLostError);
+      await assert.rejects(coming.publish(), StorageLostError);
+      await assert.rejects(taken.publish(), StorageLostError);
+      await assert.rejects(storage.beginBatch(), StorageLostError);
+      await assert.rejects(disk.open(), StorageLostError);
+      assert.deepEqual(describeTree(disk.root), []);
     },
   });
 }
@@ -253,10 +249,10 @@ Deno.test({
     await batch.storeBytes(mediaOf(bytes), bytes);
     {
       await using _cover = await cover(disk.root, other.root);
-      await rejects(batch.publish(), StorageLostError);
-      await rejects(storage.beginBatch(), StorageLostError);
+      await assert.rejects(batch.publish(), StorageLostError);
+      await assert.rejects(storage.beginBatch(), StorageLostError);
     }
-    deepStrictEqual(describeTree(other.root), before);
+    assert.deepEqual(describeTree(other.root), before);
   },
 });
 
@@ -274,16 +270,16 @@ Deno.test({
       for (; many < ffree - 30; many++) Deno.writeTextFileSync(disk.at(`many/${many}`), "");
       const paused = await fill(storage, 10);
       // Whoever believes statfs is told why by the failed call, and cannot look it up.
-      strictEqual(paused.reason, calls === BLIND ? "no space" : "no inodes");
+      assert.equal(paused.reason, calls === BLIND ? "no space" : "no inodes");
       for (let i = 0; i < 10; i++) {
         await storage.wouldAccept(10);
-        await rejects(store(storage, mediaOf(little), little), StoragePausedError);
+        await assert.rejects(store(storage, mediaOf(little), little), StoragePausedError);
       }
-      deepStrictEqual(orphans(disk.root), []);
+      assert.deepEqual(orphans(disk.root), []);
       for (let i = 0; i < 10; i++) Deno.removeSync(disk.at(`many/${i}`));
-      strictEqual(await storage.wouldAccept(10), true);
+      assert.equal(await storage.wouldAccept(10), true);
       const bytes = someBytes(10);
-      strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+      assert.equal((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
     }
   },
 });
@@ -296,7 +292,7 @@ Deno.test({
     await using other = await TestDisk.make("ext4", 24 * MiB);
     disk.init();
     await using _cover = await cover(disk.at("preview"), other.root);
-    await rejects(disk.open(), /preview is on another file system/);
+    await assert.rejects(disk.open(), /preview is on another file system/);
   },
 });
 
@@ -305,15 +301,15 @@ Deno.test({
   name: "a file system without mode bits and hard links is refused by every way in",
   async fn() {
     await using disk = await TestDisk.make("vfat", 24 * MiB);
-    throws(() => disk.init(), /use .*ext4 or XFS/);
+    assert.throws(() => disk.init(), /use .*ext4 or XFS/);
     const root = disk.at("copied");
     makeRoot(root);
     const bytes = someBytes(10);
     const storage = await openStorage(root, { storage: "hot" });
-    await rejects(store(storage, mediaOf(bytes), bytes), ConfigurationError);
+    await assert.rejects(store(storage, mediaOf(bytes), bytes), ConfigurationError);
     storage.close();
     const findings = await checkRoot(root, { storage: "hot" });
-    deepStrictEqual(
+    assert.deepEqual(
       findings.filter(({ ok }) => !ok).map(({ name }) => name),
       ["mode bits", "hard link"],
     );

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { MediaFailureError, StorageLostError } from "../../src/errors.ts";
 import { type Media, renamedName } from "../../src/media.ts";
 import { objectPath, publicDirectory, publicPath } from "../../src/storage/layout.ts";
@@ -6,7 +6,6 @@ import { run } from "../lab/command.ts";
 import { Fault, wrapCalls } from "./support/calls.ts";
 import {
   describeTree,
-  mediaOf,
   objectsIn,
   Scratch,
   someBytes,
@@ -15,6 +14,7 @@ import {
   TestStorage,
   WAYS,
 } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 /** What may have a name already, and does not hold the media's bytes. */
 const OTHERS: Record<string, (path: string, bytes: Uint8Array) => void | Promise<unknown>> = {
@@ -49,12 +49,12 @@ for (const [kind, make] of Object.entries(OTHERS)) {
     for (const way of WAYS) {
       const media = mediaOf(bytes);
       const bystander = await inTheWay(test, publicPath(media, 2), make, bytes);
-      deepStrictEqual(await storeOne(storage, media, bytes, way), {
+      assert.deepEqual(await storeOne(storage, media, bytes, way), {
         outcome: "renamed",
         path: besidePath(media),
       });
-      deepStrictEqual(Deno.readFileSync(test.at(besidePath(media))), bytes);
-      strictEqual(Deno.lstatSync(test.at(objectPath(media))).nlink, 2);
+      assert.deepEqual(Deno.readFileSync(test.at(besidePath(media))), bytes);
+      assert.equal(Deno.lstatSync(test.at(objectPath(media))).nlink, 2);
       bystander.requireUntouched();
     }
   });
@@ -71,14 +71,14 @@ for (const [kind, make] of Object.entries(OTHERS)) {
       ];
       const objects = objectsIn(test.root).length;
       for (let round = 0; round < 3; round++) {
-        await rejects(storeOne(storage, media, bytes, way), (error) => {
-          ok(error instanceof MediaFailureError);
-          strictEqual(error.mediaId, media.id);
-          ok(error.message.includes(besidePath(media)));
+        await assert.rejects(storeOne(storage, media, bytes, way), (error) => {
+          assert.ok(error instanceof MediaFailureError);
+          assert.equal(error.mediaId, media.id);
+          assert.ok(error.message.includes(besidePath(media)));
           return true;
         });
       }
-      strictEqual(objectsIn(test.root).length, objects + 1);
+      assert.equal(objectsIn(test.root).length, objects + 1);
       for (const bystander of bystanders) bystander.requireUntouched();
     }
   });
@@ -90,11 +90,11 @@ for (const [kind, make] of Object.entries(OTHERS)) {
     for (const way of WAYS) {
       const media = mediaOf(bytes);
       const bystander = await inTheWay(test, objectPath(media), make, bytes);
-      deepStrictEqual(await storeOne(storage, media, bytes, way), {
+      assert.deepEqual(await storeOne(storage, media, bytes, way), {
         outcome: "stored",
         path: null,
       });
-      deepStrictEqual(Deno.readFileSync(test.at(objectPath(media, 2))), bytes);
+      assert.deepEqual(Deno.readFileSync(test.at(objectPath(media, 2))), bytes);
       bystander.requireUntouched();
     }
   });
@@ -112,8 +112,8 @@ async function inTheWay(
   const name = path.slice(path.lastIndexOf("/") + 1);
   const look = () => describeTree(directory).filter((line) => line.startsWith(`${name}:`));
   const before = look();
-  strictEqual(before.length, 1);
-  return { requireUntouched: () => deepStrictEqual(look(), before) };
+  assert.equal(before.length, 1);
+  return { requireUntouched: () => assert.deepEqual(look(), before) };
 }
 
 for (const way of WAYS) {
@@ -124,8 +124,11 @@ for (const way of WAYS) {
     const media = mediaOf(bytes);
     Deno.writeFileSync(put(test.at(publicPath(media, 2))), bytes);
     const before = describeTree(test.at("content"));
-    deepStrictEqual(await storeOne(storage, media, bytes, way), { outcome: "present", path: null });
-    deepStrictEqual(describeTree(test.at("content")), before);
+    assert.deepEqual(await storeOne(storage, media, bytes, way), {
+      outcome: "present",
+      path: null,
+    });
+    assert.deepEqual(describeTree(test.at("content")), before);
   });
 
   Deno.test(`an empty media whose name an empty file has is present, handed over ${way}`, async () => {
@@ -133,7 +136,7 @@ for (const way of WAYS) {
     const storage = await test.open();
     const media = mediaOf(new Uint8Array(0));
     Deno.writeFileSync(put(test.at(publicPath(media, 2))), new Uint8Array(0));
-    strictEqual((await storeOne(storage, media, new Uint8Array(0), way)).outcome, "present");
+    assert.equal((await storeOne(storage, media, new Uint8Array(0), way)).outcome, "present");
   });
 
   Deno.test(`a media that comes again, handed over ${way}, is present and leaves nothing new`, async () => {
@@ -144,12 +147,12 @@ for (const way of WAYS) {
     await storeOne(storage, media, bytes, way);
     const before = describeTree(test.root);
     for (let round = 0; round < 3; round++) {
-      deepStrictEqual(await storeOne(storage, media, bytes, way), {
+      assert.deepEqual(await storeOne(storage, media, bytes, way), {
         outcome: "present",
         path: null,
       });
     }
-    deepStrictEqual(describeTree(test.root), before);
+    assert.deepEqual(describeTree(test.root), before);
   });
 
   Deno.test(`a renamed media that comes again, handed over ${way}, is found and leaves nothing new`, async () => {
@@ -161,8 +164,8 @@ for (const way of WAYS) {
     await storeOne(storage, media, bytes, way);
     const before = describeTree(test.root);
     const found = { outcome: "renamed", path: besidePath(media) };
-    deepStrictEqual(await storeOne(storage, media, bytes, way), found);
-    deepStrictEqual(describeTree(test.root), before);
+    assert.deepEqual(await storeOne(storage, media, bytes, way), found);
+    assert.deepEqual(describeTree(test.root), before);
   });
 
   Deno.test(`a media that comes again with wrong bytes, handed over ${way}, is a defect though it is present`, async () => {
@@ -171,7 +174,7 @@ for (const way of WAYS) {
     const bytes = someBytes(2000);
     const media = mediaOf(bytes);
     await storeOne(storage, media, bytes, way);
-    await rejects(store(storage, media, someBytes(2000), way), { name: "MediaDefectError" });
+    await assert.rejects(store(storage, media, someBytes(2000), way), { name: "MediaDefectError" });
   });
 
   Deno.test(`after eight orphans a media, handed over ${way}, is given up on, and asks for a sweep`, async () => {
@@ -183,14 +186,14 @@ for (const way of WAYS) {
       Deno.writeTextFileSync(test.at(objectPath(media, attempt)), "left");
     }
     Deno.writeTextFileSync(test.at(objectPath(media, 8)), "left");
-    await rejects(store(storage, media, bytes, way), (error) => {
-      ok(error instanceof MediaFailureError);
-      ok(/8 attempts.*storage sweep/.test(error.message), error.message);
+    await assert.rejects(store(storage, media, bytes, way), (error) => {
+      assert.ok(error instanceof MediaFailureError);
+      assert.ok(/8 attempts.*storage sweep/.test(error.message), error.message);
       return true;
     });
     Deno.removeSync(test.at(objectPath(media, 8)));
-    strictEqual((await storeOne(storage, media, bytes, way)).outcome, "stored");
-    strictEqual(objectsIn(test.root).length, 8);
+    assert.equal((await storeOne(storage, media, bytes, way)).outcome, "stored");
+    assert.equal(objectsIn(test.root).length, 8);
   });
 }
 
@@ -205,12 +208,12 @@ Deno.test("a public file that cannot be read harms nobody but its name", async (
       const path = put(test.at(publicPath(media, 2)));
       Deno.writeFileSync(path, bytes);
       fault.set((call) => call.name === name && call.path === path ? code : null);
-      deepStrictEqual(await storeOne(storage, media, bytes), {
+      assert.deepEqual(await storeOne(storage, media, bytes), {
         outcome: "renamed",
         path: besidePath(media),
       });
-      ok(fault.struck > 0);
-      strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+      assert.ok(fault.struck > 0);
+      assert.equal((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
     }
   }
 });
@@ -221,13 +224,13 @@ Deno.test("a FIFO under the name of an empty media does not hang, and a link as 
   const empty = new Uint8Array(0);
   const nothing = mediaOf(empty);
   await run("mkfifo", put(test.at(publicPath(nothing, 2))));
-  strictEqual((await storeOne(storage, nothing, empty)).outcome, "renamed");
+  assert.equal((await storeOne(storage, nothing, empty)).outcome, "renamed");
   const target = `${test.root}/target`;
   const bytes = someBytes(target.length);
   const media = mediaOf(bytes);
   Deno.writeFileSync(target, bytes);
   Deno.symlinkSync(target, put(test.at(publicPath(media, 2))));
-  strictEqual((await storeOne(storage, media, bytes)).outcome, "renamed");
+  assert.equal((await storeOne(storage, media, bytes)).outcome, "renamed");
 });
 
 Deno.test("a large public file is compared without holding up everything else", async () => {
@@ -242,7 +245,7 @@ Deno.test("a large public file is compared without holding up everything else", 
   );
   setTimeout(() => order.push("a heartbeat"), 0);
   await again;
-  deepStrictEqual(order, ["a heartbeat", "present"]);
+  assert.deepEqual(order, ["a heartbeat", "present"]);
 });
 
 Deno.test("a public file that grows while it is compared is something else", async () => {
@@ -261,7 +264,7 @@ Deno.test("a public file that grows while it is compared is something else", asy
       },
     },
   });
-  strictEqual((await storeOne(storage, media, bytes)).outcome, "renamed");
+  assert.equal((await storeOne(storage, media, bytes)).outcome, "renamed");
 });
 
 Deno.test("two media that want one name in one batch both live", async () => {
@@ -279,9 +282,9 @@ Deno.test("two media that want one name in one batch both live", async () => {
   const { stored } = await batch.publish();
   const outcomes = new Map(stored.map(({ media, outcome }) => [media.id, outcome]));
   const names = [...Deno.readDirSync(test.at(publicDirectory(first, 2)))].map(({ name }) => name);
-  strictEqual(names.length, 2);
-  strictEqual(stored.length, 3);
-  deepStrictEqual(
+  assert.equal(names.length, 2);
+  assert.equal(stored.length, 3);
+  assert.deepEqual(
     [first, second, again].map(({ id }) => outcomes.get(id)),
     ["stored", "renamed", "present"],
   );
@@ -322,8 +325,8 @@ for (const [level, pathOf, type] of LEVELS) {
       if (when === "before") {
         await plant();
         const before = elsewhere();
-        await rejects(storeOne(storage, media, bytes), type);
-        deepStrictEqual(elsewhere(), before);
+        await assert.rejects(storeOne(storage, media, bytes), type);
+        assert.deepEqual(elsewhere(), before);
         return;
       }
       const batch = await storage.beginBatch();
@@ -332,13 +335,13 @@ for (const [level, pathOf, type] of LEVELS) {
       const before = elsewhere();
       const publishing = batch.publish();
       if (type === StorageLostError) {
-        await rejects(publishing, StorageLostError);
+        await assert.rejects(publishing, StorageLostError);
       } else {
         const { stored, notStored } = await publishing;
-        deepStrictEqual(stored, []);
-        ok(notStored[0]?.error instanceof type);
+        assert.deepEqual(stored, []);
+        assert.ok(notStored[0]?.error instanceof type);
       }
-      deepStrictEqual(elsewhere(), before);
+      assert.deepEqual(elsewhere(), before);
     });
   }
 }
@@ -352,10 +355,10 @@ Deno.test("a link planted between two batches is seen though the directory was u
   await storeOne(storage, mediaOf(bytes, { ownerUuid }), bytes);
   Deno.renameSync(test.at(`content/${ownerUuid}`), test.at(`content/moved`));
   Deno.symlinkSync(scratch.path, test.at(`content/${ownerUuid}`));
-  await rejects(storeOne(storage, mediaOf(bytes, { ownerUuid }), bytes), MediaFailureError);
-  deepStrictEqual(describeTree(scratch.path), []);
+  await assert.rejects(storeOne(storage, mediaOf(bytes, { ownerUuid }), bytes), MediaFailureError);
+  assert.deepEqual(describeTree(scratch.path), []);
   // Others are none the worse for it.
-  strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+  assert.equal((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
 });
 
 /** How far an attempt before got, and whether the media's bytes are still needed. */
@@ -381,18 +384,18 @@ for (const [how, { held, outcome }] of Object.entries(ATTEMPTS)) {
       fault.clear();
     }
     const isSame = how === "the link failed, and the process went on";
-    if (isSame) ok(await died.wouldAccept(media.size));
+    if (isSame) assert.ok(await died.wouldAccept(media.size));
     else died.close();
 
     const storage = isSame ? died : await test.open();
     const objects = objectsIn(test.root);
     const batch = await storage.beginBatch();
-    strictEqual(await batch.takeStored(media), held);
-    deepStrictEqual(objectsIn(test.root), objects);
+    assert.equal(await batch.takeStored(media), held);
+    assert.deepEqual(objectsIn(test.root), objects);
     if (!held) await batch.storeBytes(media, bytes);
     const { stored } = await batch.publish();
-    deepStrictEqual(stored, [{ media, outcome, path: null }]);
-    deepStrictEqual(Deno.readFileSync(test.at(publicPath(media, 2))), bytes);
+    assert.deepEqual(stored, [{ media, outcome, path: null }]);
+    assert.deepEqual(Deno.readFileSync(test.at(publicPath(media, 2))), bytes);
   });
 }
 
@@ -405,6 +408,6 @@ Deno.test("other bytes under a media's name and object are not taken for it", as
     Deno.writeFileSync(put(test.at(path)), bytes.map((byte) => byte ^ 1));
   }
   const batch = await storage.beginBatch();
-  strictEqual(await batch.takeStored(media), false);
-  deepStrictEqual((await batch.publish()).stored, []);
+  assert.equal(await batch.takeStored(media), false);
+  assert.deepEqual((await batch.publish()).stored, []);
 });

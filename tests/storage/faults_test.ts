@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import {
   ConfigurationError,
   MediaFailureError,
@@ -11,7 +11,6 @@ import { isSkeleton, publicPath } from "../../src/storage/layout.ts";
 import type { Published } from "../../src/storage/storage.ts";
 import { type Call, type CallName, Fault, maskedCalls, wrapCalls } from "./support/calls.ts";
 import {
-  mediaOf,
   objectsIn,
   Scratch,
   someBytes,
@@ -20,6 +19,7 @@ import {
   TestStorage,
   WAYS,
 } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 const CODES = ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "EMFILE", "ENXIO", "EFBIG"];
 
@@ -67,7 +67,7 @@ async function verdictOf(attempt: Promise<Published>): Promise<Verdict | "stored
   };
   try {
     const { stored, notStored, paused } = await attempt;
-    strictEqual(stored.length + notStored.length + (paused === null ? 0 : 1), 1);
+    assert.equal(stored.length + notStored.length + (paused === null ? 0 : 1), 1);
     if (paused !== null) return toVerdict(paused);
     return notStored[0] === undefined ? "stored" : toVerdict(notStored[0].error);
   } catch (error) {
@@ -109,13 +109,13 @@ for (const code of CODES) {
         fault.clear();
         storage.close();
         const where = `call ${at}, ${JSON.stringify(struck)}, ${way}`;
-        strictEqual(verdict, struck === null ? "stored" : verdictOn(struck, code), where);
+        assert.equal(verdict, struck === null ? "stored" : verdictOn(struck, code), where);
         // The name shows all or nothing, and the next process stores it.
         const seen = shown(test, media);
-        if (seen !== null) deepStrictEqual(seen, bytes, where);
+        if (seen !== null) assert.deepEqual(seen, bytes, where);
         const next = await test.open();
         const { outcome } = await storeOne(next, media, bytes);
-        strictEqual(outcome, seen === null ? "stored" : "present", where);
+        assert.equal(outcome, seen === null ? "stored" : "present", where);
         next.close();
       }
     }
@@ -141,15 +141,15 @@ Deno.test("after a failed fsync nothing more is stored, whatever batch it is in"
       return "EIO";
     });
     await one.storeBytes(mediaOf(bytes), bytes);
-    await rejects(one.publish(), StorageDistrustedError);
-    ok(failed);
+    await assert.rejects(one.publish(), StorageDistrustedError);
+    assert.ok(failed);
     // The disk seems well again: it is not believed.
-    await rejects(two.publish(), StorageDistrustedError);
-    await rejects(storage.beginBatch(), StorageDistrustedError);
-    await rejects(storage.wouldAccept(1), StorageDistrustedError);
-    await rejects(storage.freeSpace(), StorageDistrustedError);
-    await rejects(three.storeBytes(mediaOf(bytes), bytes), StorageDistrustedError);
-    await rejects(three.createObject(mediaOf(bytes)), StorageDistrustedError);
+    await assert.rejects(two.publish(), StorageDistrustedError);
+    await assert.rejects(storage.beginBatch(), StorageDistrustedError);
+    await assert.rejects(storage.wouldAccept(1), StorageDistrustedError);
+    await assert.rejects(storage.freeSpace(), StorageDistrustedError);
+    await assert.rejects(three.storeBytes(mediaOf(bytes), bytes), StorageDistrustedError);
+    await assert.rejects(three.createObject(mediaOf(bytes)), StorageDistrustedError);
   }
 });
 
@@ -161,9 +161,9 @@ Deno.test("a failed fsync while a large media comes in stops it at the next piec
   const large = await (await storage.beginBatch()).createObject(mediaOf(bytes));
   await large.write(bytes.subarray(0, 500));
   fault.set(({ name }) => name === "syncData" ? "EIO" : null);
-  await rejects(store(storage, mediaOf(bytes), bytes), StorageDistrustedError);
-  await rejects(large.write(bytes.subarray(500)), StorageDistrustedError);
-  await rejects(large.close(), TypeError);
+  await assert.rejects(store(storage, mediaOf(bytes), bytes), StorageDistrustedError);
+  await assert.rejects(large.write(bytes.subarray(500)), StorageDistrustedError);
+  await assert.rejects(large.close(), TypeError);
 });
 
 Deno.test("a fdatasync that fails while its media still comes in is a failed fsync", async () => {
@@ -178,16 +178,16 @@ Deno.test("a fdatasync that fails while its media still comes in is a failed fsy
     const all = end === "close" ? bytes.length : bytes.length - 1;
     for (let at = 0; at < all; at += 65_536) {
       await writer.write(bytes.subarray(at, Math.min(at + 65_536, all))).catch((error) => {
-        ok(error instanceof StorageDistrustedError);
+        assert.ok(error instanceof StorageDistrustedError);
       });
       if (fault.struck > 0) break;
     }
     fault.clear();
-    strictEqual(fault.struck, 1);
+    assert.equal(fault.struck, 1);
     const last = end === "close" ? writer.close() : writer.write(bytes.subarray(all));
-    await rejects(last, StorageDistrustedError);
-    await rejects(storage.beginBatch(), StorageDistrustedError);
-    strictEqual(shown(test, media), null);
+    await assert.rejects(last, StorageDistrustedError);
+    await assert.rejects(storage.beginBatch(), StorageDistrustedError);
+    assert.equal(shown(test, media), null);
   }
 });
 
@@ -201,8 +201,8 @@ Deno.test("a failed fsync of what is there already is a failed fsync", async () 
   first.close();
   const storage = await test.open({ calls: fault.calls });
   fault.set(({ name }) => name === "syncData" ? "EIO" : null);
-  await rejects(store(storage, media, bytes), StorageDistrustedError);
-  await rejects(storage.beginBatch(), StorageDistrustedError);
+  await assert.rejects(store(storage, media, bytes), StorageDistrustedError);
+  await assert.rejects(storage.beginBatch(), StorageDistrustedError);
 });
 
 Deno.test("a directory that vanishes under a batch harms its own media only", async () => {
@@ -233,11 +233,11 @@ Deno.test("a directory that vanishes under a batch harms its own media only", as
     await batch.storeBytes(kept, bytes);
     armed = true;
     const { stored, notStored } = await batch.publish();
-    deepStrictEqual(stored.map(({ media }) => media), [kept], when);
-    ok(notStored[0]?.error instanceof MediaFailureError, when);
-    strictEqual(notStored[0].media, gone);
+    assert.deepEqual(stored.map(({ media }) => media), [kept], when);
+    assert.ok(notStored[0]?.error instanceof MediaFailureError, when);
+    assert.equal(notStored[0].media, gone);
     const outcome = (await storeOne(storage, gone, bytes)).outcome;
-    strictEqual(outcome, "stored", when);
+    assert.equal(outcome, "stored", when);
   }
 });
 
@@ -256,8 +256,8 @@ Deno.test("a directory swapped for a link between the links and its fsync costs 
     }),
   });
   const { stored, notStored } = await store(storage, media, bytes);
-  deepStrictEqual(stored, []);
-  match(notStored[0]?.error.message ?? "", /replaced while/);
+  assert.deepEqual(stored, []);
+  assert.match(notStored[0]?.error.message ?? "", /replaced while/);
 });
 
 Deno.test("a failed write is never retried on its file", async () => {
@@ -268,13 +268,13 @@ Deno.test("a failed write is never retried on its file", async () => {
     const bytes = someBytes(1000);
     const media = mediaOf(bytes);
     fault.set(({ name }) => name === "write" ? "EFBIG" : null);
-    await rejects(store(storage, media, bytes, way), MediaFailureError);
+    await assert.rejects(store(storage, media, bytes, way), MediaFailureError);
     fault.clear();
-    strictEqual((await storeOne(storage, media, bytes, way)).outcome, "stored");
+    assert.equal((await storeOne(storage, media, bytes, way)).outcome, "stored");
     const sizes = objectsIn(test.root).map((name) =>
       Deno.lstatSync(test.at(`.omoide/objects/${name.slice(0, 2)}/${name}`)).size
     );
-    deepStrictEqual(sizes, [0, 1000]);
+    assert.deepEqual(sizes, [0, 1000]);
   }
 });
 
@@ -287,8 +287,8 @@ Deno.test("writes that take less than they were given are gone on with", async (
   for (const way of WAYS) {
     const bytes = someBytes(1000);
     const media = mediaOf(bytes);
-    strictEqual((await storeOne(storage, media, bytes, way)).outcome, "stored");
-    deepStrictEqual(shown(test, media), bytes);
+    assert.equal((await storeOne(storage, media, bytes, way)).outcome, "stored");
+    assert.deepEqual(shown(test, media), bytes);
   }
 });
 
@@ -297,7 +297,7 @@ Deno.test("a write that takes nothing and gives no error does not hang", async (
   const calls = wrapCalls(() => {});
   const storage = await test.open({ calls: { ...calls, write: () => 0 } });
   const bytes = someBytes(10);
-  await rejects(store(storage, mediaOf(bytes), bytes), /took nothing/);
+  await assert.rejects(store(storage, mediaOf(bytes), bytes), /took nothing/);
 });
 
 Deno.test("modes that readers cannot use stop the worker, with the umask in the message", async () => {
@@ -306,13 +306,13 @@ Deno.test("modes that readers cannot use stop the worker, with the umask in the 
     using test = new TestStorage();
     const storage = await test.open({ calls: maskedCalls(umask) });
     const media = mediaOf(bytes);
-    await rejects(store(storage, media, bytes), (error) => {
-      ok(error instanceof ConfigurationError, String(error));
-      ok(error.message.includes("umask of 0027"));
+    await assert.rejects(store(storage, media, bytes), (error) => {
+      assert.ok(error instanceof ConfigurationError, String(error));
+      assert.ok(error.message.includes("umask of 0027"));
       return true;
     });
-    await rejects(storage.beginBatch(), ConfigurationError);
-    strictEqual(shown(test, media), null);
+    await assert.rejects(storage.beginBatch(), ConfigurationError);
+    assert.equal(shown(test, media), null);
   }
 });
 
@@ -330,8 +330,8 @@ Deno.test("a file system that makes objects writable is refused before they are 
   });
   const bytes = someBytes(10);
   const media = mediaOf(bytes);
-  await rejects(store(storage, media, bytes), /mode 755, not 440/);
-  strictEqual(shown(test, media), null);
+  await assert.rejects(store(storage, media, bytes), /mode 755, not 440/);
+  assert.equal(shown(test, media), null);
 });
 
 Deno.test("a file that comes to be on another device than storage.json is not published", async () => {
@@ -351,10 +351,10 @@ Deno.test("a file that comes to be on another device than storage.json is not pu
   const media = mediaOf(bytes);
   const batch = await storage.beginBatch();
   other = true;
-  await rejects(batch.storeBytes(media, bytes), StorageLostError);
+  await assert.rejects(batch.storeBytes(media, bytes), StorageLostError);
   other = false;
-  await rejects(batch.publish(), StorageLostError);
-  strictEqual(shown(test, media), null);
+  await assert.rejects(batch.publish(), StorageLostError);
+  assert.equal(shown(test, media), null);
 });
 
 Deno.test("an owner's directory on another device harms that owner only", async () => {
@@ -373,9 +373,9 @@ Deno.test("an owner's directory on another device harms that owner only", async 
     },
   });
   const bytes = someBytes(10);
-  await rejects(storeOne(storage, mediaOf(bytes, { ownerUuid }), bytes), MediaFailureError);
-  deepStrictEqual(objectsIn(test.root), []);
-  strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+  await assert.rejects(storeOne(storage, mediaOf(bytes, { ownerUuid }), bytes), MediaFailureError);
+  assert.deepEqual(objectsIn(test.root), []);
+  assert.equal((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
 });
 
 Deno.test("a disk that goes away between two links ends the storage, and fails no media", async () => {
@@ -391,8 +391,8 @@ Deno.test("a disk that goes away between two links ends the storage, and fails n
   const bytes = someBytes(10);
   const batch = await storage.beginBatch();
   for (let i = 0; i < 3; i++) await batch.storeBytes(mediaOf(bytes), bytes);
-  await rejects(batch.publish(), StorageLostError);
-  deepStrictEqual([...Deno.readDirSync(test.root)], []);
+  await assert.rejects(batch.publish(), StorageLostError);
+  assert.deepEqual([...Deno.readDirSync(test.root)], []);
 });
 
 Deno.test("identity gone, changed or replaced by a copy ends the storage at the next batch", async () => {
@@ -421,10 +421,10 @@ Deno.test("identity gone, changed or replaced by a copy ends the storage at the 
     const batch = await storage.beginBatch();
     await batch.storeBytes(media, bytes);
     end(test);
-    await rejects(batch.publish(), StorageLostError, name);
-    strictEqual(shown(test, media), null, name);
-    await rejects(storage.beginBatch(), StorageLostError, name);
-    await rejects(storage.wouldAccept(1), StorageLostError, name);
+    await assert.rejects(batch.publish(), StorageLostError, name);
+    assert.equal(shown(test, media), null, name);
+    await assert.rejects(storage.beginBatch(), StorageLostError, name);
+    await assert.rejects(storage.wouldAccept(1), StorageLostError, name);
   }
 });
 
@@ -436,11 +436,11 @@ Deno.test("a missing directory of the skeleton is noticed at the start, and late
     const storage = await test.open();
     Deno.removeSync(test.at(path));
     if (path === "preview") {
-      strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+      assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
     } else {
-      await rejects(store(storage, media, bytes), StorageLostError);
+      await assert.rejects(store(storage, media, bytes), StorageLostError);
     }
     storage.close();
-    await rejects(test.open(), /is missing; mount its disk, or run `storage init` again/);
+    await assert.rejects(test.open(), /is missing; mount its disk, or run `storage init` again/);
   }
 });

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConfigurationError, StorageLostError } from "../../src/errors.ts";
 import { exitCodeOf } from "../../src/exit_codes.ts";
@@ -24,17 +24,17 @@ Deno.test("an identity that was written reads back the same", () => {
   });
   fc.assert(fc.property(identities, (identity) => {
     const read = parseIdentity(formatIdentity(identity), "x");
-    deepStrictEqual(read, { ...identity });
-    ok(sameIdentity(read, identity));
+    assert.deepEqual(read, { ...identity });
+    assert.ok(sameIdentity(read, identity));
   }));
 });
 
 Deno.test("identities that differ in anything are not the same", () => {
   const one = newIdentity();
-  ok(!sameIdentity(one, { ...one, uuid: crypto.randomUUID() }));
-  ok(!sameIdentity(one, { ...one, inbox: crypto.randomUUID() }));
-  ok(!sameIdentity(one, { ...one, storage: "cold" }));
-  ok(!sameIdentity(one, { ...one, prefixSize: 3 }));
+  assert.ok(!sameIdentity(one, { ...one, uuid: crypto.randomUUID() }));
+  assert.ok(!sameIdentity(one, { ...one, inbox: crypto.randomUUID() }));
+  assert.ok(!sameIdentity(one, { ...one, storage: "cold" }));
+  assert.ok(!sameIdentity(one, { ...one, prefixSize: 3 }));
 });
 
 Deno.test("an identity's every value is checked, and the error names it", () => {
@@ -49,7 +49,7 @@ Deno.test("an identity's every value is checked, and the error names it", () => 
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
       const text = JSON.stringify({ ...good, [name]: value });
-      throws(
+      assert.throws(
         () => parseIdentity(text, "/r/storage.json"),
         (error) =>
           error instanceof ConfigurationError &&
@@ -62,12 +62,15 @@ Deno.test("an identity's every value is checked, and the error names it", () => 
 
 Deno.test("a newer format is refused with the fix", () => {
   const text = JSON.stringify({ ...newIdentity(), format: 2 });
-  throws(() => parseIdentity(text, "x"), /format 2, this program knows 1; use the newer program/);
+  assert.throws(
+    () => parseIdentity(text, "x"),
+    /format 2, this program knows 1; use the newer program/,
+  );
 });
 
 Deno.test("text that is no identity at all is refused", () => {
   for (const text of ["", "{", "null", "[]", '"x"', "7"]) {
-    throws(() => parseIdentity(text, "x"), ConfigurationError, text);
+    assert.throws(() => parseIdentity(text, "x"), ConfigurationError, text);
   }
 });
 
@@ -76,11 +79,11 @@ Deno.test("a root without a storage is lost, and the error says what is missing"
   const root = `${scratch.path}/root`;
   const lost = (missing: string) => (error: unknown) =>
     error instanceof StorageLostError && error.message.includes(`: ${missing} does not exist; `);
-  throws(() => readIdentity(root), lost(root));
+  assert.throws(() => readIdentity(root), lost(root));
   Deno.mkdirSync(root);
-  throws(() => readIdentity(root), lost(`${root}/.omoide`));
+  assert.throws(() => readIdentity(root), lost(`${root}/.omoide`));
   Deno.mkdirSync(`${root}/.omoide`);
-  throws(() => readIdentity(root), lost(`${root}/${PATH}`));
+  assert.throws(() => readIdentity(root), lost(`${root}/${PATH}`));
 });
 
 Deno.test("an identity that is no regular file is refused, and a FIFO is not opened", async () => {
@@ -94,7 +97,7 @@ Deno.test("an identity that is no regular file is refused, and a FIFO is not ope
     using storage = new TestStorage();
     Deno.removeSync(storage.at(PATH));
     await make(storage.at(PATH));
-    throws(() => readIdentity(storage.root), ConfigurationError);
+    assert.throws(() => readIdentity(storage.root), ConfigurationError);
   }
 });
 
@@ -104,7 +107,7 @@ Deno.test("a file far too large is not read to its end", () => {
   const text = formatIdentity(storage.identity) + " ".repeat(10_000) + "x";
   Deno.writeTextFileSync(storage.at(PATH), text);
   // Cut off after 4096 bytes, what is left would be a good identity and spaces.
-  throws(() => readIdentity(storage.root), ConfigurationError);
+  assert.throws(() => readIdentity(storage.root), ConfigurationError);
 });
 
 Deno.test("an identity that may not be read is for the administrator, and one on a bad disk is lost", () => {
@@ -113,9 +116,9 @@ Deno.test("an identity that may not be read is for the administrator, and one on
   for (const [code, type] of [["EACCES", ConfigurationError], ["EIO", StorageLostError]] as const) {
     for (const name of ["lstat", "openRead", "read"] as const) {
       fault.set((call) => call.name === name && call.path.endsWith(PATH) ? code : null);
-      throws(() => readIdentity(storage.root, fault.calls), (error) => {
-        ok(error instanceof type, String(error));
-        strictEqual(exitCodeOf(error), 4);
+      assert.throws(() => readIdentity(storage.root, fault.calls), (error) => {
+        assert.ok(error instanceof type, String(error));
+        assert.equal(exitCodeOf(error), 4);
         return true;
       });
     }

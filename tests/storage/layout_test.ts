@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MEDIA_TYPES, renamedName, usualName } from "../../src/media.ts";
 import {
@@ -22,18 +22,18 @@ const uuid = fc.uuid();
 const ext = fc.stringMatching(/^[A-Za-z0-9]{1,16}$/);
 
 Deno.test("paths are those that the design and other Omoide installations have", () => {
-  strictEqual(objectPath({ sha256: SHA256, id: 7n }), `.omoide/objects/ab/${SHA256}-7`);
-  strictEqual(objectPath({ sha256: SHA256, id: 7n }, 3), `.omoide/objects/ab/${SHA256}-7.3`);
+  assert.equal(objectPath({ sha256: SHA256, id: 7n }), `.omoide/objects/ab/${SHA256}-7`);
+  assert.equal(objectPath({ sha256: SHA256, id: 7n }, 3), `.omoide/objects/ab/${SHA256}-7.3`);
   const media = { ownerUuid: OWNER, itemUuid: ITEM, mediaType: "preview", ext: "jpg" } as const;
   const named = { ...media, publicName: usualName(media) };
-  strictEqual(publicPath(named, 2), `preview/${OWNER}/01/${ITEM}.jpg`);
-  strictEqual(publicPath(named, 4), `preview/${OWNER}/0123/${ITEM}.jpg`);
+  assert.equal(publicPath(named, 2), `preview/${OWNER}/01/${ITEM}.jpg`);
+  assert.equal(publicPath(named, 4), `preview/${OWNER}/0123/${ITEM}.jpg`);
 });
 
 Deno.test("an object's name tells what it was made of", () => {
   const ids = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n });
   fc.assert(fc.property(sha256, ids, fc.integer({ min: 1, max: 8 }), (sha256, id, attempt) => {
-    deepStrictEqual(parseObjectName(objectName({ sha256, id }, attempt)), {
+    assert.deepEqual(parseObjectName(objectName({ sha256, id }, attempt)), {
       sha256,
       mediaId: id,
       attempt,
@@ -56,7 +56,7 @@ Deno.test("what is not exactly an object's name is none", () => {
       `${SHA256.toUpperCase()}-7`,
       `x${SHA256}-7`,
     ]
-  ) strictEqual(parseObjectName(name), null, name);
+  ) assert.equal(parseObjectName(name), null, name);
 });
 
 Deno.test("a public path tells what it was made of, whatever the prefix size", () => {
@@ -75,7 +75,7 @@ Deno.test("a public path tells what it was made of, whatever the prefix size", (
       (parts, prefixSize, renamed) => {
         const publicName = renamed ? renamedName(parts) : usualName(parts);
         const path = publicPath({ ...parts, publicName }, prefixSize);
-        deepStrictEqual(parsePublicPath(path, prefixSize), {
+        assert.deepEqual(parsePublicPath(path, prefixSize), {
           ...parts,
           sha256: renamed ? parts.sha256 : null,
         });
@@ -99,25 +99,25 @@ Deno.test("what is not exactly a public path is none", () => {
       `/content/${OWNER}/01/${ITEM}.jpg`,
       `content/${OWNER}/01/.${ITEM}.jpg`,
     ]
-  ) strictEqual(parsePublicPath(path, 2), null, path);
+  ) assert.equal(parsePublicPath(path, 2), null, path);
 });
 
 Deno.test("the skeleton has parents before children, and is told from what workers make", () => {
   const seen = new Set([""]);
   for (const { path } of SKELETON) {
-    ok(seen.has(path.split("/").slice(0, -1).join("/")), path);
-    ok(isSkeleton(path));
+    assert.ok(seen.has(path.split("/").slice(0, -1).join("/")), path);
+    assert.ok(isSkeleton(path));
     seen.add(path);
   }
-  strictEqual(OBJECT_DIRECTORIES.length, 256);
-  ok(isSkeleton(""));
-  ok(!isSkeleton(`content/${OWNER}`));
-  ok(!isSkeleton(`content/${OWNER}/01`));
+  assert.equal(OBJECT_DIRECTORIES.length, 256);
+  assert.ok(isSkeleton(""));
+  assert.ok(!isSkeleton(`content/${OWNER}`));
+  assert.ok(!isSkeleton(`content/${OWNER}/01`));
 });
 
 Deno.test("a root must be absolute, plain, without a comma, and not the whole machine", () => {
   for (const fit of ["/srv/omoide", "/a", "/mnt/hot disk", "/mnt/..hidden", "/mnt/写真"]) {
-    strictEqual(unfitRoot(fit), null, fit);
+    assert.equal(unfitRoot(fit), null, fit);
   }
   for (
     const unfit of [
@@ -133,5 +133,5 @@ Deno.test("a root must be absolute, plain, without a comma, and not the whole ma
       "/a,b",
       "/a\n",
     ]
-  ) match(unfitRoot(unfit) ?? "", /^root .+; (give|rename)/, unfit);
+  ) assert.match(unfitRoot(unfit) ?? "", /^root .+; (give|rename)/, unfit);
 });

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   ConfigurationError,
@@ -11,7 +11,8 @@ import { type Media, renamedName, usualName } from "../../src/media.ts";
 import { publicDirectory, publicPath } from "../../src/storage/layout.ts";
 import type { StoreBatch, WriteOnceStorage } from "../../src/storage/storage.ts";
 import { type CallName, Fault } from "./support/calls.ts";
-import { mediaOf, sha256Of, someBytes, TestStorage, type Way, WAYS } from "./support/roots.ts";
+import { someBytes, TestStorage, type Way, WAYS } from "./support/roots.ts";
+import { mediaOf, sha256Of } from "../support/media.ts";
 
 /**
  * Any sequence of uploads, repetitions, wrong bytes, crashes, faults and foreign files, against a
@@ -107,8 +108,8 @@ class Life {
         const { media, bytes, way } = this.#media(step.upload);
         const batch = await (await this.#open()).beginBatch();
         const wrong = new Uint8Array([...bytes, 1]);
-        ok(await hand(batch, media, wrong, way) instanceof MediaDefectError);
-        strictEqual((await batch.publish()).stored.length, 0);
+        assert.ok(await hand(batch, media, wrong, way) instanceof MediaDefectError);
+        assert.equal((await batch.publish()).stored.length, 0);
         return;
       }
       case "die": {
@@ -157,11 +158,11 @@ class Life {
   async #store(all: readonly { media: Media; bytes: Uint8Array; way: Way }[]): Promise<void> {
     const batch = await (await this.#open()).beginBatch();
     for (const { media, bytes, way } of all) {
-      strictEqual(await hand(batch, media, bytes, way), null);
+      assert.equal(await hand(batch, media, bytes, way), null);
     }
     const { stored, notStored, paused } = await batch.publish();
-    strictEqual(paused, null);
-    strictEqual(stored.length + notStored.length, all.length);
+    assert.equal(paused, null);
+    assert.equal(stored.length + notStored.length, all.length);
     const results = new Map(stored.map((each) => [each.media.id, each]));
     // Those that were found before they were written have their place already.
     const order = [...all].sort((a, b) => rank(results, a.media) - rank(results, b.media));
@@ -173,11 +174,13 @@ class Life {
         (this.#shown.get(path) ?? media.sha256) === media.sha256
       );
       if (path === undefined) {
-        ok(notStored.find((each) => each.media === media)?.error instanceof MediaFailureError);
+        assert.ok(
+          notStored.find((each) => each.media === media)?.error instanceof MediaFailureError,
+        );
         continue;
       }
       const outcome = path !== usual ? "renamed" : this.#shown.has(usual) ? "present" : "stored";
-      deepStrictEqual(
+      assert.deepEqual(
         [result?.outcome, result?.path],
         [outcome, path === usual ? null : path],
         media.publicName,
@@ -210,7 +213,7 @@ class Life {
         error instanceof StorageDistrustedError ||
         error instanceof StoragePausedError ||
         error instanceof Error && "code" in error && error.code === "EMFILE";
-      ok(known, String(error));
+      assert.ok(known, String(error));
       this.#reopen();
     } finally {
       this.#fault.clear();
@@ -222,7 +225,7 @@ class Life {
         const path = publicPath({ ...media, publicName }, 2);
         const seen = this.#hashAt(path);
         if (seen === null || this.#shown.has(path)) continue;
-        ok(all.some((each) => each.media.sha256 === seen), path);
+        assert.ok(all.some((each) => each.media.sha256 === seen), path);
         this.#shown.set(path, seen);
       }
     }
@@ -240,9 +243,9 @@ class Life {
 
   /** Every name shows what it ever showed, and there are no others. */
   #requireModel(): void {
-    for (const [path, sha256] of this.#shown) strictEqual(this.#hashAt(path), sha256, path);
+    for (const [path, sha256] of this.#shown) assert.equal(this.#hashAt(path), sha256, path);
     for (const { media, path } of this.#acknowledged) {
-      strictEqual(this.#shown.get(path), media.sha256);
+      assert.equal(this.#shown.get(path), media.sha256);
     }
     let names = 0;
     for (const itemUuid of new Set(ITEMS.map((item) => item.slice(0, 2)))) {
@@ -253,7 +256,7 @@ class Life {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       }
     }
-    strictEqual(names, this.#shown.size);
+    assert.equal(names, this.#shown.size);
   }
 }
 

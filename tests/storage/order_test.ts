@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { MediaFailureError } from "../../src/errors.ts";
 import {
   objectDirectory,
@@ -9,15 +9,8 @@ import {
 import { type FileCalls, fileCalls } from "../../src/storage/file_calls.ts";
 import type { Media } from "../../src/media.ts";
 import { type Call, wrapCalls } from "./support/calls.ts";
-import {
-  mediaOf,
-  Scratch,
-  someBytes,
-  store,
-  storeOne,
-  TestStorage,
-  WAYS,
-} from "./support/roots.ts";
+import { Scratch, someBytes, store, storeOne, TestStorage, WAYS } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 /** Records what succeeded, and what began, as `name path` with paths relative to the root. */
 class Record {
@@ -67,7 +60,7 @@ for (const way of WAYS) {
     const directory = publicDirectory(media, 2);
     const changes = record.changes();
     const directories = new Set([...chain(directory), ...chain(objectDirectory(media.sha256))]);
-    deepStrictEqual(changes.slice(0, 6), [
+    assert.deepEqual(changes.slice(0, 6), [
       `mkdir content/${media.ownerUuid}`,
       `mkdir ${directory}`,
       `openNew ${object}`,
@@ -75,10 +68,10 @@ for (const way of WAYS) {
       `syncData ${object}`,
       `link ${publicPath(media, 2)}`,
     ]);
-    deepStrictEqual(record.synced(), [...directories].sort());
-    strictEqual(changes.length, 6 + directories.size);
+    assert.deepEqual(record.synced(), [...directories].sort());
+    assert.equal(changes.length, 6 + directories.size);
     // No directory is opened for its fsync before the name is there.
-    ok(
+    assert.ok(
       record.begun.indexOf(`sync ${directory}`) >
         record.begun.indexOf(`link ${publicPath(media, 2)}`),
     );
@@ -99,12 +92,12 @@ Deno.test("a directory is synced again only when an entry was made in it since",
   const second = mediaOf(bytes, { ownerUuid, itemUuid, ext: "png" });
   await storeOne(storage, second, bytes);
   const objects = objectDirectory(second.sha256);
-  deepStrictEqual(record.synced(), [objects, publicDirectory(second, 2)].sort());
+  assert.deepEqual(record.synced(), [objects, publicDirectory(second, 2)].sort());
 
   record.forget();
   const third = mediaOf(bytes, { ownerUuid: crypto.randomUUID() });
   await storeOne(storage, third, bytes);
-  deepStrictEqual(
+  assert.deepEqual(
     record.synced(),
     [objects, "content", `content/${third.ownerUuid}`, publicDirectory(third, 2)].sort(),
   );
@@ -121,9 +114,9 @@ Deno.test("each directory of a batch is synced once, however many names it got",
     const itemUuid = `ab${crypto.randomUUID().slice(2)}`;
     await batch.storeBytes(mediaOf(bytes, { ownerUuid, itemUuid }), bytes);
   }
-  strictEqual((await batch.publish()).stored.length, 50);
+  assert.equal((await batch.publish()).stored.length, 50);
   const synced = record.synced();
-  strictEqual(new Set(synced).size, synced.length);
+  assert.equal(new Set(synced).size, synced.length);
 });
 
 Deno.test("what a process that died has named is synced before it is present", async () => {
@@ -142,17 +135,17 @@ Deno.test("what a process that died has named is synced before it is present", a
     const record = new Record(test.root);
     const storage = await test.open({ calls: record.calls });
     record.forget();
-    strictEqual((await storeOne(storage, media, bytes)).outcome, kind);
+    assert.equal((await storeOne(storage, media, bytes)).outcome, kind);
     const directories = [
       ...chain(publicDirectory(media, 2)),
       ...chain(objectDirectory(media.sha256)),
     ];
-    deepStrictEqual(record.synced(), [...new Set(directories)].sort());
+    assert.deepEqual(record.synced(), [...new Set(directories)].sort());
     const named = path ?? publicPath(media, 2);
     const changes = record.changes();
     // Nothing but fsyncs: the file's own first.
-    deepStrictEqual(changes[0], `syncData ${named}`);
-    ok(changes.slice(1).every((line) => line.startsWith("sync ")), changes.join("\n"));
+    assert.deepEqual(changes[0], `syncData ${named}`);
+    assert.ok(changes.slice(1).every((line) => line.startsWith("sync ")), changes.join("\n"));
   }
 });
 
@@ -167,10 +160,10 @@ Deno.test("what has its name from another upload is synced before it is present"
   const record = new Record(test.root);
   const storage = await test.open({ calls: record.calls });
   record.forget();
-  deepStrictEqual(await storeOne(storage, again, bytes), { outcome: "present", path: null });
+  assert.deepEqual(await storeOne(storage, again, bytes), { outcome: "present", path: null });
   const named = publicPath(first, 2);
-  ok(record.done.indexOf(`syncData ${named}`) > record.begun.indexOf(`link ${named}`));
-  ok(record.synced().includes(publicDirectory(first, 2)));
+  assert.ok(record.done.indexOf(`syncData ${named}`) > record.begun.indexOf(`link ${named}`));
+  assert.ok(record.synced().includes(publicDirectory(first, 2)));
 });
 
 Deno.test("an entry made while its directory is being synced asks for another fsync", async () => {
@@ -205,14 +198,14 @@ Deno.test("an entry made while its directory is being synced asks for another fs
   await began.promise;
   const two = await storage.beginBatch();
   await two.storeBytes(second, bytes);
-  strictEqual((await two.publish()).stored.length, 1);
-  strictEqual(syncs, 2);
+  assert.equal((await two.publish()).stored.length, 1);
+  assert.equal(syncs, 2);
   gate.resolve();
-  strictEqual((await publishingOne).stored.length, 1);
+  assert.equal((await publishingOne).stored.length, 1);
 
   // What is found is asked for again: nothing tells whether this process has made it.
-  strictEqual((await store(storage, first, bytes)).stored[0]?.outcome, "present");
-  strictEqual(syncs, 3);
+  assert.equal((await store(storage, first, bytes)).stored[0]?.outcome, "present");
+  assert.equal(syncs, 3);
 });
 
 /** What another process has made and not yet synced, such as `storage sync` beside the worker. */
@@ -240,11 +233,11 @@ for (const [what, make] of Object.entries(MADE_BY_OTHERS)) {
       const media = mediaOf(bytes, { ownerUuid, itemUuid, ext: "png" });
       make(test, media, bytes);
       record.forget();
-      deepStrictEqual(await storeOne(storage, media, bytes, way), {
+      assert.deepEqual(await storeOne(storage, media, bytes, way), {
         outcome: "present",
         path: null,
       });
-      deepStrictEqual(
+      assert.deepEqual(
         record.synced(),
         [objectDirectory(media.sha256), publicDirectory(media, 2)].sort(),
       );
@@ -261,8 +254,8 @@ Deno.test("a directory that another process has made is synced with its parent",
   const media = mediaOf(bytes);
   Deno.mkdirSync(test.at(publicDirectory(media, 2)), { recursive: true, mode: 0o750 });
   record.forget();
-  strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
-  deepStrictEqual(
+  assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
+  assert.deepEqual(
     record.synced(),
     [
       objectDirectory(media.sha256),
@@ -295,9 +288,9 @@ Deno.test("a directory that another process makes in the same moment is used, an
   await storeOne(storage, mediaOf(bytes), bytes);
   const media = mediaOf(bytes);
   record.forget();
-  strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
-  strictEqual(races, 4);
-  deepStrictEqual(
+  assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
+  assert.equal(races, 4);
+  assert.deepEqual(
     record.synced(),
     [
       objectDirectory(media.sha256),
@@ -318,12 +311,12 @@ Deno.test("what is no real directory, made in the same moment, harms its own med
   for (const [what, make] of Object.entries(things)) {
     const storage = await test.open({ calls: racedCalls(new Record(test.root), make) });
     const bytes = someBytes(1000);
-    await rejects(storeOne(storage, mediaOf(bytes), bytes), (error) => {
-      ok(error instanceof MediaFailureError);
-      ok(error.message.includes(`is ${what}`), error.message);
+    await assert.rejects(storeOne(storage, mediaOf(bytes), bytes), (error) => {
+      assert.ok(error instanceof MediaFailureError);
+      assert.ok(error.message.includes(`is ${what}`), error.message);
       return true;
     });
-    strictEqual([...Deno.readDirSync(elsewhere.path)].length, 0);
+    assert.equal([...Deno.readDirSync(elsewhere.path)].length, 0);
     storage.close();
   }
 });
@@ -351,8 +344,8 @@ Deno.test("no more files are flushed at once than there are writers", async () =
     const bytes = someBytes(10);
     await batch.storeBytes(mediaOf(bytes), bytes);
   }
-  strictEqual((await batch.publish()).stored.length, 50);
-  strictEqual(most, 3);
+  assert.equal((await batch.publish()).stored.length, 50);
+  assert.equal(most, 3);
 });
 
 Deno.test("a large media is flushed while it comes in, and once more when it is whole", async () => {
@@ -361,10 +354,10 @@ Deno.test("a large media is flushed while it comes in, and once more when it is 
   const storage = await test.open({ calls: record.calls });
   const bytes = someBytes(40 * 1024 * 1024);
   const media = mediaOf(bytes);
-  strictEqual((await storeOne(storage, media, bytes, "in pieces")).outcome, "stored");
+  assert.equal((await storeOne(storage, media, bytes, "in pieces")).outcome, "stored");
   const flushes = record.begun.flatMap((line, at) => line.startsWith("syncData ") ? [at] : []);
   const lastWrite = record.begun.findLastIndex((line) => line.startsWith("write "));
-  ok(flushes.length > 1);
-  ok((flushes[0] ?? Infinity) < lastWrite);
-  ok((flushes.at(-1) ?? 0) > lastWrite);
+  assert.ok(flushes.length > 1);
+  assert.ok((flushes[0] ?? Infinity) < lastWrite);
+  assert.ok((flushes.at(-1) ?? 0) > lastWrite);
 });

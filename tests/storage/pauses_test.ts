@@ -1,17 +1,10 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type PauseReason, StorageDistrustedError, StoragePausedError } from "../../src/errors.ts";
 import { objectPath } from "../../src/storage/layout.ts";
 import type { WriteOnceStorage } from "../../src/storage/storage.ts";
 import { type Call, Fault } from "./support/calls.ts";
-import {
-  mediaOf,
-  objectsIn,
-  someBytes,
-  store,
-  storeOne,
-  TestStorage,
-  WAYS,
-} from "./support/roots.ts";
+import { objectsIn, someBytes, store, storeOne, TestStorage, WAYS } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 const REASONS: readonly (readonly [string, PauseReason])[] = [
   ["ENOSPC", "no space"],
@@ -21,9 +14,9 @@ const REASONS: readonly (readonly [string, PauseReason])[] = [
 
 function requirePause(reason: PauseReason): (error: unknown) => boolean {
   return (error) => {
-    ok(error instanceof StoragePausedError, String(error));
-    strictEqual(error.reason, reason);
-    ok(/; (make room|raise the quota|see why)/.test(error.message), error.message);
+    assert.ok(error instanceof StoragePausedError, String(error));
+    assert.equal(error.reason, reason);
+    assert.ok(/; (make room|raise the quota|see why)/.test(error.message), error.message);
     return true;
   };
 }
@@ -38,7 +31,7 @@ async function tryManyTimes(storage: WriteOnceStorage, reason: PauseReason): Pro
   for (let i = 0; i < 20; i++) {
     await storage.wouldAccept(1000).catch(() => {});
     for (const way of WAYS) {
-      await rejects(store(storage, mediaOf(bytes), bytes, way), requirePause(reason));
+      await assert.rejects(store(storage, mediaOf(bytes), bytes, way), requirePause(reason));
     }
   }
 }
@@ -51,13 +44,13 @@ for (const [code, reason] of REASONS) {
     const bytes = someBytes(1000);
     fault.set(failing(code));
     await tryManyTimes(storage, reason);
-    deepStrictEqual(objectsIn(test.root), []);
+    assert.deepEqual(objectsIn(test.root), []);
     fault.clear();
     // Until it is asked, the storage stays as it is: no call is made.
-    await rejects(store(storage, mediaOf(bytes), bytes), requirePause(reason));
-    ok(await storage.wouldAccept(1000));
-    strictEqual((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
-    strictEqual(objectsIn(test.root).length, 1);
+    await assert.rejects(store(storage, mediaOf(bytes), bytes), requirePause(reason));
+    assert.ok(await storage.wouldAccept(1000));
+    assert.equal((await storeOne(storage, mediaOf(bytes), bytes)).outcome, "stored");
+    assert.equal(objectsIn(test.root).length, 1);
   });
 
   Deno.test(`${code} while writing leaves one file, and appends to it to see whether it has passed`, async () => {
@@ -69,18 +62,18 @@ for (const [code, reason] of REASONS) {
       const media = mediaOf(bytes);
       const full = ({ name }: Call) => name === "write" ? code : null;
       fault.set(full);
-      await rejects(store(storage, media, bytes, way), requirePause(reason));
+      await assert.rejects(store(storage, media, bytes, way), requirePause(reason));
       for (let look = 0; look < 10; look++) {
-        strictEqual(await storage.wouldAccept(media.size), false);
-        await rejects(store(storage, mediaOf(bytes), bytes, way), requirePause(reason));
+        assert.equal(await storage.wouldAccept(media.size), false);
+        await assert.rejects(store(storage, mediaOf(bytes), bytes, way), requirePause(reason));
       }
-      strictEqual(objectsIn(test.root).length, 1);
+      assert.equal(objectsIn(test.root).length, 1);
       fault.clear();
-      ok(await storage.wouldAccept(media.size));
-      strictEqual((await storeOne(storage, media, bytes, way)).outcome, "stored");
-      strictEqual(objectsIn(test.root).length, 2);
-      strictEqual(Deno.lstatSync(test.at(objectPath(media))).nlink, 1);
-      strictEqual(Deno.lstatSync(test.at(objectPath(media, 2))).nlink, 2);
+      assert.ok(await storage.wouldAccept(media.size));
+      assert.equal((await storeOne(storage, media, bytes, way)).outcome, "stored");
+      assert.equal(objectsIn(test.root).length, 2);
+      assert.equal(Deno.lstatSync(test.at(objectPath(media))).nlink, 1);
+      assert.equal(Deno.lstatSync(test.at(objectPath(media, 2))).nlink, 2);
     }
   });
 
@@ -97,20 +90,20 @@ for (const [code, reason] of REASONS) {
     let links = 0;
     fault.set(({ name }) => name === "link" && ++links > 5 ? code : null);
     const { stored, notStored, paused } = await batch.publish();
-    strictEqual(stored.length, 5);
-    deepStrictEqual(notStored, []);
+    assert.equal(stored.length, 5);
+    assert.deepEqual(notStored, []);
     requirePause(reason)(paused);
     // Not even asked for again: what failed once is not tried on the other fourteen.
-    strictEqual(links, 6);
+    assert.equal(links, 6);
 
     fault.clear();
-    ok(await storage.wouldAccept(1000));
+    assert.ok(await storage.wouldAccept(1000));
     for (const { media, bytes } of all.slice(5)) {
-      strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+      assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
     }
     const objects = objectsIn(test.root);
-    strictEqual(objects.length, 20);
-    ok(objects.every((name) => !name.includes(".")));
+    assert.equal(objects.length, 20);
+    assert.ok(objects.every((name) => !name.includes(".")));
   });
 }
 
@@ -133,9 +126,9 @@ Deno.test("no room for a file where bytes are free is told as no inodes", async 
     inodesFree = 0;
     return "ENOSPC";
   });
-  await rejects(store(storage, mediaOf(bytes), bytes), (error) => {
-    ok(error instanceof StoragePausedError);
-    strictEqual(error.reason, "no inodes");
+  await assert.rejects(store(storage, mediaOf(bytes), bytes), (error) => {
+    assert.ok(error instanceof StoragePausedError);
+    assert.equal(error.reason, "no inodes");
     return true;
   });
 });
@@ -149,11 +142,11 @@ Deno.test("what a batch took before a pause is published", async () => {
   const before = [mediaOf(bytes), mediaOf(bytes)];
   for (const media of before) await batch.storeBytes(media, bytes);
   fault.set(({ name }) => name === "write" ? "ENOSPC" : null);
-  await rejects(batch.storeBytes(mediaOf(bytes), bytes), StoragePausedError);
-  await rejects(batch.storeBytes(mediaOf(bytes), bytes), StoragePausedError);
+  await assert.rejects(batch.storeBytes(mediaOf(bytes), bytes), StoragePausedError);
+  await assert.rejects(batch.storeBytes(mediaOf(bytes), bytes), StoragePausedError);
   const { stored, paused } = await batch.publish();
-  deepStrictEqual(stored.map(({ media }) => media), before);
-  strictEqual(paused, null);
+  assert.deepEqual(stored.map(({ media }) => media), before);
+  assert.equal(paused, null);
 });
 
 Deno.test("a pause met by two batches at once leaves one file", async () => {
@@ -164,9 +157,9 @@ Deno.test("a pause met by two batches at once leaves one file", async () => {
   const batches = [await storage.beginBatch(), await storage.beginBatch()];
   fault.set(({ name }) => name === "write" ? "ENOSPC" : null);
   for (const batch of batches) {
-    await rejects(batch.storeBytes(mediaOf(bytes), bytes), StoragePausedError);
+    await assert.rejects(batch.storeBytes(mediaOf(bytes), bytes), StoragePausedError);
   }
-  strictEqual(objectsIn(test.root).length, 1);
+  assert.equal(objectsIn(test.root).length, 1);
 });
 
 Deno.test("a pause that finds a failing disk when it looks again is over: the disk is distrusted", async () => {
@@ -175,10 +168,10 @@ Deno.test("a pause that finds a failing disk when it looks again is over: the di
   const storage = await test.open({ calls: fault.calls });
   const bytes = someBytes(1000);
   fault.set(({ name }) => name === "write" ? "ENOSPC" : null);
-  await rejects(store(storage, mediaOf(bytes), bytes), StoragePausedError);
+  await assert.rejects(store(storage, mediaOf(bytes), bytes), StoragePausedError);
   fault.set(({ name }) => name === "write" ? "EIO" : null);
-  await rejects(storage.wouldAccept(1), StorageDistrustedError);
-  await rejects(storage.beginBatch(), StorageDistrustedError);
+  await assert.rejects(storage.wouldAccept(1), StorageDistrustedError);
+  await assert.rejects(storage.beginBatch(), StorageDistrustedError);
 });
 
 Deno.test("an object that waits for its name is written anew if it was tampered with meanwhile", async () => {
@@ -189,7 +182,7 @@ Deno.test("an object that waits for its name is written anew if it was tampered 
     const bytes = someBytes(1000);
     const media = mediaOf(bytes);
     fault.set(({ name }) => name === "link" ? "ENOSPC" : null);
-    ok((await store(storage, media, bytes)).paused !== null);
+    assert.ok((await store(storage, media, bytes)).paused !== null);
     fault.clear();
     const path = test.at(objectPath(media));
     if (tamper === "removed" || tamper === "replaced") Deno.removeSync(path);
@@ -198,11 +191,11 @@ Deno.test("an object that waits for its name is written anew if it was tampered 
       Deno.chmodSync(path, 0o640);
       Deno.writeFileSync(path, bytes, { append: true });
     }
-    ok(await storage.wouldAccept(1000));
-    strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+    assert.ok(await storage.wouldAccept(1000));
+    assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
     const attempt = tamper === "removed" ? 1 : 2;
-    deepStrictEqual(Deno.readFileSync(test.at(objectPath(media, attempt))), bytes, tamper);
-    strictEqual(Deno.lstatSync(test.at(objectPath(media, attempt))).nlink, 2, tamper);
+    assert.deepEqual(Deno.readFileSync(test.at(objectPath(media, attempt))), bytes, tamper);
+    assert.equal(Deno.lstatSync(test.at(objectPath(media, attempt))).nlink, 2, tamper);
   }
 });
 
@@ -213,12 +206,12 @@ Deno.test("an object that waits for its name is not taken for another media of t
   const bytes = someBytes(1000);
   const media = mediaOf(bytes);
   fault.set(({ name }) => name === "link" ? "ENOSPC" : null);
-  ok((await store(storage, media, bytes)).paused !== null);
+  assert.ok((await store(storage, media, bytes)).paused !== null);
   fault.clear();
-  ok(await storage.wouldAccept(1000));
+  assert.ok(await storage.wouldAccept(1000));
   // Ids come again after a database was restored.
   const others = someBytes(1000);
   const other = mediaOf(others, { id: media.id });
-  strictEqual((await storeOne(storage, other, others)).outcome, "stored");
-  deepStrictEqual(Deno.readFileSync(test.at(objectPath(other))), others);
+  assert.equal((await storeOne(storage, other, others)).outcome, "stored");
+  assert.deepEqual(Deno.readFileSync(test.at(objectPath(other))), others);
 });

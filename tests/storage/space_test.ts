@@ -1,8 +1,9 @@
-import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type PauseReason, StoragePausedError } from "../../src/errors.ts";
 import { fileCalls, type FileSystemSpace } from "../../src/storage/file_calls.ts";
 import { type Reserve, Space } from "../../src/storage/space.ts";
-import { mediaOf, objectsIn, someBytes, store, storeOne, TestStorage } from "./support/roots.ts";
+import { objectsIn, someBytes, store, storeOne, TestStorage } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -37,8 +38,8 @@ class Disk {
 
 function requirePause(reason: PauseReason) {
   return (error: unknown) => {
-    ok(error instanceof StoragePausedError);
-    strictEqual(error.reason, reason);
+    assert.ok(error instanceof StoragePausedError);
+    assert.equal(error.reason, reason);
     return true;
   };
 }
@@ -50,10 +51,10 @@ Deno.test("media are taken until the next would reach into the reserve", () => {
   for (let i = 0; i < 2; i++) space.take(MiB);
   // The file system has it by now.
   disk.free({ blocksAvailable: 512 });
-  throws(() => space.take(MiB), requirePause("reserve"));
+  assert.throws(() => space.take(MiB), requirePause("reserve"));
   space.take(MiB - 12 * KiB);
   disk.free({ blocksAvailable: 256 });
-  throws(() => space.take(0), requirePause("reserve"));
+  assert.throws(() => space.take(0), requirePause("reserve"));
 });
 
 Deno.test("a share of the reserve is of bytes and of inodes", () => {
@@ -63,19 +64,19 @@ Deno.test("a share of the reserve is of bytes and of inodes", () => {
   disk.free({ inodesFree: 53 });
   disk.under({ fraction: 0.05 }).take(0);
   disk.free({ inodesFree: 52 });
-  throws(() => disk.under({ fraction: 0.05 }).take(0), requirePause("reserve"));
+  assert.throws(() => disk.under({ fraction: 0.05 }).take(0), requirePause("reserve"));
   disk.under({ bytes: 0 }).take(0);
   disk.free({ inodesFree: 1000, blocksAvailable: 55 });
   disk.under({ fraction: 0.05 }).take(0);
   disk.free({ blocksAvailable: 54 });
-  throws(() => disk.under({ fraction: 0.05 }).take(0), requirePause("reserve"));
+  assert.throws(() => disk.under({ fraction: 0.05 }).take(0), requirePause("reserve"));
 });
 
 Deno.test("what would not fit without any reserve is told as no space, or no inodes", () => {
   const disk = new Disk();
-  throws(() => disk.under({ fraction: 0.05 }).take(5 * MiB), requirePause("no space"));
+  assert.throws(() => disk.under({ fraction: 0.05 }).take(5 * MiB), requirePause("no space"));
   disk.free({ inodesFree: 2 });
-  throws(() => disk.under({ bytes: 0 }).take(1), requirePause("no inodes"));
+  assert.throws(() => disk.under({ bytes: 0 }).take(1), requirePause("no inodes"));
 });
 
 Deno.test("a file system without a number of inodes never runs out of them", () => {
@@ -87,11 +88,11 @@ Deno.test("a file system without a number of inodes never runs out of them", () 
 Deno.test("the file system is asked only when what is known no longer suffices", () => {
   const disk = new Disk();
   const space = disk.under({ bytes: 0 });
-  strictEqual(disk.asked, 1);
+  assert.equal(disk.asked, 1);
   for (let i = 0; i < 64; i++) space.take(40 * KiB);
-  strictEqual(disk.asked, 1);
+  assert.equal(disk.asked, 1);
   for (let i = 0; i < 64; i++) space.take(40 * KiB);
-  strictEqual(disk.asked, 2);
+  assert.equal(disk.asked, 2);
 });
 
 Deno.test("bytes that are still to come of a large media are set aside", () => {
@@ -99,21 +100,21 @@ Deno.test("bytes that are still to come of a large media are set aside", () => {
   const space = disk.under({ bytes: 0 });
   space.take(3 * MiB);
   const reservation = space.reserve(3 * MiB);
-  ok(!space.fits(MiB));
+  assert.ok(!space.fits(MiB));
   // A third is written, and the file system knows it.
   reservation.use(MiB);
   disk.free({ blocksAvailable: 768 });
   space.measure();
-  ok(!space.fits(MiB));
-  ok(space.fits(900 * KiB));
+  assert.ok(!space.fits(MiB));
+  assert.ok(space.fits(900 * KiB));
   reservation.end();
   space.measure();
-  ok(space.fits(2 * MiB));
+  assert.ok(space.fits(2 * MiB));
 });
 
 Deno.test("free space is told as the file system tells it, the reserve not taken off", () => {
   const disk = new Disk();
-  deepStrictEqual(disk.under({ fraction: 0.5 }).measure(), {
+  assert.deepEqual(disk.under({ fraction: 0.5 }).measure(), {
     bytes: 4 * MiB,
     totalBytes: 4 * MiB,
     inodes: 1000,
@@ -128,17 +129,17 @@ Deno.test("a storage under its reserve pauses before it leaves anything, and goe
   const bytes = someBytes(2 * MiB);
   const media = mediaOf(bytes);
   disk.free({ blocksAvailable: 700 });
-  await rejects(store(storage, media, bytes), requirePause("reserve"));
-  await rejects(store(storage, media, bytes, "in pieces"), requirePause("reserve"));
-  deepStrictEqual(objectsIn(test.root), []);
-  deepStrictEqual([...Deno.readDirSync(test.at("content"))], []);
-  strictEqual(await storage.wouldAccept(2 * MiB), false);
+  await assert.rejects(store(storage, media, bytes), requirePause("reserve"));
+  await assert.rejects(store(storage, media, bytes, "in pieces"), requirePause("reserve"));
+  assert.deepEqual(objectsIn(test.root), []);
+  assert.deepEqual([...Deno.readDirSync(test.at("content"))], []);
+  assert.equal(await storage.wouldAccept(2 * MiB), false);
   // For a smaller one there is room.
-  strictEqual(await storage.wouldAccept(MiB), true);
-  await rejects(store(storage, media, bytes), requirePause("reserve"));
+  assert.equal(await storage.wouldAccept(MiB), true);
+  await assert.rejects(store(storage, media, bytes), requirePause("reserve"));
   disk.free({ blocksAvailable: 1024 });
-  strictEqual(await storage.wouldAccept(2 * MiB), true);
-  strictEqual((await storeOne(storage, media, bytes)).outcome, "stored");
+  assert.equal(await storage.wouldAccept(2 * MiB), true);
+  assert.equal((await storeOne(storage, media, bytes)).outcome, "stored");
 });
 
 Deno.test("what a large media has written already is not counted twice", async () => {
@@ -148,11 +149,11 @@ Deno.test("what a large media has written already is not counted twice", async (
   const bytes = someBytes(3 * MiB);
   const batch = await storage.beginBatch();
   const writer = await batch.createObject(mediaOf(bytes));
-  strictEqual(await storage.wouldAccept(MiB), false);
+  assert.equal(await storage.wouldAccept(MiB), false);
   await writer.write(bytes.subarray(0, 2 * MiB));
   disk.free({ blocksAvailable: 512 });
-  strictEqual(await storage.wouldAccept(900 * KiB), true);
-  strictEqual(await storage.wouldAccept(MiB), false);
+  assert.equal(await storage.wouldAccept(900 * KiB), true);
+  assert.equal(await storage.wouldAccept(MiB), false);
   writer.abandon();
-  strictEqual(await storage.wouldAccept(MiB), true);
+  assert.equal(await storage.wouldAccept(MiB), true);
 });

@@ -1,10 +1,9 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { MediaDefectError } from "../../src/errors.ts";
 import { renamedName } from "../../src/media.ts";
 import { objectPath, publicPath } from "../../src/storage/layout.ts";
 import {
   describeTree,
-  mediaOf,
   objectsIn,
   someBytes,
   store,
@@ -12,6 +11,7 @@ import {
   TestStorage,
   WAYS,
 } from "./support/roots.ts";
+import { mediaOf } from "../support/media.ts";
 
 const CHUNK = 256 * 1024;
 
@@ -30,17 +30,19 @@ for (const way of WAYS) {
       const storage = await test.open();
       const bytes = someBytes(size);
       const media = mediaOf(bytes);
-      deepStrictEqual(await storeOne(storage, media, bytes, way), {
+      assert.deepEqual(await storeOne(storage, media, bytes, way), {
         outcome: "stored",
         path: null,
       });
       const object = Deno.lstatSync(test.at(objectPath(media)));
       const shown = Deno.lstatSync(test.at(publicPath(media, 2)));
-      strictEqual(object.ino, shown.ino);
-      strictEqual(object.nlink, 2);
-      strictEqual((object.mode ?? 0) & 0o7777, 0o440);
-      ok(Deno.readFileSync(test.at(publicPath(media, 2))).every((byte, i) => byte === bytes[i]));
-      strictEqual(object.size, size);
+      assert.equal(object.ino, shown.ino);
+      assert.equal(object.nlink, 2);
+      assert.equal((object.mode ?? 0) & 0o7777, 0o440);
+      assert.ok(
+        Deno.readFileSync(test.at(publicPath(media, 2))).every((byte, i) => byte === bytes[i]),
+      );
+      assert.equal(object.size, size);
     });
   }
 
@@ -54,13 +56,13 @@ for (const way of WAYS) {
       const wrong of [flipped, bytes.slice(1), new Uint8Array([...bytes, 0]), new Uint8Array(0)]
     ) {
       const media = mediaOf(bytes);
-      await rejects(store(storage, media, wrong, way), MediaDefectError);
-      strictEqual(Deno.lstatSync(test.root).isDirectory, true);
-      await rejects(Deno.lstat(test.at(publicPath(media, 2))), Deno.errors.NotFound);
+      await assert.rejects(store(storage, media, wrong, way), MediaDefectError);
+      assert.equal(Deno.lstatSync(test.root).isDirectory, true);
+      await assert.rejects(Deno.lstat(test.at(publicPath(media, 2))), Deno.errors.NotFound);
       // In memory they are checked before anything is written.
-      if (way === "in one go") deepStrictEqual(objectsIn(test.root), []);
+      if (way === "in one go") assert.deepEqual(objectsIn(test.root), []);
       // The right ones are taken all the same, beside what the wrong ones left.
-      strictEqual((await storeOne(storage, { ...media }, bytes, way)).outcome, "stored");
+      assert.equal((await storeOne(storage, { ...media }, bytes, way)).outcome, "stored");
       Deno.removeSync(test.at(".omoide/objects"), { recursive: true });
       for (let i = 0; i < 256; i++) {
         const name = i.toString(16).padStart(2, "0");
@@ -87,8 +89,8 @@ for (const way of WAYS) {
         { publicName: "../x" },
         { sha256: "../../../../x" },
       ]
-    ) await rejects(store(storage, mediaOf(bytes, wrong), bytes, way), MediaDefectError);
-    deepStrictEqual(describeTree(test.root), before);
+    ) await assert.rejects(store(storage, mediaOf(bytes, wrong), bytes, way), MediaDefectError);
+    assert.deepEqual(describeTree(test.root), before);
   });
 }
 
@@ -106,8 +108,10 @@ Deno.test("a piece may change once it has been taken", async () => {
   await writer.write(reused);
   reused.fill(0);
   await writer.close();
-  strictEqual((await batch.publish()).stored.length, 2);
-  for (const each of media) deepStrictEqual(Deno.readFileSync(test.at(publicPath(each, 2))), bytes);
+  assert.equal((await batch.publish()).stored.length, 2);
+  for (const each of media) {
+    assert.deepEqual(Deno.readFileSync(test.at(publicPath(each, 2))), bytes);
+  }
 });
 
 Deno.test("many media share a batch, and each comes back once", async () => {
@@ -120,13 +124,13 @@ Deno.test("many media share a batch, and each comes back once", async () => {
   const batch = await storage.beginBatch();
   for (const { media, bytes } of all) await batch.storeBytes(media, bytes);
   const { stored, notStored, paused } = await batch.publish();
-  deepStrictEqual([notStored, paused], [[], null]);
-  deepStrictEqual(
+  assert.deepEqual([notStored, paused], [[], null]);
+  assert.deepEqual(
     stored.map(({ media }) => media.id).sort(),
     all.map(({ media }) => media.id).sort(),
   );
   for (const { media, bytes } of all) {
-    deepStrictEqual(Deno.readFileSync(test.at(publicPath(media, 2))), bytes);
+    assert.deepEqual(Deno.readFileSync(test.at(publicPath(media, 2))), bytes);
   }
 });
 
@@ -144,7 +148,7 @@ Deno.test("batches may overlap, and take the same directories", async () => {
     publishing.push(batch.publish());
   }
   const published = await Promise.all(publishing);
-  deepStrictEqual(published.map(({ stored }) => stored.length), [20, 20, 20, 20, 20]);
+  assert.deepEqual(published.map(({ stored }) => stored.length), [20, 20, 20, 20, 20]);
 });
 
 Deno.test("an empty batch publishes nothing, and a batch is published once", async () => {
@@ -152,10 +156,10 @@ Deno.test("an empty batch publishes nothing, and a batch is published once", asy
   const storage = await test.open();
   const before = describeTree(test.root);
   const batch = await storage.beginBatch();
-  deepStrictEqual(await batch.publish(), { stored: [], notStored: [], paused: null });
-  await rejects(batch.publish(), TypeError);
-  await rejects(batch.storeBytes(mediaOf(new Uint8Array(0)), new Uint8Array(0)), TypeError);
-  deepStrictEqual(describeTree(test.root), before);
+  assert.deepEqual(await batch.publish(), { stored: [], notStored: [], paused: null });
+  await assert.rejects(batch.publish(), TypeError);
+  await assert.rejects(batch.storeBytes(mediaOf(new Uint8Array(0)), new Uint8Array(0)), TypeError);
+  assert.deepEqual(describeTree(test.root), before);
 });
 
 Deno.test("an object that was given up stays, unpublished, and harms nobody", async () => {
@@ -168,13 +172,13 @@ Deno.test("an object that was given up stays, unpublished, and harms nobody", as
   await writer.write(bytes.subarray(0, 1000));
   writer.abandon();
   writer.abandon();
-  await rejects(writer.write(bytes), TypeError);
-  await rejects(writer.close(), TypeError);
-  deepStrictEqual((await batch.publish()).stored, []);
-  strictEqual(Deno.lstatSync(test.at(objectPath(media))).size, 1000);
-  strictEqual((await storeOne(storage, media, bytes, "in pieces")).outcome, "stored");
-  strictEqual(Deno.lstatSync(test.at(objectPath(media))).size, 1000);
-  strictEqual(Deno.lstatSync(test.at(objectPath(media, 2))).nlink, 2);
+  await assert.rejects(writer.write(bytes), TypeError);
+  await assert.rejects(writer.close(), TypeError);
+  assert.deepEqual((await batch.publish()).stored, []);
+  assert.equal(Deno.lstatSync(test.at(objectPath(media))).size, 1000);
+  assert.equal((await storeOne(storage, media, bytes, "in pieces")).outcome, "stored");
+  assert.equal(Deno.lstatSync(test.at(objectPath(media))).size, 1000);
+  assert.equal(Deno.lstatSync(test.at(objectPath(media, 2))).nlink, 2);
 });
 
 Deno.test("two uploads of the same bytes are two files, each standing alone", async () => {
@@ -183,10 +187,10 @@ Deno.test("two uploads of the same bytes are two files, each standing alone", as
   const bytes = someBytes(1000);
   const media = [mediaOf(bytes), mediaOf(bytes)] as const;
   for (const each of media) {
-    deepStrictEqual(await storeOne(storage, each, bytes), { outcome: "stored", path: null });
+    assert.deepEqual(await storeOne(storage, each, bytes), { outcome: "stored", path: null });
   }
   const inodes = media.map((each) => Deno.lstatSync(test.at(publicPath(each, 2))).ino);
-  ok(inodes[0] !== inodes[1]);
+  assert.ok(inodes[0] !== inodes[1]);
 });
 
 Deno.test("a name with a checksum in it, decided when the media was sealed, is its usual one", async () => {
@@ -195,8 +199,8 @@ Deno.test("a name with a checksum in it, decided when the media was sealed, is i
   const bytes = someBytes(10);
   const plain = mediaOf(bytes);
   const media = { ...plain, publicName: renamedName(plain) };
-  deepStrictEqual(await storeOne(storage, media, bytes), { outcome: "stored", path: null });
-  deepStrictEqual(Deno.readFileSync(test.at(publicPath(media, 2))), bytes);
+  assert.deepEqual(await storeOne(storage, media, bytes), { outcome: "stored", path: null });
+  assert.deepEqual(Deno.readFileSync(test.at(publicPath(media, 2))), bytes);
 });
 
 Deno.test("the prefix size of the identity decides the directory", async () => {
@@ -217,9 +221,9 @@ Deno.test("a storage that was closed takes nothing more", async () => {
   const batch = await storage.beginBatch();
   storage.close();
   storage.close();
-  await rejects(storage.beginBatch(), /closed/);
-  await rejects(storage.freeSpace(), /closed/);
-  await rejects(storage.wouldAccept(1), /closed/);
-  await rejects(batch.storeBytes(mediaOf(new Uint8Array(0)), new Uint8Array(0)), /closed/);
-  await rejects(batch.publish(), /closed/);
+  await assert.rejects(storage.beginBatch(), /closed/);
+  await assert.rejects(storage.freeSpace(), /closed/);
+  await assert.rejects(storage.wouldAccept(1), /closed/);
+  await assert.rejects(batch.storeBytes(mediaOf(new Uint8Array(0)), new Uint8Array(0)), /closed/);
+  await assert.rejects(batch.publish(), /closed/);
 });

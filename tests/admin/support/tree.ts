@@ -1,8 +1,9 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { initRoot } from "../../../src/storage/admin/init_root.ts";
 import { objectPath, publicPath } from "../../../src/storage/layout.ts";
-import type { Media, MediaType } from "../../../src/media.ts";
+import type { Media } from "../../../src/media.ts";
 import type { StorageIdentity } from "../../../src/storage/storage.ts";
+import { mediaOf } from "../../support/media.ts";
 
 /** A media as a worker has stored it, with its bytes. */
 export interface Planted extends Media {
@@ -29,25 +30,14 @@ export function makeStorage(parent: string, identity: StorageIdentity): string {
   return root;
 }
 
-let nextId = 1n;
-
+/** A media with its bytes, random ones unless they are given, and where a storage has it. */
 export function makeMedia(
-  given: Partial<Media> & { readonly bytes?: Uint8Array } = {},
+  { bytes = randomBytes(100 + randomInt(1000)), ...given }:
+    & Partial<Media>
+    & { readonly bytes?: Uint8Array } = {},
 ): Planted {
-  const bytes = given.bytes ?? randomBytes(100 + Number(nextId % 1000n));
-  const media = {
-    id: nextId++,
-    ownerUuid: randomUUID(),
-    itemUuid: randomUUID(),
-    mediaType: "content" as MediaType,
-    ext: "jpg",
-    ...given,
-    bytes,
-    size: bytes.length,
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-  };
-  const named = { ...media, publicName: given.publicName ?? `${media.itemUuid}.${media.ext}` };
-  return { ...named, object: objectPath(named), path: publicPath(named, 2) };
+  const media = { ...mediaOf(bytes, given), bytes };
+  return { ...media, object: objectPath(media), path: publicPath(media, 2) };
 }
 
 /** Puts a media into a root as a worker leaves it. */

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { ConfigurationError } from "../../../src/errors.ts";
 import { readIdentity } from "../../../src/storage/identity.ts";
 import { initRoot } from "../../../src/storage/admin/init_root.ts";
@@ -14,19 +14,19 @@ const IDENTITY = ".omoide/storage.json";
 function requireWhole(root: string): void {
   for (const { path, mode } of SKELETON) {
     const found = Deno.lstatSync(`${root}/${path}`);
-    ok(found.isDirectory, path);
-    strictEqual((found.mode ?? 0) & 0o777, mode, path);
+    assert.ok(found.isDirectory, path);
+    assert.equal((found.mode ?? 0) & 0o777, mode, path);
   }
-  strictEqual((Deno.lstatSync(`${root}/${IDENTITY}`).mode ?? 0) & 0o777, 0o440);
+  assert.equal((Deno.lstatSync(`${root}/${IDENTITY}`).mode ?? 0) & 0o777, 0o440);
 }
 
 Deno.test("a new root gets the whole skeleton and an identity that a worker can open", async () => {
   using scratch = new Scratch();
   const root = `${scratch.path}/root`;
   const identity = newIdentity();
-  deepStrictEqual(initRoot(root, identity), { created: true });
+  assert.deepEqual(initRoot(root, identity), { created: true });
   requireWhole(root);
-  deepStrictEqual(readIdentity(root), identity);
+  assert.deepEqual(readIdentity(root), identity);
   (await openStorage(root, { storage: "hot" })).close();
 });
 
@@ -38,11 +38,11 @@ Deno.test("a second run with the same identity changes nothing, and fixes what i
   // An administrator's own wish, which is left alone.
   Deno.chmodSync(`${root}/content`, 0o755);
   const before = describeTree(root);
-  deepStrictEqual(initRoot(root, identity), { created: false });
-  deepStrictEqual(describeTree(root), before);
+  assert.deepEqual(initRoot(root, identity), { created: false });
+  assert.deepEqual(describeTree(root), before);
   Deno.removeSync(`${root}/.omoide/objects/a7`);
-  deepStrictEqual(initRoot(root, identity), { created: false });
-  deepStrictEqual(describeTree(root), before);
+  assert.deepEqual(initRoot(root, identity), { created: false });
+  assert.deepEqual(describeTree(root), before);
 });
 
 Deno.test("a root of another storage, inbox, uuid or prefix size is refused and left alone", () => {
@@ -59,13 +59,15 @@ Deno.test("a root of another storage, inbox, uuid or prefix size is refused and 
       { ...identity, prefixSize: 3 },
     ]
   ) {
-    throws(() => initRoot(root, other), (error) => {
-      ok(error instanceof ConfigurationError);
-      ok(error.message.includes(identity.uuid) && error.message.includes("another directory"));
+    assert.throws(() => initRoot(root, other), (error) => {
+      assert.ok(error instanceof ConfigurationError);
+      assert.ok(
+        error.message.includes(identity.uuid) && error.message.includes("another directory"),
+      );
       return true;
     });
   }
-  deepStrictEqual(describeTree(root), before);
+  assert.deepEqual(describeTree(root), before);
 });
 
 Deno.test("a run that died at any step is completed by the next", () => {
@@ -80,7 +82,7 @@ Deno.test("a run that died at any step is completed by the next", () => {
     }
     // A draft of the identity may be there as well, whole or not.
     if (step > 2) Deno.writeTextFileSync(`${root}/.omoide/probe/storage.json-x`, '{"form');
-    deepStrictEqual(initRoot(root, newIdentity()), { created: true }, `step ${step}`);
+    assert.deepEqual(initRoot(root, newIdentity()), { created: true }, `step ${step}`);
     requireWhole(root);
   }
 });
@@ -109,7 +111,7 @@ async function initElsewhere(
 
 Deno.test("the modes do not depend on the umask", async () => {
   using scratch = new Scratch("memory");
-  ok(await initElsewhere(`${scratch.path}/root`, newIdentity(), "077"));
+  assert.ok(await initElsewhere(`${scratch.path}/root`, newIdentity(), "077"));
   requireWhole(`${scratch.path}/root`);
 });
 
@@ -118,14 +120,14 @@ Deno.test("two runs at the same moment agree, or one is refused", async () => {
   const same = newIdentity();
   const one = `${scratch.path}/one`;
   const agreed = await Promise.all([initElsewhere(one, same), initElsewhere(one, same)]);
-  deepStrictEqual(agreed, [true, true]);
+  assert.deepEqual(agreed, [true, true]);
   requireWhole(one);
 
   const two = `${scratch.path}/two`;
   const others = [newIdentity(), newIdentity()];
   const won = await Promise.all(others.map((identity) => initElsewhere(two, identity)));
-  strictEqual(won.filter((each) => each).length, 1);
-  deepStrictEqual(readIdentity(two), others[won.indexOf(true)]);
+  assert.equal(won.filter((each) => each).length, 1);
+  assert.deepEqual(readIdentity(two), others[won.indexOf(true)]);
 });
 
 Deno.test("an empty disk's lost+found is no stranger", () => {
@@ -140,10 +142,10 @@ Deno.test("a directory that holds anything else is refused, by name", () => {
   const root = `${scratch.path}/root`;
   Deno.mkdirSync(root);
   Deno.writeTextFileSync(`${root}/holiday.jpg`, "x");
-  throws(() => initRoot(root, newIdentity()), /holds holiday\.jpg; give an empty directory/);
+  assert.throws(() => initRoot(root, newIdentity()), /holds holiday\.jpg; give an empty directory/);
   Deno.mkdirSync(`${root}/.omoide`);
-  throws(() => initRoot(root, newIdentity()), /holds holiday\.jpg/);
-  deepStrictEqual(describeTree(root).length, 2);
+  assert.throws(() => initRoot(root, newIdentity()), /holds holiday\.jpg/);
+  assert.deepEqual(describeTree(root).length, 2);
 });
 
 Deno.test("an existing Omoide tree is refused with a hint, and taken over when that is asked for", () => {
@@ -151,13 +153,13 @@ Deno.test("an existing Omoide tree is refused with a hint, and taken over when t
   const root = `${scratch.path}/root`;
   Deno.mkdirSync(`${root}/content/x`, { recursive: true });
   Deno.mkdirSync(`${root}/preview`);
-  throws(() => initRoot(root, newIdentity()), /content, preview.*`storage adopt`/);
+  assert.throws(() => initRoot(root, newIdentity()), /content, preview.*`storage adopt`/);
   // Also where a run to take it over died.
   Deno.mkdirSync(`${root}/.omoide`);
-  throws(() => initRoot(root, newIdentity()), /content\).*`storage adopt`/);
-  deepStrictEqual(initRoot(root, newIdentity(), { adopt: true }), { created: true });
+  assert.throws(() => initRoot(root, newIdentity()), /content\).*`storage adopt`/);
+  assert.deepEqual(initRoot(root, newIdentity(), { adopt: true }), { created: true });
   requireWhole(root);
-  ok(Deno.lstatSync(`${root}/content/x`).isDirectory);
+  assert.ok(Deno.lstatSync(`${root}/content/x`).isDirectory);
 });
 
 Deno.test("a storage that lost its identity is not given another", () => {
@@ -167,7 +169,7 @@ Deno.test("a storage that lost its identity is not given another", () => {
   Deno.writeTextFileSync(`${root}/.omoide/objects/5a/something`, "x");
   Deno.removeSync(`${root}/${IDENTITY}`);
   for (const adopt of [false, true]) {
-    throws(() => initRoot(root, newIdentity(), { adopt }), /storage\.json is lost; restore/);
+    assert.throws(() => initRoot(root, newIdentity(), { adopt }), /storage\.json is lost; restore/);
   }
 });
 
@@ -190,13 +192,13 @@ Deno.test("a root that is unfit, not real, or has no parent is refused before an
     [`${path}/none/new`, /none does not exist/],
   ];
   for (const [root, reason] of refused) {
-    throws(() => initRoot(root, newIdentity()), (error) => {
-      ok(error instanceof ConfigurationError, root);
-      ok(reason.test(error.message), error.message);
+    assert.throws(() => initRoot(root, newIdentity()), (error) => {
+      assert.ok(error instanceof ConfigurationError, root);
+      assert.ok(reason.test(error.message), error.message);
       return true;
     });
   }
-  deepStrictEqual(describeTree(path), before);
+  assert.deepEqual(describeTree(path), before);
 });
 
 Deno.test("a link in the skeleton's place is not followed", () => {
@@ -209,8 +211,8 @@ Deno.test("a link in the skeleton's place is not followed", () => {
     const above = planted.split("/").slice(0, -1).join("/");
     if (above !== "") Deno.mkdirSync(`${root}/${above}`, { recursive: true });
     Deno.symlinkSync(elsewhere, `${root}/${planted}`);
-    throws(() => initRoot(root, newIdentity()), ConfigurationError, planted);
-    deepStrictEqual(describeTree(elsewhere), [], planted);
+    assert.throws(() => initRoot(root, newIdentity()), ConfigurationError, planted);
+    assert.deepEqual(describeTree(elsewhere), [], planted);
   }
 });
 
@@ -225,7 +227,7 @@ Deno.test({
     initRoot(root, newIdentity());
     for (const path of [...SKELETON.map(({ path }) => path), IDENTITY, ".omoide/probe"]) {
       const { uid, gid } = Deno.lstatSync(`${root}/${path}`);
-      deepStrictEqual([uid, gid], [12345, 54321], path);
+      assert.deepEqual([uid, gid], [12345, 54321], path);
     }
     requireWhole(root);
   },
@@ -239,9 +241,9 @@ Deno.test("somebody who neither owns the root nor is root is told who should run
   const stranger = (uid() ?? 0) + 1;
   Deno.uid = () => stranger;
   try {
-    throws(() => initRoot(root, newIdentity()), /run this as its owner or as root/);
+    assert.throws(() => initRoot(root, newIdentity()), /run this as its owner or as root/);
   } finally {
     Deno.uid = uid;
   }
-  deepStrictEqual(describeTree(root), []);
+  assert.deepEqual(describeTree(root), []);
 });

@@ -1,7 +1,8 @@
 /** Runs in a process of its own with a worker's permissions. `inner.ts ROOT all|hold` */
 import { checkRoot } from "../../../src/storage/check_root.ts";
 import { openStorage } from "../../../src/storage/open_storage.ts";
-import { mediaOf, someBytes, storeOne } from "./roots.ts";
+import { someBytes, storeOne } from "./roots.ts";
+import { mediaOf } from "../../support/media.ts";
 
 const [root = "", task] = Deno.args;
 const storage = await openStorage(root, { storage: "hot" }, { reserve: { fraction: 0 } });

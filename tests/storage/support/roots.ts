@@ -1,5 +1,4 @@
-import { strictEqual } from "node:assert/strict";
-import { createHash } from "node:crypto";
+import assert from "node:assert/strict";
 import { statfsSync } from "node:fs";
 import { StorageHeldError } from "../../../src/errors.ts";
 import type { Media } from "../../../src/media.ts";
@@ -7,6 +6,7 @@ import { formatIdentity } from "../../../src/storage/identity.ts";
 import { IDENTITY_PATH, OBJECT_MODE, SKELETON } from "../../../src/storage/layout.ts";
 import { openStorage, type OpenStorageOptions } from "../../../src/storage/open_storage.ts";
 import type { Published, StorageIdentity, WriteOnceStorage } from "../../../src/storage/storage.ts";
+import { sha256Of } from "../../support/media.ts";
 
 /**
  * Where a test's directory is: on the disk, or in memory (tmpfs) where the test is about what the store
@@ -96,29 +96,6 @@ export class TestStorage implements Disposable {
   }
 }
 
-let lastId = 0n;
-
-/** A media of these bytes, with an id and an item of its own. */
-export function mediaOf(bytes: Uint8Array, change: Partial<Media> = {}): Media {
-  const itemUuid = change.itemUuid ?? crypto.randomUUID();
-  const ext = change.ext ?? "jpg";
-  return {
-    id: ++lastId,
-    ownerUuid: crypto.randomUUID(),
-    itemUuid,
-    mediaType: "content",
-    ext,
-    publicName: `${itemUuid}.${ext}`,
-    size: bytes.length,
-    sha256: sha256Of(bytes),
-    ...change,
-  };
-}
-
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
 /** `size` bytes that look like nothing else. */
 export function someBytes(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
@@ -160,8 +137,8 @@ export async function storeOne(
   const { stored, notStored, paused } = await store(storage, media, bytes, way);
   if (paused !== null) throw paused;
   if (notStored[0] !== undefined) throw notStored[0].error;
-  strictEqual(stored.length, 1);
-  strictEqual(stored[0]?.media, media);
+  assert.equal(stored.length, 1);
+  assert.equal(stored[0]?.media, media);
   return { outcome: stored[0].outcome, path: stored[0].path };
 }
 
