@@ -130,6 +130,12 @@ async function provePair(root: string, calls: FileCalls, prove: Prove): Promise<
       calls.link(path, `${path}.link`);
       requireExists(() => calls.link(path, `${path}.link`), "linking a name twice");
       const inode = calls.lstat(`${path}.link`)?.ino;
+      // Beyond that Deno rounds them, and neighbours are one.
+      if (!Number.isSafeInteger(inode)) {
+        throw new Error(
+          `inode numbers are as large as ${inode}, above 2^53: files cannot be told apart by them`,
+        );
+      }
       if (inode === calls.fstat(file).ino) return "one file can have two names, none is replaced";
       throw new Error("a hard link is another file than the one it was made of");
     });

@@ -53,6 +53,7 @@ export const storageManifest = treeCommand<Options, { readonly scratch: Scratch 
       signal,
       strange,
       onName,
+      onHiddenLinks: (why) => strange(root.path, why),
     });
     for await (const entry of found) {
       if (!wanted(entry)) continue;

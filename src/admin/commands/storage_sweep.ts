@@ -53,13 +53,16 @@ export const storageSweep = treeCommand<{ database?: string; unknown?: boolean; 
     const tree = new GuardedTree(root.path);
     const before = new Date(Date.now() - A_DAY_MS);
     const kept: Kept[] = [];
-    const objects = inbox === null || held.storageId === null
-      ? []
-      : await unneeded(inbox, held.storageId, orphanObjects(tree, before, signal), {
+    const objects = inbox === null || held.storageId === null ? [] : await unneeded(
+      inbox,
+      held.storageId,
+      orphanObjects(tree, root.identity.prefixSize, before, signal),
+      {
         tree,
         kept,
         unknown: unknown === true,
-      });
+      },
+    );
     if (inbox === null) {
       console.say(
         "Objects are left as they are: without --database nothing says which are needed.",

@@ -56,9 +56,10 @@ export const storageSync = treeCommand<Options, { readonly scratch: Scratch }>({
     const onName = () => {
       if (++names % 4096 === 0) console.progress("comparing", names, null, "names");
     };
+    const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
     const tree = new GuardedTree(b.path);
     const differences = compare(
-      a.entries({ scratch, signal, onName }),
+      a.entries({ scratch, signal, onName, strange }),
       entriesOf(tree, b.identity.prefixSize, { scratch, signal, onName }),
       scratch,
       new Comparison(),

@@ -2,7 +2,9 @@ import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
 import type { Scratch } from "./scratch.ts";
-import { type Strange, walkObjects, walkPublic } from "./walk.ts";
+import { isExact, LARGE_INODES, linksHidden, LinkView } from "./visible_links.ts";
+import { joinByBytes } from "./join_by_bytes.ts";
+import { secondsOf, type Strange, walkObjects, walkPublic } from "./walk.ts";
 
 /** One public file, and what the tree says of its bytes. */
 export interface Entry {
@@ -27,6 +29,11 @@ export interface EntriesOptions {
   readonly strange?: Strange;
   /** Told of each name that is looked at. */
   readonly onName?: () => void;
+  /**
+   * Told why links cannot be seen on this mount, before the bytes are read instead. Without it that is an
+   * error: what only reads may guess by bytes, what writes may not.
+   */
+  readonly onHiddenLinks?: (why: string) => void;
 }
 
 /**
@@ -34,34 +41,46 @@ export interface EntriesOptions {
  * byte of them: a public file is a hard link to its object, whose name is the checksum. Links are found
  * by inode, so names and objects are sorted by inode, joined, and sorted by path: constant memory, two
  * sorts on disk. (A map of inodes in memory took 460 MB for a million objects.)
+ *
+ * @throws {ConfigurationError} the file system does not show which names are one file
  */
 export async function* entriesOf(
   tree: GuardedTree,
   prefixSize: number,
-  { scratch, signal, strange = () => {}, onName = () => {} }: EntriesOptions,
+  { scratch, signal, strange = () => {}, onName = () => {}, onHiddenLinks }: EntriesOptions,
 ): AsyncGenerator<Entry> {
   const yielder = new EventLoopYielder(signal);
-  const byInode = new ExternalSort(scratch);
+  const byInode = new ExternalSort(scratch), view = new LinkView();
   // Public files first: a worker that runs meanwhile makes the object before the name, so that whatever
   // is seen here has its object below.
   for (const { path, info } of walkPublic(tree, prefixSize, strange)) {
     onName();
     const pause = yielder.tick();
     if (pause) await pause;
-    byInode.add(`${inodeKey(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
+    view.file(info);
+    byInode.add(`${roundedInode(info)} 1 ${path} ${info.size} ${secondsOf(info)}`);
   }
   for (const { path, info } of walkObjects(tree, strange)) {
     onName();
     const pause = yielder.tick();
     if (pause) await pause;
+    view.object(info);
     // One link is the object's own name: an attempt that died, or a media that was present already.
     if (info.nlink !== 1) {
-      byInode.add(`${inodeKey(info)} 0 ${path.slice(path.lastIndexOf("/") + 1)}`);
+      byInode.add(`${roundedInode(info)} 0 ${path.slice(path.lastIndexOf("/") + 1)}`);
     }
   }
   const byPath = new ExternalSort(scratch);
+  const { hidden } = view;
+  if (hidden !== null) {
+    if (onHiddenLinks === undefined) throw linksHidden(tree.root, hidden);
+    onHiddenLinks(`${hidden}: what belongs together is found out by reading every file`);
+    for await (
+      const { path, object, size, writtenAt } of joinByBytes(tree, prefixSize, scratch, signal)
+    ) byPath.add(`${path}\t${object}\t${size}\t${writtenAt}`);
+  }
   let inode = "", object = "";
-  for (const line of byInode.sorted()) {
+  for (const line of hidden === null ? byInode.sorted() : []) {
     const [key = "", kind, name = "", size, writtenAt] = line.split(" ");
     if (key !== inode) [inode, object] = [key, ""];
     if (kind === "0") object = name;
@@ -96,11 +115,12 @@ function mediaIdOf(object: string): bigint {
   return BigInt(object.slice(65).replace(/\..*$/, ""));
 }
 
-/** An inode as text that sorts as the number does. */
-export function inodeKey(info: Deno.FileInfo): string {
-  return (info.ino ?? 0).toString(16).padStart(16, "0");
+/** An inode as text that sorts as the number does. @throws {ConfigurationError} it is rounded */
+export function inodeKey(root: string, info: Deno.FileInfo): string {
+  if (!isExact(info)) throw linksHidden(root, LARGE_INODES);
+  return roundedInode(info);
 }
 
-export function secondsOf(info: Deno.FileInfo): number {
-  return Math.floor((info.mtime?.getTime() ?? 0) / 1000);
+function roundedInode(info: Deno.FileInfo): string {
+  return (info.ino ?? 0).toString(16).padStart(16, "0");
 }

@@ -3,6 +3,7 @@ import { EventLoopYielder } from "./event_loop_yielder.ts";
 import type { Entry } from "./entries.ts";
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import { type NamedEntry, nameEntry } from "./held_files.ts";
+import { requireVisibleLinks } from "./visible_links.ts";
 import { walkObjects } from "./walk.ts";
 
 /** A file that a manifest lists, as it was found in the storage. */
@@ -28,13 +29,14 @@ interface Changed {
   readonly why: string;
 }
 
-/** Looks at each entry of a manifest; changes nothing. */
+/** Looks at each entry of a manifest; changes nothing. @throws {ConfigurationError} links are hidden */
 export async function planPurge(
   tree: GuardedTree,
   prefixSize: number,
   entries: Iterable<Entry>,
   signal: AbortSignal,
 ): Promise<PurgePlan> {
+  await requireVisibleLinks(tree, prefixSize, signal);
   const yielder = new EventLoopYielder(signal);
   const files: Purgeable[] = [], gone: PurgePlan["gone"] = [], changed: Changed[] = [];
   let bytes = 0;

@@ -31,7 +31,11 @@ export class LocalSource implements Source {
   }
 
   entries(options: EntriesOptions): AsyncGenerator<Entry> {
-    return entriesOf(this.#tree, this.identity.prefixSize, options);
+    const { strange } = options;
+    return entriesOf(this.#tree, this.identity.prefixSize, {
+      onHiddenLinks: (why) => strange?.(this.path, why),
+      ...options,
+    });
   }
 
   read(path: string): Iterable<Uint8Array> {

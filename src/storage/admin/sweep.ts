@@ -2,6 +2,7 @@ import { type ObjectName, parentOf, PROBE_DIRECTORY } from "../layout.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import { LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
+import { requireVisibleLinks } from "./visible_links.ts";
 import { walkObjects } from "./walk.ts";
 
 /** A name that may be swept. */
@@ -14,12 +15,18 @@ export interface Orphan {
   readonly object: ObjectName | null;
 }
 
-/** Objects without a public name that nobody has written to since a time. */
+/**
+ * Objects without a public name that nobody has written to since a time.
+ *
+ * @throws {ConfigurationError} on this mount every object would look like one
+ */
 export async function* orphanObjects(
   tree: GuardedTree,
+  prefixSize: number,
   before: Date,
   signal: AbortSignal,
 ): AsyncGenerator<Orphan> {
+  await requireVisibleLinks(tree, prefixSize, signal);
   const yielder = new EventLoopYielder(signal);
   for (const { path, name, info } of walkObjects(tree, () => {})) {
     const pause = yielder.tick();

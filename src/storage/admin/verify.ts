@@ -12,6 +12,7 @@ import type { DirectoryResult, Journal } from "./journal.ts";
 import type { Scratch } from "./scratch.ts";
 import { isHeld } from "./open_for_admin.ts";
 import { ModeCheck } from "./mode_check.ts";
+import { requireVisibleLinks } from "./visible_links.ts";
 import { unexpectedAtTheTop, walkObjectDirectory, walkPublic } from "./walk.ts";
 
 /** A worker publishes a batch some seconds after it has written it; a slow disk takes longer. */
@@ -72,6 +73,7 @@ export async function verify(
   const links = new ExternalSort(options.scratch);
   const startedAt = Date.now();
   const tree = new GuardedTree(root);
+  await requireVisibleLinks(tree, identity.prefixSize, options.signal);
   unexpectedAtTheTop(tree, strange);
   const check = new ModeCheck(root, find);
   for (const path of [PRIVATE_DIRECTORY, OBJECTS_DIRECTORY, ...OBJECT_DIRECTORIES]) {
@@ -102,7 +104,7 @@ export async function verify(
         const { path, name, info } = object;
         report.objectsSeen++;
         check.object(object);
-        links.add(`${inodeKey(info)} 0 ${path} ${info.nlink}`);
+        links.add(`${inodeKey(root, info)} 0 ${path} ${info.nlink}`);
         if (known !== undefined) continue;
         if (options.fraction < 1 && Math.random() >= options.fraction) continue;
         const { dev, ino, size, nlink } = info;
@@ -131,7 +133,7 @@ export async function verify(
       report.publicFiles++;
       // A worker's file that is newer than the walk through the objects has its object all the same.
       const isNew = info.nlink !== 1 && (info.ctime?.getTime() ?? 0) >= startedAt - CLOCKS_MS;
-      links.add(`${inodeKey(info)} 1 ${path} ${isNew ? "new" : ""}`);
+      links.add(`${inodeKey(root, info)} 1 ${path} ${isNew ? "new" : ""}`);
       const pause = yielder.tick();
       if (pause) await pause;
     }

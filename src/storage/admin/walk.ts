@@ -24,6 +24,11 @@ export interface Found<Name> {
   readonly info: Deno.FileInfo;
 }
 
+/** When a file's bytes were written: seconds since the epoch, UTC, which is all that some mounts give. */
+export function secondsOf(info: Deno.FileInfo): number {
+  return Math.floor((info.mtime?.getTime() ?? 0) / 1000);
+}
+
 /** Told of whatever has no place where it is: its path, and a sentence that follows the path. */
 export type Strange = (path: string, why: string) => void;
 

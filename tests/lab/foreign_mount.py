@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""A directory as another file system shows it.
+
+Usage: foreign_mount.py MOUNTPOINT DIRECTORY [large-inodes | no-links]
+
+    large-inodes  inode numbers above 2^53, neighbours close together: Lustre, some FUSE and SMB mounts
+    no-links      every name has an inode of its own and one link, as sshfs shows hard links
+
+What is done below MOUNTPOINT is done in DIRECTORY. The package is described in block_recorder.py.
+"""
+
+import os
+import sys
+import zlib
+
+import fusepy
+
+LARGE = 1 << 62
+
+
+class Foreign(fusepy.Operations):
+    def __init__(self, directory, manner):
+        self.directory = directory
+        self.manner = manner
+
+    def at(self, path):
+        return self.directory + path
+
+    def getattr(self, path, fh=None):
+        found = os.lstat(self.at(path))
+        attributes = {
+            key: getattr(found, key)
+            for key in (
+                ["st_mode", "st_nlink", "st_uid", "st_gid", "st_size", "st_ino", "st_blocks"]
+                + ["st_atime", "st_mtime", "st_ctime"]
+            )
+        }
+        if self.manner == "large-inodes":
+            attributes["st_ino"] += LARGE
+        else:
+            attributes["st_ino"] = zlib.crc32(path.encode()) | 1 << 33
+            if not os.path.isdir(self.at(path)):
+                attributes["st_nlink"] = 1
+        return attributes
+
+    def readdir(self, path, fh):
+        return [".", "..", *os.listdir(self.at(path))]
+
+    def open(self, path, flags):
+        return os.open(self.at(path), flags)
+
+    def create(self, path, mode, fi=None):
+        return os.open(self.at(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+
+    def read(self, path, size, offset, fh):
+        return os.pread(fh, size, offset)
+
+    def write(self, path, data, offset, fh):
+        return os.pwrite(fh, data, offset)
+
+    def release(self, path, fh):
+        os.close(fh)
+
+    def fsync(self, path, datasync, fh):
+        os.fsync(fh)
+
+    def fsyncdir(self, path, datasync, fh):
+        return 0
+
+    def mkdir(self, path, mode):
+        os.mkdir(self.at(path), mode)
+
+    def link(self, target, source):
+        os.link(self.at(source), self.at(target))
+
+    def unlink(self, path):
+        os.unlink(self.at(path))
+
+    def rename(self, old, new):
+        os.rename(self.at(old), self.at(new))
+
+    def chmod(self, path, mode):
+        os.chmod(self.at(path), mode)
+
+    def chown(self, path, uid, gid):
+        os.lchown(self.at(path), uid, gid)
+
+    def statfs(self, path):
+        found = os.statvfs(self.at(path))
+        names = ["f_bavail", "f_bfree", "f_blocks", "f_bsize", "f_favail", "f_ffree", "f_files"]
+        return {name: getattr(found, name) for name in names + ["f_flag", "f_frsize", "f_namemax"]}
+
+
+if __name__ == "__main__":
+    mountpoint, directory, manner = sys.argv[1:]
+    os.umask(0)
+    fusepy.FUSE(
+        Foreign(directory, manner),
+        mountpoint,
+        foreground=True,
+        nothreads=True,
+        use_ino=True,
+        default_permissions=True,
+        allow_other=True,
+        attr_timeout=0,
+        entry_timeout=0,
+    )
