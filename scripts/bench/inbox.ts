@@ -5,7 +5,12 @@
  */
 import { parseArgs } from "node:util";
 import type { Connection } from "../../src/inbox/connect.ts";
-import { makeInbox, startPostgres, type TestInbox } from "../../tests/support/postgres.ts";
+import {
+  IDENTITIES,
+  makeInbox,
+  startPostgres,
+  type TestInbox,
+} from "../../tests/support/postgres.ts";
 
 const KIB = 1024;
 const SUBMIT = "SELECT omoide.submit_media($1, $2, 'content', 'jpg', $3)";
@@ -63,13 +68,19 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 const ACKNOWLEDGE =
-  "SELECT count(*) FILTER (WHERE result = 'acknowledged') AS n FROM omoide.acknowledge($1, $2, $3, $4, $5)";
+  "SELECT count(*) FILTER (WHERE result = 'acknowledged') AS n FROM omoide.acknowledge($1, $2, $3, $4, $5, $6)";
 
-async function acknowledge(client: Connection, ids: string[], size: number): Promise<number> {
+async function acknowledge(
+  client: Connection,
+  identity: string,
+  ids: string[],
+  size: number,
+): Promise<number> {
   const sha256 = "\\xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
   let acknowledged = 0;
   const took = await timed(async () => {
     const { rows } = await client.query<{ n: string }>(ACKNOWLEDGE, [
+      identity,
       ids,
       ids.map(() => sha256),
       ids.map(() => size),
@@ -132,7 +143,10 @@ for (const [connections, owners] of [[1, 1], [4, 1], [4, 100]] as const) {
   for (let round = 0; round < 5; round++) {
     await fill(inbox.admin, 1024, 20 * KIB);
     const ids = await pendingIds(hot, 1024);
-    acks.push(await acknowledge(hot, ids, 20 * KIB), await acknowledge(cold, ids, 20 * KIB));
+    acks.push(
+      await acknowledge(hot, IDENTITIES.hot, ids, 20 * KIB),
+      await acknowledge(cold, IDENTITIES.cold, ids, 20 * KIB),
+    );
     releases.push(await timed(() => cold.query("SELECT omoide.release($1)", [ids])));
   }
   console.log(`acknowledge 1,024: ${median(acks)}`);
@@ -148,9 +162,9 @@ for (const [connections, owners] of [[1, 1], [4, 1], [4, 100]] as const) {
     first.push(await timed(() => pendingIds(hot, 1024)));
     deep.push(await timed(() => pendingIds(hot, 1024, "90000")));
     const ids = await pendingIds(hot, 100);
-    await acknowledge(hot, ids, 0);
+    await acknowledge(hot, IDENTITIES.hot, ids, 0);
     last.push(
-      await acknowledge(cold, ids, 0) +
+      await acknowledge(cold, IDENTITIES.cold, ids, 0) +
         await timed(() => cold.query("SELECT omoide.release($1)", [ids])),
     );
   }
@@ -159,7 +173,7 @@ for (const [connections, owners] of [[1, 1], [4, 1], [4, 100]] as const) {
   console.log(`  last of 100 acknowledgements, and release: ${median(last)}`);
   console.log(`  sweep: ${median([await timed(() => hot.query("SELECT omoide.sweep()"))])}`);
   const all = await pendingIds(hot, 100_000);
-  await acknowledge(hot, all, 0);
+  await acknowledge(hot, IDENTITIES.hot, all, 0);
   console.log(
     `  sweep, hot done, cold absent: ${
       median([await timed(() => hot.query("SELECT omoide.sweep()"))])

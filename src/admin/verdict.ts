@@ -57,6 +57,22 @@ export function judge(status: InboxStatus): Verdict {
         "`storage compare`, `storage sync`, then `storage rebuild`",
     );
   }
+  if (status.sharedPaths > 0) {
+    attention.push(
+      `${
+        count(status.sharedPaths, "path")
+      } with receipts for different bytes: an older database was ` +
+        "restored; `storage verify` says what is there, `storage rebuild` writes it down",
+    );
+  }
+  if (status.foreign > 0) {
+    attention.push(
+      `${
+        count(status.foreign, "table or function", "tables and functions")
+      } of the inbox with another ` +
+        "owner than omoide_owner, as a restore leaves them: run `inbox init`",
+    );
+  }
   if (status.incomplete > 0) {
     behind.push(
       `${

@@ -102,6 +102,11 @@ export function streamOf(connection: Connection): Duplex {
   return (connection as unknown as { connection: { stream: Duplex } }).connection.stream;
 }
 
+/** The server's process that it named at login, which `pg` keeps beyond its published types. */
+export function processIdOf(connection: Connection): number | null {
+  return (connection as unknown as { processID: number | null }).processID;
+}
+
 /** SQLSTATE of an error that the server sent, undefined for any other. */
 export function sqlstateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;

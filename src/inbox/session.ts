@@ -1,5 +1,5 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
-import { connect, type Connection, type Credentials, streamOf } from "./connect.ts";
+import { connect, type Connection, type Credentials, processIdOf, streamOf } from "./connect.ts";
 import { connectForCopy, type CopyConnection } from "./copy/copy_connection.ts";
 import { type DatabaseAddress, showAddress } from "./database_url.ts";
 import { inboxError } from "./inbox_error.ts";
@@ -19,6 +19,9 @@ const ANSWER_TIMEOUT_MS = 60_000;
  */
 export class InboxSession {
   readonly #ended = new AbortController();
+
+  /** UUID of the root for which `takeStorage` has taken the storage; null before. */
+  identity: string | null = null;
 
   private constructor(
     readonly control: Connection,
@@ -138,11 +141,6 @@ export class InboxSession {
       );
     }
   }
-}
-
-/** The server's process that it named at login, which `pg` keeps beyond its published types. */
-function processIdOf(connection: Connection): number | null {
-  return (connection as unknown as { processID: number | null }).processID;
 }
 
 /** Ends a connection at once, without a word to the server. */

@@ -37,6 +37,7 @@ export async function takeStorage(
     "SELECT prefix_size, inbox, unclean FROM omoide.take_storage($1, $2, $3)",
     [SCHEMA_VERSION, storage, identity],
   );
+  session.identity = identity;
   return taken(row);
 }
 
@@ -129,8 +130,10 @@ export interface Unacknowledged {
 }
 
 /**
- * Turns deliveries into receipts: one statement, committed when this returns. May be repeated freely.
- * Returns those that the inbox refused.
+ * Turns deliveries into receipts of the root that the session took its storage with: one statement,
+ * committed when this returns. May be repeated freely. Returns those that the inbox refused.
+ *
+ * @throws {ConfigurationError} the storage has another root by now
  */
 export async function acknowledge(
   session: InboxSession,
@@ -138,8 +141,9 @@ export async function acknowledge(
 ): Promise<Unacknowledged[]> {
   const rows = await session.query<{ media_id: string; result: string }>(
     session.acknowledging,
-    "SELECT media_id, result FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    "SELECT media_id, result FROM omoide.acknowledge($1, $2, $3, $4, $5, $6)",
     [
+      session.identity,
       stored.map(({ media }) => media.id),
       stored.map(({ media }) => `\\x${media.sha256}`),
       stored.map(({ media }) => media.size),

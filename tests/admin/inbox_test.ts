@@ -60,6 +60,8 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
       data_checksums: true,
       unlogged: [],
     },
+    sharedPaths: 0,
+    foreign: 0,
     ...inbox,
   };
 }
@@ -99,6 +101,8 @@ Deno.test("the verdict is safe, behind or attention, and says why", () => {
       null,
     ],
     [status({}, { underReplicated: 4 }), "attention", /4 media in fewer than 2 trusted storages/],
+    [status({}, { sharedPaths: 2 }), "attention", /2 paths with receipts for different bytes/],
+    [status({}, { foreign: 1 }), "attention", /1 table or function .* run `inbox init`/],
     [
       status({}, {
         usage: [{ owner: "x", bytes: 90, bytesLimit: 100, media: 1, mediaLimit: 100 }],

@@ -3,15 +3,14 @@ import { pg } from "../../src/inbox/pg.ts";
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
-import type { TestInbox } from "../support/postgres.ts";
-import { EVERY_SERVER } from "../support/postgres.ts";
+import { EVERY_SERVER, IDENTITIES, type TestInbox } from "../support/postgres.ts";
 import { inboxTestOn, refused, rowsOf, sha256, submit, valueOf } from "./support/inbox_test.ts";
 
 const inboxTest = inboxTestOn(EVERY_SERVER);
 
 const DENIED = "42501";
 const ACKNOWLEDGE =
-  "SELECT * FROM omoide.acknowledge(ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', '{stored}', '{NULL}')";
+  `SELECT * FROM omoide.acknowledge('${IDENTITIES.hot}', ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', '{stored}', '{NULL}')`;
 const UUID = "00000000-0000-4000-8000-0000000000aa";
 
 inboxTest(
@@ -126,7 +125,7 @@ inboxTest("the application cannot call what the workers call", async (inbox) => 
       `check_storage(${SCHEMA_VERSION}, 'hot', '${UUID}')`,
       "pending(0, 10)",
       "start_attempt('{1}')",
-      "acknowledge('{1}', '{x}', '{1}', '{stored}', '{NULL}')",
+      "acknowledge(NULL, '{1}', '{x}', '{1}', '{stored}', '{NULL}')",
       "release('{1}')",
       "report_failure(1, 'x', true)",
       "distrust('x')",

@@ -4,6 +4,7 @@ import { SCHEMA_VERSION as VERSION } from "../../src/inbox/schema_version.ts";
 import { EVERY_SERVER } from "../support/postgres.ts";
 import {
   acknowledge,
+  identityOf,
   inboxTestOn,
   pendingIds,
   refused,
@@ -246,13 +247,14 @@ inboxTest("each row of an acknowledgement has its own result", async (inbox) => 
   const sum = sha256("a picture");
   const rows = await rowsOf(
     hot,
-    "SELECT media_id, result FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    "SELECT media_id, result FROM omoide.acknowledge($1, $2, $3, $4, $5, $6)",
     [
+      await identityOf(hot),
       [good, wrongSize, again, "999", null, good],
       [sum, sum, sum, sum, sum, sum],
       [9, 10, 9, 9, 9, 9],
       Array(6).fill("renamed"),
-      ["content/a/b~c.jpg", null, null, null, null, null],
+      Array(6).fill(null),
     ],
   );
   assert.deepEqual(rows.map(({ result }) => result), [
@@ -279,30 +281,51 @@ inboxTest(
   },
 );
 
-inboxTest("a receipt tells outcome and path, and no path that leaves the root", async (inbox) => {
-  const app = await inbox.as("app");
-  const [owner, item] = [crypto.randomUUID(), crypto.randomUUID()];
-  const id = await submit(app, "a picture", owner, item);
-  const [hot, cold] = [await inbox.as("hot"), await inbox.as("cold")];
-  const ack =
-    "SELECT result FROM omoide.acknowledge(ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', ARRAY[$3], ARRAY[$4])";
-  const sum = sha256("a picture");
-  for (const path of ["/etc/passwd", "../x", "a/../b", "a//b", "a/", "a\nb", "..", ""]) {
-    await refused(hot, "23514", ack, [id, sum, "stored", path]);
-  }
-  await refused(hot, "23514", ack, [id, sum, "dropped", null]);
-  const other = `content/${owner}/${item.slice(0, 2)}/${item}~${"0".repeat(64)}.jpg`;
-  await hot.query(ack, [id, sum, "renamed", other]);
-  await cold.query(ack, [id, sum, "stored", null]);
-  assert.deepEqual(
-    await rowsOf(inbox.admin, "SELECT storage, outcome, path FROM omoide.receipt ORDER BY storage"),
-    [
-      {
-        storage: "cold",
-        outcome: "stored",
-        path: `content/${owner}/${item.slice(0, 2)}/${item}.jpg`,
-      },
-      { storage: "hot", outcome: "renamed", path: other },
-    ],
-  );
-});
+inboxTest(
+  "a receipt has outcome and path, and no path but the two that its media may have",
+  async (inbox) => {
+    const app = await inbox.as("app");
+    const [owner, item] = [crypto.randomUUID(), crypto.randomUUID()];
+    const id = await submit(app, "a picture", owner, item);
+    const [hot, cold] = [await inbox.as("hot"), await inbox.as("cold")];
+    const ack =
+      "SELECT result FROM omoide.acknowledge($5, ARRAY[$1::int8], ARRAY[$2::bytea], '{9}', ARRAY[$3], ARRAY[$4])";
+    const sum = sha256("a picture");
+    const directory = `content/${owner}/${item.slice(0, 2)}`;
+    const other = `${directory}/${item}~${sum.toHex()}.jpg`;
+    for (
+      const path of [
+        ...["/etc/passwd", "../x", "a/../b", "a//b", "a/", "a\nb", "..", "", "content/v/passwd"],
+        ".omoide/storage.json",
+        `${directory}/${item}.jpg`,
+        `${directory}/${item}~${"0".repeat(64)}.jpg`,
+        other.replace("/content", "content").replace(owner, crypto.randomUUID()),
+        other.replace("content", "preview"),
+        `${other}x`,
+      ]
+    ) {
+      for (const outcome of ["stored", "present", "renamed"]) {
+        const values = [id, sum, outcome, path, inbox.identities.hot];
+        assert.deepEqual(await rowsOf(hot, ack, values), [{ result: "mismatch" }], path);
+      }
+    }
+    await refused(hot, "23514", ack, [id, sum, "dropped", null, inbox.identities.hot]);
+    assert.equal(await valueOf(inbox.admin, "SELECT count(*)::int FROM omoide.stored"), 0);
+    await hot.query(ack, [id, sum, "renamed", other, inbox.identities.hot]);
+    await cold.query(ack, [id, sum, "stored", null, inbox.identities.cold]);
+    assert.deepEqual(
+      await rowsOf(
+        inbox.admin,
+        "SELECT storage, outcome, path FROM omoide.receipt ORDER BY storage",
+      ),
+      [
+        {
+          storage: "cold",
+          outcome: "stored",
+          path: `${directory}/${item}.jpg`,
+        },
+        { storage: "hot", outcome: "renamed", path: other },
+      ],
+    );
+  },
+);

@@ -3,7 +3,7 @@ import { type Connection, sqlstateOf } from "../../src/inbox/connect.ts";
 import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
 import { redeliver } from "../../src/inbox/admin/trust.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
-import { EVERY_SERVER, type TestInbox, VERSIONS } from "../support/postgres.ts";
+import { EVERY_SERVER, IDENTITIES, type TestInbox, VERSIONS } from "../support/postgres.ts";
 import {
   acknowledge,
   inboxTestOn,
@@ -22,7 +22,7 @@ const raceTest = inboxTestOn(VERSIONS);
 const ROUNDS = 500;
 
 async function addStorage(inbox: TestInbox, name: string): Promise<void> {
-  await registerStorage(inbox.admin, { name, identity: crypto.randomUUID(), prefixSize: 2 });
+  await registerStorage(inbox.admin, { name, identity: IDENTITIES.third, prefixSize: 2 });
 }
 
 /** Tries again what was lost against a concurrent transaction, as a worker does. */
@@ -161,8 +161,8 @@ inboxTest("a distrusted storage's receipts release nothing, and it can add none"
   await refused(
     hot,
     "OM023",
-    "SELECT * FROM omoide.acknowledge($1, $2, $3, $4, $5)",
-    [ids, [null, null], [1, 1], ["stored", "stored"], [null, null]],
+    "SELECT * FROM omoide.acknowledge($1, $2, $3, $4, $5, $6)",
+    [IDENTITIES.hot, ids, [null, null], [1, 1], ["stored", "stored"], [null, null]],
     /fsync: EIO/,
   );
   assert.equal(await release(cold, ids), 0);

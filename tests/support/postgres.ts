@@ -128,9 +128,11 @@ export interface TestInbox {
   as(role: string): Promise<Connection>;
 }
 
-const IDENTITIES = {
+/** The identities of the storages that tests register. */
+export const IDENTITIES = {
   hot: "00000000-0000-4000-8000-000000000001",
   cold: "00000000-0000-4000-8000-000000000002",
+  third: "00000000-0000-4000-8000-000000000003",
 };
 
 /**

@@ -31,7 +31,7 @@ export const storageReplace = treeCommand<{ database: string; yes?: boolean }>({
   run: async ([name = ""], { database, yes }, { console, path: root }) => {
     await using inbox = await openInbox(database);
     const dry = yes !== true;
-    const done = await transaction(inbox.connection, async () => {
+    const done = await transaction(inbox, async () => {
       const storage = await findStorage(inbox, name);
       if (storage.retiredAt !== null) throw new ConfigurationError(`${name} is retired`);
       if (!(await holdInInbox(inbox, storage.id))) {

@@ -36,11 +36,12 @@ export async function parkedDeliveries({ connection }: AdminInbox): Promise<Fail
  * @throws {UsageError} an id that is not owed: nothing was changed
  */
 export async function retryDeliveries(
-  { connection }: AdminInbox,
+  inbox: AdminInbox,
   ids: readonly string[] | null,
   storage: string | null,
 ): Promise<number> {
-  return await transaction(connection, async () => {
+  const { connection } = inbox;
+  return await transaction(inbox, async () => {
     const changed = await ask<{ media_id: string }>(
       connection,
       `WITH due AS (

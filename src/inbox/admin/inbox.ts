@@ -1,12 +1,15 @@
 import { ConfigurationError, messageOf } from "../../errors.ts";
 import { connect, type Connection, sqlstateOf } from "../connect.ts";
 import { type DatabaseAddress, parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
+import { endBlockers } from "./blockers.ts";
 import { inboxError } from "../inbox_error.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** An inbox as its administrator sees it: a superuser's connection, past all functions and rights. */
 export interface AdminInbox extends AsyncDisposable {
   readonly connection: Connection;
+  /** Opens another connection like it. */
+  readonly connectAgain: () => Promise<Connection>;
   /** The inbox's UUID. */
   readonly uuid: string;
   /** How many storages must hold a media before its blob may leave. */
@@ -64,6 +67,7 @@ export async function openInbox(url: string): Promise<AdminInbox> {
     }
     return {
       connection,
+      connectAgain: () => connectAdmin(url),
       uuid: inbox,
       minCopies: min_copies,
       [Symbol.asyncDispose]: () => connection.end(),
@@ -116,12 +120,16 @@ export async function ask<Row extends object>(
   }
 }
 
-/** Runs `work` in a transaction, which `dry` undoes after it has told what it would do. */
+/**
+ * Runs `work` in a transaction, which `dry` undoes after it has said what it would do. Sessions of the
+ * inbox's roles that make it wait are ended.
+ */
 export async function transaction<T>(
-  connection: Connection,
+  { connection, connectAgain }: AdminInbox,
   work: () => Promise<T>,
   dry = false,
 ): Promise<T> {
+  await using _watch = endBlockers(connection, connectAgain);
   await ask(connection, "BEGIN ISOLATION LEVEL READ COMMITTED");
   try {
     const result = await work();

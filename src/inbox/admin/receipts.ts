@@ -29,6 +29,17 @@ export interface Rebuilt {
 }
 
 /**
+ * The highest id that a file's name can claim for its media, a thousand uploads a second for 35 years. An
+ * object called `…-9223372036854775807` set the ids' sequence to its end, and every upload failed from then
+ * on: beyond this, an id is none, the file gets a new one, and the sequence stays where it is.
+ */
+export const HIGHEST_CLAIMED_ID = 2n ** 40n;
+
+function claimedId({ mediaId }: HeldFile): bigint | null {
+  return mediaId !== null && mediaId > 0n && mediaId <= HIGHEST_CLAIMED_ID ? mediaId : null;
+}
+
+/**
  * The files as rows, each with the media it is: the one of its object's id where that has the same name
  * and bytes, else the earliest that has, else none yet (ids come again when an older database is
  * restored, so an id alone says nothing).
@@ -100,12 +111,13 @@ const SEQUENCE = `
 
 /** Makes the receipts of files that a storage holds, and the media that are missing. One transaction. */
 export async function rebuildReceipts(
-  { connection }: AdminInbox,
+  inbox: AdminInbox,
   storageId: number,
   files: readonly HeldFile[],
 ): Promise<Rebuilt> {
+  const { connection } = inbox;
   await ask(connection, FILES);
-  return await transaction(connection, async () => {
+  return await transaction(inbox, async () => {
     const media = await insertMissing(connection, files);
     const [made] = await ask<{ receipts: number; left: number }>(connection, RECEIPTS, [storageId]);
     return { receipts: made?.receipts ?? 0, left: made?.left ?? 0, media };
@@ -117,11 +129,12 @@ export async function rebuildReceipts(
  * They have left the inbox by definition: their bytes never were in it, or long ago.
  */
 export async function mediaIdsOf(
-  { connection }: AdminInbox,
+  inbox: AdminInbox,
   files: readonly HeldFile[],
 ): Promise<bigint[]> {
+  const { connection } = inbox;
   await ask(connection, FILES);
-  return await transaction(connection, async () => {
+  return await transaction(inbox, async () => {
     await insertMissing(connection, files);
     const rows = await ask<{ media_id: string }>(
       connection,
@@ -136,7 +149,7 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
   await ask(connection, "SET LOCAL enable_seqscan = off");
   await ask(connection, FILL, [
     files.map((_, i) => i),
-    files.map((file) => file.mediaId?.toString() ?? null),
+    files.map((file) => claimedId(file)?.toString() ?? null),
     files.map((file) => file.ownerUuid),
     files.map((file) => file.itemUuid),
     files.map((file) => file.mediaType),
@@ -147,17 +160,18 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
     files.map((file) => file.sha256),
     files.map((file) => file.writtenAt),
   ]);
+  const highest = files.reduce((most, file) => {
+    const id = claimedId(file) ?? 1n;
+    return id > most ? id : most;
+  }, 1n);
+  // Before any row gets the next id, which must not be one that a file claims.
+  await ask(connection, SEQUENCE, [highest.toString()]);
   await ask(connection, FIND);
   let made = 0;
   for (const ids of ["own", "new"] as const) {
     made += (await connection.query(INSERT(ids))).rowCount ?? 0;
     await ask(connection, FIND);
   }
-  const highest = files.reduce(
-    (max, { mediaId }) => mediaId !== null && mediaId > max ? mediaId : max,
-    1n,
-  );
-  await ask(connection, SEQUENCE, [highest.toString()]);
   return made;
 }
 
@@ -180,11 +194,12 @@ export interface HeldReceipt {
  * @param since only receipts made at or after this time
  */
 export async function receiptsOf(
-  { connection }: AdminInbox,
+  inbox: AdminInbox,
   storage: string,
   since: Date | null = null,
 ): Promise<AsyncGenerator<HeldReceipt>> {
-  await transaction(connection, () =>
+  const { connection } = inbox;
+  await transaction(inbox, () =>
     ask(
       connection,
       `DECLARE receipts NO SCROLL CURSOR WITH HOLD FOR

@@ -57,9 +57,13 @@ export interface InboxStatus {
   /** Released media that no storage has a receipt for: purged. */
   readonly gone: number;
   readonly durability: Durability;
+  /** Paths of which one storage has receipts for different bytes: at most one of them can be true. */
+  readonly sharedPaths: number;
+  /** Things in the schema that are not omoide_owner's: restored, and `inbox init` not run since. */
+  readonly foreign: number;
 }
 
-type Copies = Pick<InboxStatus, "underReplicated" | "incomplete" | "gone">;
+type Copies = Pick<InboxStatus, "underReplicated" | "incomplete" | "gone" | "sharedPaths">;
 
 /** Numbers come as text where they could exceed 2^53; none here does. */
 const age = (time: string) => `extract(epoch FROM now() - ${time})::float8`;
@@ -78,7 +82,13 @@ const STORAGES = `
 const INBOX = `
   SELECT t.inbox, t.min_copies AS "minCopies", i.media::float8, i.bytes::float8,
     i.max_inbox_bytes::float8 AS "bytesLimit", i.disk_bytes::float8 AS "diskBytes",
-    i.max_inbox_disk_bytes::float8 AS "diskBytesLimit"
+    i.max_inbox_disk_bytes::float8 AS "diskBytesLimit",
+    (SELECT count(*) FROM pg_class c
+      WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+        AND c.relowner <> coalesce(to_regrole('omoide_owner'), 0))::float8
+    + (SELECT count(*) FROM pg_proc p
+      WHERE p.pronamespace = 'omoide'::regnamespace AND p.proname <> 'reset_settings'
+        AND p.proowner <> coalesce(to_regrole('omoide_owner'), 0))::float8 AS "foreign"
   FROM omoide.settings t, omoide.inbox_status i`;
 
 const USAGE = `
@@ -93,7 +103,8 @@ const USAGE = `
   LIMIT 6`;
 
 const COPIES = `
-  SELECT gone::float8, under_replicated::float8 AS "underReplicated", incomplete::float8
+  SELECT gone::float8, under_replicated::float8 AS "underReplicated", incomplete::float8,
+    (SELECT count(*) FROM omoide.shared_paths)::float8 AS "sharedPaths"
   FROM omoide.copies`;
 
 /**
@@ -114,7 +125,7 @@ export async function inboxStatus(
     INBOX,
   );
   const [copies] = quick
-    ? [{ underReplicated: 0, incomplete: 0, gone: 0 }]
+    ? [{ underReplicated: 0, incomplete: 0, gone: 0, sharedPaths: 0 }]
     : await ask<Copies>(connection, COPIES);
   const [durability] = await ask<Durability>(connection, ASK_DURABILITY);
   if (inbox === undefined || copies === undefined || durability === undefined) {

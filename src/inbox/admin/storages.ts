@@ -55,7 +55,7 @@ export async function retireStorage(
   dry: boolean,
 ): Promise<Retirement> {
   const { connection, minCopies } = inbox;
-  return await transaction(connection, async () => {
+  return await transaction(inbox, async () => {
     // Two retirements at once must not leave fewer than each would by itself. Readers don't wait.
     await ask(connection, "LOCK TABLE omoide.storage IN SHARE ROW EXCLUSIVE MODE");
     const storage = await findStorage(inbox, name);

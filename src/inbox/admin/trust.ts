@@ -3,10 +3,11 @@ import type { RegisteredStorage } from "./storages.ts";
 
 /** Believes a storage again. Its worker may take it, and its receipts count. */
 export async function clearDistrust(
-  { connection }: AdminInbox,
+  inbox: AdminInbox,
   storage: RegisteredStorage,
 ): Promise<void> {
-  await transaction(connection, async () => {
+  const { connection } = inbox;
+  await transaction(inbox, async () => {
     await ask(
       connection,
       "UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL WHERE id = $1",

@@ -39,6 +39,7 @@ import public_name from "./functions/public_name.sql" with { type: "text" };
 import public_path from "./functions/public_path.sql" with { type: "text" };
 import record_item from "./functions/record_item.sql" with { type: "text" };
 import refuse_distrusted from "./functions/refuse_distrusted.sql" with { type: "text" };
+import refuse_other_identity from "./functions/refuse_other_identity.sql" with { type: "text" };
 import refuse_unsealed from "./functions/refuse_unsealed.sql" with { type: "text" };
 import release from "./functions/release.sql" with { type: "text" };
 import repair_deliveries from "./functions/repair_deliveries.sql" with { type: "text" };
@@ -95,6 +96,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   public_path,
   record_item,
   refuse_distrusted,
+  refuse_other_identity,
   refuse_unsealed,
   release,
   repair_deliveries,

@@ -49,7 +49,7 @@ BEGIN
     EXECUTE 'GRANT EXECUTE ON FUNCTION
       omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
       omoide.pending(bigint, int), omoide.start_attempt(bigint[]), omoide.cancel_attempt(bigint[]),
-      omoide.acknowledge(bigint[], bytea[], bigint[], text[], text[]), omoide.release(bigint[]),
+      omoide.acknowledge(uuid, bigint[], bytea[], bigint[], text[], text[]), omoide.release(bigint[]),
       omoide.report_failure(bigint, text, boolean), omoide.distrust(text),
       omoide.heartbeat(text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
         bigint, text),
@@ -91,5 +91,7 @@ GRANT EXECUTE ON FUNCTION
 
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.usage_today,
-  omoide.settings, omoide.storage_status, omoide.copies, omoide.parked, omoide.durability
+  omoide.settings, omoide.storage_status, omoide.copies, omoide.shared_paths, omoide.parked, omoide.durability
   TO omoide_monitor;
+-- A function that a view calls needs the right of whoever reads the view.
+GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int) TO omoide_monitor;

@@ -7,6 +7,7 @@ import owed from "./views/owed.sql" with { type: "text" };
 import parked from "./views/parked.sql" with { type: "text" };
 import receipt from "./views/receipt.sql" with { type: "text" };
 import releasable from "./views/releasable.sql" with { type: "text" };
+import shared_paths from "./views/shared_paths.sql" with { type: "text" };
 import storage_status from "./views/storage_status.sql" with { type: "text" };
 import usage_today from "./views/usage_today.sql" with { type: "text" };
 import worker_status from "./views/worker_status.sql" with { type: "text" };
@@ -21,6 +22,7 @@ export const VIEWS: Readonly<Record<string, string>> = {
   parked,
   receipt,
   releasable,
+  shared_paths,
   storage_status,
   usage_today,
   worker_status,

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type Connection, sqlstateOf } from "../../../src/inbox/connect.ts";
 import {
+  IDENTITIES,
   makeInbox,
   type ServerKind,
   startServer,
@@ -127,6 +128,14 @@ export async function submit(
   ]) as string;
 }
 
+/** The identity of the storage whose role this is. */
+export async function identityOf(worker: Connection): Promise<string> {
+  const name = await valueOf(worker, "SELECT replace(session_user, 'omoide_', '')");
+  const identity = Object.entries(IDENTITIES).find((entry) => entry[0] === name)?.[1];
+  assert.ok(identity !== undefined, `no identity of ${name}`);
+  return identity;
+}
+
 /** Acknowledges as `stored` what `content` says; returns the results by id. */
 export async function acknowledge(
   worker: Connection,
@@ -136,8 +145,9 @@ export async function acknowledge(
   const size = new TextEncoder().encode(String(content)).length;
   const rows = await rowsOf<{ result: string }>(
     worker,
-    "SELECT result FROM omoide.acknowledge($1, $2, $3, $4, $5)",
+    "SELECT result FROM omoide.acknowledge($1, $2, $3, $4, $5, $6)",
     [
+      await identityOf(worker),
       ids,
       ids.map(() => sha256(content)),
       ids.map(() => typeof content === "string" ? size : content.length),

@@ -1,17 +1,26 @@
--- Turns deliveries into receipts. Checksum and size are compared with the inbox's own, because ids come
--- again after a failover or a restore. Per row: 'acknowledged', 'repeated' (there was a receipt already),
--- 'unknown' (no such media, or not owed to this storage), 'mismatch' (another media has this id now); the
--- last two change nothing.
+-- Turns deliveries into receipts of the root with that identity, which take_storage() was called with: a
+-- session that is older than `storage replace` would otherwise speak for the new root.
+--
+-- Checksum and size are compared with the inbox's own, because ids come again after a failover or a
+-- restore; the path, where it is not the usual one, with the only other one that the media may have, because
+-- tools go by it. Per row: 'acknowledged', 'repeated' (there was a receipt already), 'unknown' (no such
+-- media, or not owed to this storage), 'mismatch' (another media has this id now, or it is another's path);
+-- the last two change nothing.
 CREATE OR REPLACE FUNCTION omoide.acknowledge(
-  p_ids bigint[], p_sha256 bytea[], p_sizes bigint[], p_outcomes text[], p_paths text[]
+  p_identity uuid, p_ids bigint[], p_sha256 bytea[], p_sizes bigint[], p_outcomes text[],
+  p_paths text[]
 )
 RETURNS TABLE (media_id bigint, result text)
 LANGUAGE plpgsql ROWS 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-  v_storage constant omoide.storage := omoide.own_storage();
+  v_storage omoide.storage := omoide.own_storage();
 BEGIN
+  -- Waits for a replacement that is under way, and makes one wait; nothing else takes a lock that
+  -- conflicts with this one.
+  SELECT * INTO STRICT v_storage FROM omoide.storage s WHERE s.id = v_storage.id FOR KEY SHARE;
+  PERFORM omoide.refuse_other_identity(v_storage, p_identity);
   PERFORM omoide.refuse_distrusted(v_storage);
   RETURN QUERY
   WITH given AS MATERIALIZED (
@@ -22,14 +31,16 @@ BEGIN
       CASE
         WHEN m.id IS NULL THEN 'unknown'
         WHEN (m.sha256, m.size) IS DISTINCT FROM (g.sha256, g.size) THEN 'mismatch'
+        WHEN g.path <> omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid,
+          omoide.public_name(m.item_uuid, m.ext, m.sha256, NULL), v_storage.prefix_size)
+          THEN 'mismatch'
         WHEN r.has THEN 'repeated'
         WHEN d.has THEN 'acknowledged'
         ELSE 'unknown'
       END AS result
     FROM given g
     LEFT JOIN LATERAL (
-      SELECT i.id, i.sha256, i.size FROM omoide.media i
-      WHERE i.id = g.id AND i.sealed_at IS NOT NULL LIMIT 1
+      SELECT * FROM omoide.media i WHERE i.id = g.id AND i.sealed_at IS NOT NULL LIMIT 1
     ) m ON true
     LEFT JOIN LATERAL (
       SELECT true AS has FROM omoide.stored i

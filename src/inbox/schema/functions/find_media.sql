@@ -1,9 +1,11 @@
--- Where each file of an item stands. Earliest first, so that nobody shadows what was there, and no more
--- than 1,000, so that nobody makes it long.
+-- Where each file of an item is. `paths` has the path in each storage that has it, relative to the root:
+-- what is served is found there, not under public_name, since a storage that had other bytes of that name
+-- already (from before a restore) has the file under another. Earliest first, so that a later upload never
+-- takes the place of what was there, and no more than 1,000, so that the answer stays short.
 CREATE OR REPLACE FUNCTION omoide.find_media(p_owner uuid, p_item uuid)
 RETURNS TABLE (
   media_id bigint, media_type text, ext text, public_name text, size bigint, sha256 bytea,
-  sealed_at timestamptz, released_at timestamptz, stored_in text[], owed_to text[]
+  sealed_at timestamptz, released_at timestamptz, stored_in text[], owed_to text[], paths jsonb
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT m.id, m.media_type, m.ext, m.public_name, m.size, m.sha256, m.sealed_at, m.released_at,
     array(
@@ -13,7 +15,13 @@ RETURNS TABLE (
     array(
       SELECT s.name FROM omoide.storage s JOIN omoide.delivery d ON d.storage_id = s.id
       WHERE d.media_id = m.id ORDER BY s.name
-    )
+    ),
+    coalesce((
+      SELECT jsonb_object_agg(s.name, coalesce(r.path, omoide.public_path(
+        m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)))
+      FROM omoide.storage s JOIN omoide.stored r ON r.storage_id = s.id
+      WHERE r.media_id = m.id
+    ), '{}')
   FROM (
     SELECT * FROM omoide.media a
     WHERE a.owner_uuid = p_owner AND a.item_uuid = p_item AND a.holds_name

@@ -27,12 +27,7 @@ BEGIN
         ELSE 'The worker is older: install the release that ran `inbox init`.' END;
   END IF;
   PERFORM omoide.own_storage();
-  IF v_storage.identity IS DISTINCT FROM p_identity THEN
-    RAISE EXCEPTION USING ERRCODE = 'OM021',
-      MESSAGE = format('the root''s identity is %s, the storage %s was registered with %s',
-        coalesce(p_identity::text, 'unknown'), v_storage.name, v_storage.identity),
-      HINT = 'Another storage''s disk is mounted there, or --root names another directory.';
-  END IF;
+  PERFORM omoide.refuse_other_identity(v_storage, p_identity);
   PERFORM omoide.refuse_distrusted(v_storage);
   RETURN v_storage;
 END $$;

@@ -1,0 +1,54 @@
+import type { Connection } from "../connect.ts";
+import { processIdOf } from "../connect.ts";
+
+/** How long an administrator's statement waits before whoever it waits for is ended, in milliseconds. */
+const GRACE_MS = 2_000;
+const LOOK_EVERY_MS = 500;
+
+/**
+ * Ends the sessions of the inbox's roles that make `connection` wait for a lock, until it is disposed of.
+ * A worker's role can change its storage's rows and never commit, and the administrator who retires or
+ * replaces that storage would wait for it. What healthy sessions lock they lock for milliseconds; one that
+ * is ended tries again. Others' sessions (a superuser's) are left alone.
+ *
+ * @param connectAgain opens the connection that looks; not called where nothing takes long
+ */
+export function endBlockers(
+  connection: Connection,
+  connectAgain: () => Promise<Connection>,
+): AsyncDisposable {
+  const over = Promise.withResolvers<void>();
+  let done = false;
+  const pause = (ms: number) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const passed = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+    return Promise.race([passed, over.promise]).finally(() => clearTimeout(timer));
+  };
+  const watch = async () => {
+    await pause(GRACE_MS);
+    if (done) return;
+    const watching = await connectAgain();
+    try {
+      while (!done) {
+        await watching.query(END, [processIdOf(connection)]);
+        await pause(LOOK_EVERY_MS);
+      }
+    } finally {
+      await watching.end();
+    }
+  };
+  // Without its second connection the statement waits, as it would have; its own errors are thrown there.
+  const watched = watch().catch(() => {});
+  return {
+    async [Symbol.asyncDispose]() {
+      done = true;
+      over.resolve();
+      await watched;
+    },
+  };
+}
+
+const END = `
+  SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
+  WHERE a.pid = ANY (pg_blocking_pids($1)) AND (a.usename IN ('omoide_app', 'omoide_monitor')
+    OR a.usename IN (SELECT s.role FROM omoide.storage s))`;
