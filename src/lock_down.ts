@@ -1,3 +1,4 @@
+import { Worker as Thread } from "node:worker_threads";
 import { ConfigurationError } from "./errors.ts";
 import {
   type HostPort,
@@ -27,6 +28,7 @@ export async function lockDown(needs: SandboxNeeds): Promise<void> {
   for (const name of ["localStorage", "sessionStorage", "caches", "Worker"]) {
     Reflect.deleteProperty(globalThis, name);
   }
+  closeThreads();
   const advice = `Start it with exactly: ${permissionFlags(needs).join(" ")}`;
   if (tooMuch.length > 0) {
     throw new ConfigurationError(
@@ -40,6 +42,23 @@ export async function lockDown(needs: SandboxNeeds): Promise<void> {
       `${needs.program} lacks permissions: ${missing.join(", ")}. ${advice}`,
     );
   }
+}
+
+/**
+ * A thread of Node's begins with a global scope of its own, and has `caches` again. `super()` in the class
+ * calls what the class inherits from at that moment, whoever constructs it and as what; so that is put in
+ * its way, and kept there. Deleting the name would leave `process.getBuiltinModule`.
+ */
+function closeThreads(): void {
+  Object.setPrototypeOf(
+    Thread,
+    class {
+      constructor() {
+        throw new Deno.errors.NotCapable("this program has no threads");
+      }
+    },
+  );
+  Object.freeze(Thread);
 }
 
 interface Permission {

@@ -3,6 +3,9 @@
  * under the program's own flags, after the program's own start; prints one JSON line: what each attempt met, "out" where it got out.
  */
 import { createSocket } from "node:dgram";
+import { EventEmitter } from "node:events";
+import process from "node:process";
+import { Worker as Thread } from "node:worker_threads";
 import { connect } from "node:net";
 import { readFileSync } from "node:fs";
 import { spawn } from "node:child_process";
@@ -22,6 +25,25 @@ interface Targets {
 const { needs, root, outside, secret, otherPort } = JSON.parse(Deno.args[0] ?? "{}") as Targets;
 if (needs !== undefined) await lockDown(needs);
 const dynamic = (specifier: string) => import(specifier);
+
+const KEEPER = `
+  const { parentPort } = require("node:worker_threads");
+  (async () => {
+    try {
+      await (await caches.open("cache")).put("https://example.org/", new Response("value"));
+      parentPort.postMessage("out");
+    } catch (error) {
+      parentPort.postMessage(String(error));
+    }
+  })();`;
+
+/** What a thread says. @throws it as an error unless it got out */
+function messageOf(thread: EventEmitter): Promise<void> {
+  return new Promise((resolve, reject) => {
+    thread.on("message", (text: string) => text === "out" ? resolve() : reject(new Error(text)));
+    thread.on("error", reject);
+  });
+}
 
 const attempts: Record<string, () => unknown> = {
   "read a file beside the root": () => Deno.readTextFileSync(secret),
@@ -118,6 +140,14 @@ const attempts: Record<string, () => unknown> = {
   "keep something in localStorage": () => localStorage.setItem("key", "value"),
   "keep something in a cache": async () =>
     await (await caches.open("cache")).put("https://example.org/", new Response("value")),
+  // A thread has a global scope of its own, and all of that again.
+  "keep something in a thread's cache": () => messageOf(new Thread(KEEPER, { eval: true })),
+  "keep something in the cache of a thread that is something else": () =>
+    messageOf(Reflect.construct(Thread, [KEEPER, { eval: true }], class extends EventEmitter {})),
+  "keep something in the cache of a thread that is loaded in another way": () =>
+    messageOf(
+      new (process.getBuiltinModule("node:worker_threads").Worker)(KEEPER, { eval: true }),
+    ),
   "ask for more permission": async () => {
     if ((await Deno.permissions.request({ name: "read", path: "/" })).state !== "granted") {
       throw new Error("not granted");

@@ -19,6 +19,8 @@ const NODE_IMPORTS = [
   "src/inbox/copy/copy_connection.ts: node:stream type { Duplex }",
   "src/inbox/copy/copy_socket.ts: node:buffer { Buffer }",
   "src/inbox/copy/copy_socket.ts: node:stream { Duplex }",
+  // To close it.
+  "src/lock_down.ts: node:worker_threads { Worker as Thread }",
   "src/storage/existing.ts: node:crypto { createHash }",
   "src/storage/file_calls.ts: node:fs { statfsSync }",
   "src/storage/media_check.ts: node:crypto { createHash, hash }",
