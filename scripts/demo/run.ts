@@ -1,9 +1,9 @@
-import { resolve } from "node:path";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { printError } from "../../src/terminal.ts";
 import { showBytes } from "../../src/units.ts";
 import { connectAsAdmin } from "../lib/connect_as_admin.ts";
 import { filesOf, generatedFiles } from "./files.ts";
+import { placeFor } from "./place.ts";
 import { showProgress } from "./progress.ts";
 import { type Proof, prove } from "./prove.ts";
 import { submitAll } from "./submit.ts";
@@ -85,18 +85,6 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     await system.stop();
     if (options.keep === undefined) await Deno.remove(directory, { recursive: true });
   }
-}
-
-async function placeFor(keep: string | undefined): Promise<string> {
-  if (keep === undefined) {
-    return await Deno.realPath(await Deno.makeTempDir({ prefix: "omoide-demo-" }));
-  }
-  const directory = resolve(keep);
-  await Deno.mkdir(directory, { recursive: true });
-  for await (const { name } of Deno.readDir(directory)) {
-    throw new Error(`--keep ${directory} holds ${name} already; name an empty or a new directory`);
-  }
-  return await Deno.realPath(directory);
 }
 
 /** Follows the receipts until each storage has one of every file. */

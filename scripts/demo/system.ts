@@ -98,11 +98,13 @@ export class DemoSystem {
   }
 }
 
-async function admin(args: readonly string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+/** Runs an administrator's command. @returns what it says @throws {Error} what it says instead */
+export async function admin(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", ADMIN, ...args],
     stdin: "null",
-    stdout: "null",
   }).output();
-  if (code !== 0) throw new Error(new TextDecoder().decode(stderr).trim());
+  const decoder = new TextDecoder();
+  if (code !== 0) throw new Error(decoder.decode(stderr).trim());
+  return decoder.decode(stdout);
 }

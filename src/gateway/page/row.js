@@ -100,9 +100,15 @@ export function parkedText({ parked_in, parked_reason }) {
     "It stays in the inbox, and the administrator has to look. Keep your own copy.";
 }
 
-/** The storages it goes through, those that have it first. */
+/** Storages in the order in which they were first seen: a step keeps its place when it is done. */
+const storages = [];
+
 function stepsOf({ stored_in, owed_to }) {
-  return [...stored_in.map((name) => [name, true]), ...owed_to.map((name) => [name, false])];
+  for (const name of [...owed_to, ...stored_in]) {
+    if (!storages.includes(name)) storages.push(name);
+  }
+  return storages.filter((name) => stored_in.includes(name) || owed_to.includes(name))
+    .map((name) => [name, stored_in.includes(name)]);
 }
 
 /** Bytes per second over the last few seconds. */

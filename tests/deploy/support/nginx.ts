@@ -1,9 +1,12 @@
 import { join } from "node:path";
+import {
+  editedSite,
+  nginxConfiguration,
+  type SiteChanges,
+} from "../../../scripts/lib/nginx_site.ts";
 import { until } from "../../lab/command.ts";
 import { Tool } from "../../lab/tool.ts";
 import { freePort } from "../../support/free_port.ts";
-
-const SITE = new URL("../../../scripts/deploy/nginx/omoide.conf", import.meta.url).pathname;
 
 /** Who NGINX runs as; by name, since its configuration takes no number. */
 export interface Reader {
@@ -11,11 +14,8 @@ export interface Reader {
   readonly group: string;
 }
 
-/** What an administrator changes in the site's file. */
-export interface Site {
-  readonly root: string;
-  readonly applicationPort: number;
-}
+/** What an administrator changes in the site's file; omoide.conf unless another is named. */
+export type Site = Omit<SiteChanges, "port" | "file"> & Partial<Pick<SiteChanges, "file">>;
 
 /** The answer to a request that was sent as it is, without a client that tidies its path. */
 export interface RawAnswer {
@@ -36,18 +36,13 @@ export class Nginx implements AsyncDisposable {
     const directory = await Deno.makeTempDir({ prefix: "omoide-nginx-" });
     await Deno.chmod(directory, 0o755);
     const port = freePort();
-    await Deno.writeTextFile(join(directory, "site.conf"), await edited(site, port));
+    await Deno.writeTextFile(
+      join(directory, "site.conf"),
+      await editedSite({ file: "omoide.conf", ...site, port }),
+    );
     await Deno.writeTextFile(
       join(directory, "nginx.conf"),
-      `daemon off; master_process on; worker_processes 1;
-       user ${reader.user} ${reader.group}; pid ${directory}/pid; error_log ${directory}/error.log;
-       events {}
-       http {
-         access_log off;
-         client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
-         fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
-         include ${directory}/site.conf;
-       }`,
+      nginxConfiguration(directory, `${reader.user} ${reader.group}`),
     );
     const server = new Tool("NGINX", "nginx", {
       args: ["-c", join(directory, "nginx.conf"), "-e", join(directory, "error.log")],
@@ -91,19 +86,4 @@ export class Nginx implements AsyncDisposable {
     await this.server.stop("SIGQUIT");
     await Deno.remove(this.directory, { recursive: true });
   }
-}
-
-/** The shipped file, with what is marked CHANGE changed. @throws where it is no longer there to change */
-async function edited(site: Site, port: number): Promise<string> {
-  const changes: [string, string][] = [
-    ["server 127.0.0.1:8080;", `server 127.0.0.1:${site.applicationPort};`],
-    ["listen 80;", `listen 127.0.0.1:${port};`],
-    ["root /srv/omoide/hot;", `root ${site.root};`],
-  ];
-  let text = await Deno.readTextFile(SITE);
-  for (const [from, to] of changes) {
-    if (text.split(from).length !== 2) throw new Error(`omoide.conf does not have "${from}" once`);
-    text = text.replace(from, to);
-  }
-  return text;
 }

@@ -1,5 +1,5 @@
 -- Where each file of an owner's items stands; find_media for up to 1,000 items at once, with its path in
--- the storage `p_storage` (null: in the first that is not retired), whether it is there, and why it is parked, where it is.
+-- the storage `p_storage` (null: in the first that is not retired), whether it is there, and why it is parked, where it is. Storages in the order in which they were registered.
 CREATE OR REPLACE FUNCTION omoide.where_items(p_owner uuid, p_items uuid[], p_storage text)
 RETURNS TABLE (
   item_uuid uuid, media_id bigint, media_type text, ext text, size bigint, sha256 bytea,
@@ -20,15 +20,15 @@ SET enable_seqscan = off AS $$
     EXISTS (SELECT FROM omoide.stored r, served WHERE r.storage_id = served.id AND r.media_id = m.id),
     array(
       SELECT s.name FROM omoide.storage s JOIN omoide.stored r ON r.storage_id = s.id
-      WHERE r.media_id = m.id ORDER BY s.name
+      WHERE r.media_id = m.id ORDER BY s.id
     ),
     array(
       SELECT s.name FROM omoide.storage s JOIN omoide.delivery d ON d.storage_id = s.id
-      WHERE d.media_id = m.id ORDER BY s.name
+      WHERE d.media_id = m.id ORDER BY s.id
     ),
     array(
       SELECT s.name FROM omoide.storage s JOIN omoide.delivery d ON d.storage_id = s.id
-      WHERE d.media_id = m.id AND d.parked_at IS NOT NULL ORDER BY s.name
+      WHERE d.media_id = m.id AND d.parked_at IS NOT NULL ORDER BY s.id
     ),
     (SELECT d.last_error FROM omoide.delivery d
       WHERE d.media_id = m.id AND d.parked_at IS NOT NULL ORDER BY d.storage_id LIMIT 1)

@@ -1,0 +1,41 @@
+/** A site's file from scripts/deploy/nginx with what an administrator changes in it. */
+export interface SiteChanges {
+  readonly file: "omoide.conf" | "omoide-gateway.conf";
+  /** The hot storage's root. */
+  readonly root: string;
+  /** Of the application, at 127.0.0.1. */
+  readonly applicationPort: number;
+  /** Of NGINX, at 127.0.0.1. */
+  readonly port: number;
+}
+
+/** @throws where what is marked CHANGE is no longer there to change */
+export async function editedSite(changes: SiteChanges): Promise<string> {
+  const edits: [string, string][] = [
+    ["server 127.0.0.1:8080;", `server 127.0.0.1:${changes.applicationPort};`],
+    ["listen 80;", `listen 127.0.0.1:${changes.port};`],
+    ["root /srv/omoide/hot;", `root ${changes.root};`],
+  ];
+  const path = new URL(`../deploy/nginx/${changes.file}`, import.meta.url);
+  let text = await Deno.readTextFile(path);
+  for (const [from, to] of edits) {
+    if (text.split(from).length !== 2) {
+      throw new Error(`${changes.file} does not have "${from}" once`);
+    }
+    text = text.replace(from, to);
+  }
+  return text;
+}
+
+/** A whole configuration around a site. @param user as `user` takes it; null where NGINX is not root */
+export function nginxConfiguration(directory: string, user: string | null): string {
+  return `daemon off; master_process on; worker_processes 1;
+    ${user === null ? "" : `user ${user};`} pid ${directory}/pid; error_log ${directory}/error.log;
+    events {}
+    http {
+      access_log off;
+      client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
+      fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
+      include ${directory}/site.conf;
+    }`;
+}
