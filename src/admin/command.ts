@@ -79,7 +79,7 @@ export interface TreeSpec<Options, Prepared> extends Description {
   readonly source?: (args: Args, options: Options) => string | null;
   /**
    * Opens or reads the files outside the tree that the command line names (they may be readable by root
-   * alone) and the scratch file. Looks at no tree.
+   * alone). Looks at no tree.
    */
   readonly prepare?: (args: Args, options: Options) => Prepared;
   readonly run: (

@@ -5,7 +5,6 @@ import { ConfigurationError, InterruptedError } from "../errors.ts";
 import { entriesOf } from "../storage/admin/entries.ts";
 import { GuardedTree } from "../storage/admin/guarded_tree.ts";
 import { inBatches, nameEntry } from "../storage/admin/held_files.ts";
-import type { Scratch } from "../storage/admin/scratch.ts";
 import type { Context } from "./command.ts";
 import type { Root } from "./roots.ts";
 
@@ -24,7 +23,6 @@ export interface RebuildReport {
 export async function rebuild(
   inbox: AdminInbox,
   root: Root,
-  scratch: Scratch,
   { console, signal }: Context,
 ): Promise<RebuildReport> {
   const storage = await requireRegistered(inbox, root);
@@ -32,7 +30,7 @@ export async function rebuild(
   async function* held(): AsyncGenerator<HeldFile> {
     const { prefixSize } = root.identity;
     for await (
-      const entry of entriesOf(new GuardedTree(root.path), prefixSize, { scratch, signal })
+      const entry of entriesOf(new GuardedTree(root.path), prefixSize, { signal })
     ) {
       const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);
       if (sha256 === null || mediaId === null || name === null) report.unvouched.push(entry.path);

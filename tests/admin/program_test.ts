@@ -64,7 +64,6 @@ Deno.test("nothing but src/storage/admin can remove, rename or overwrite a file"
     "storage/admin/journal.ts",
     "storage/admin/purge.ts",
     "storage/admin/quarantine.ts",
-    "storage/admin/scratch.ts",
     "storage/admin/sweep.ts",
   ]);
 });

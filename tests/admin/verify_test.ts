@@ -3,7 +3,6 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { type DirectoryResult, Journal } from "../../src/storage/admin/journal.ts";
 import { NamedFile } from "../../src/storage/admin/named_file.ts";
 import { holdStorage } from "../../src/storage/admin/open_for_admin.ts";
-import { Scratch } from "../../src/storage/admin/scratch.ts";
 import { verify, type VerifyOptions } from "../../src/storage/admin/verify.ts";
 import type { StorageIdentity } from "../../src/storage/storage.ts";
 import { admin, adminJson } from "./support/run.ts";
@@ -37,7 +36,6 @@ const options = (more: Partial<VerifyOptions> = {}): VerifyOptions => ({
   bytesPerSecond: 0,
   fraction: 1,
   journal: null,
-  scratch: Scratch.open(),
   signal: new AbortController().signal,
   progress: () => {},
   ...more,

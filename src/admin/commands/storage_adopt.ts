@@ -7,7 +7,6 @@ import { holdStorage } from "../../storage/admin/open_for_admin.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
 import { IDENTITY_PATH } from "../../storage/layout.ts";
 import { DATABASE, treeCommand } from "../command.ts";
@@ -26,7 +25,6 @@ interface Options {
 
 interface Prepared {
   readonly password: string | undefined;
-  readonly scratch: Scratch;
 }
 
 export const storageAdopt = treeCommand<Options, Prepared>({
@@ -57,9 +55,8 @@ export const storageAdopt = treeCommand<Options, Prepared>({
   tree: ([root = ""]) => root,
   prepare: (_args, { passwordFile }) => ({
     password: passwordFile === undefined ? undefined : readPasswordFile(passwordFile),
-    scratch: Scratch.open(),
   }),
-  run: async (_args, options, context, { password, scratch }) => {
+  run: async (_args, options, context, { password }) => {
     const { console, signal, path } = context;
     await using inbox = await openInbox(options.database);
     if (!isStorage(path)) {
@@ -81,34 +78,29 @@ export const storageAdopt = treeCommand<Options, Prepared>({
     using _lock = await holdStorage(path);
     const tree = new GuardedTree(path);
     using auditLog = new AuditLog(tree, owner);
-    try {
-      const report = await adopt(tree, {
-        owner,
-        prefixSize: root.identity.prefixSize,
-        parallel: parseCount(options.parallel, 1, 64),
-        scratch,
-        signal,
-        mediaIds: (files) => mediaIdsOf(inbox, files.map((file) => ({ ...file, mediaId: null }))),
-        progress: (bytes) => console.progress("adopting", bytes, null, "bytes"),
-      });
-      const { adopted, adoptedBytes, already, unfit } = report;
-      if (adopted > 0) auditLog.write("adopt", { adopted, adoptedBytes });
-      const { receipts } = await rebuild(inbox, root, scratch, context);
-      console.result({ ...root.identity, ...report, receipts });
-      for (const { path, why } of unfit) console.say(`left: ${path} ${why}`);
-      console.say(
-        `${unfit.length === 0 ? "DONE" : "INCOMPLETE"}: ${count(adopted, "file")} ` +
-          `(${showBytes(adoptedBytes)}) adopted by ${root.identity.storage}, ` +
-          `${already.toLocaleString("en-US")} were before, ${count(receipts, "receipt")} made` +
-          (unfit.length === 0 ? "." : `; ${count(unfit.length, "name")} left as they are.`),
-      );
-      if (owner.uid === 0) {
-        console.say(`Note: ${path} belongs to root; chown -R it to the worker's user.`);
-      }
-      return unfit.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
-    } finally {
-      scratch.close();
+    const report = await adopt(tree, {
+      owner,
+      prefixSize: root.identity.prefixSize,
+      parallel: parseCount(options.parallel, 1, 64),
+      signal,
+      mediaIds: (files) => mediaIdsOf(inbox, files.map((file) => ({ ...file, mediaId: null }))),
+      progress: (bytes) => console.progress("adopting", bytes, null, "bytes"),
+    });
+    const { adopted, adoptedBytes, already, unfit } = report;
+    if (adopted > 0) auditLog.write("adopt", { adopted, adoptedBytes });
+    const { receipts } = await rebuild(inbox, root, context);
+    console.result({ ...root.identity, ...report, receipts });
+    for (const { path, why } of unfit) console.say(`left: ${path} ${why}`);
+    console.say(
+      `${unfit.length === 0 ? "DONE" : "INCOMPLETE"}: ${count(adopted, "file")} ` +
+        `(${showBytes(adoptedBytes)}) adopted by ${root.identity.storage}, ` +
+        `${already.toLocaleString("en-US")} were before, ${count(receipts, "receipt")} made` +
+        (unfit.length === 0 ? "." : `; ${count(unfit.length, "name")} left as they are.`),
+    );
+    if (owner.uid === 0) {
+      console.say(`Note: ${path} belongs to root; chown -R it to the worker's user.`);
     }
+    return unfit.length === 0 ? EXIT.OK : EXIT.INCOMPLETE;
   },
 });
 

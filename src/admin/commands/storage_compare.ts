@@ -8,7 +8,6 @@ import {
   type Side,
 } from "../../storage/admin/compare.ts";
 import { type Manifest, type ManifestOwner, openManifest } from "../../storage/admin/manifest.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import { LocalSource, type Source } from "../../storage/admin/source.ts";
 import { UsageError } from "../../errors.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
@@ -23,7 +22,6 @@ import { count } from "../units.ts";
 const LISTED = 10_000;
 
 interface Prepared {
-  readonly scratch: Scratch;
   /** Of each side that is a file. */
   readonly manifests: ReadonlyMap<string, Manifest>;
 }
@@ -55,10 +53,9 @@ export const storageCompare = treeCommand<{ database?: string }, Prepared>({
   tree: (args) => treesOf(args)[0] ?? null,
   source: (args) => treesOf(args)[1] ?? null,
   prepare: (args) => ({
-    scratch: Scratch.open(),
     manifests: new Map(args.filter(isFile).map((file) => [file, openManifest(file)])),
   }),
-  run: async (args, { database }, context, { scratch, manifests }) => {
+  run: async (args, { database }, context, { manifests }) => {
     const [givenA = "", givenB] = args, { console, signal } = context;
     if ((givenB === undefined) === (database === undefined)) {
       throw new UsageError("name two storages, or one and --database");
@@ -70,7 +67,7 @@ export const storageCompare = treeCommand<{ database?: string }, Prepared>({
       if (++entries % 4096 === 0) console.progress("comparing", entries, null, "names");
     };
     const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
-    const options = { scratch, signal, strange, onName };
+    const options = { signal, strange, onName };
     const sides = new Map<string, ComparedSide>();
     for (const [file, manifest] of manifests) {
       sides.set(file, { owner: manifest.owner, entries: manifest.entries() });
@@ -89,7 +86,7 @@ export const storageCompare = treeCommand<{ database?: string }, Prepared>({
     const listed: Difference[] = [];
     const result = new Comparison();
     const yielder = new EventLoopYielder(signal);
-    for await (const each of compare(a.entries, b.entries, scratch, result, onName)) {
+    for await (const each of compare(a.entries, b.entries, result, onName)) {
       const pause = yielder.tick();
       if (pause) await pause;
       if (listed.length < LISTED) listed.push(each);

@@ -2,7 +2,6 @@ import { EXIT } from "../../exit_codes.ts";
 import { entriesOf, type Entry } from "../../storage/admin/entries.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { manifestHead, manifestLine } from "../../storage/admin/manifest.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import { treeCommand } from "../command.ts";
 import { count, parseTime, parseUuid } from "../units.ts";
 
@@ -13,7 +12,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-export const storageManifest = treeCommand<Options, { readonly scratch: Scratch }>({
+export const storageManifest = treeCommand<Options>({
   usage: "manifest <root>",
   summary: "list a storage's files with their checksums",
   description:
@@ -37,8 +36,7 @@ export const storageManifest = treeCommand<Options, { readonly scratch: Scratch 
   },
   need: "look",
   tree: ([root = ""]) => root,
-  prepare: () => ({ scratch: Scratch.open() }),
-  run: async (_args, options, { console, signal, openRoot }, { scratch }) => {
+  run: async (_args, options, { console, signal, openRoot }) => {
     const root = openRoot();
     const wanted = filter(options);
     let names = 0, unlisted = 0, text = manifestHead(root.identity, new Date());
@@ -49,7 +47,6 @@ export const storageManifest = treeCommand<Options, { readonly scratch: Scratch 
     const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
     const { prefixSize } = root.identity;
     const found = entriesOf(new GuardedTree(root.path), prefixSize, {
-      scratch,
       signal,
       strange,
       onName,

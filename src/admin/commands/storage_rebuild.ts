@@ -1,11 +1,10 @@
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import { DATABASE, treeCommand } from "../command.ts";
 import { rebuild } from "../rebuild.ts";
 import { count } from "../units.ts";
 
-export const storageRebuild = treeCommand<{ database: string }, { readonly scratch: Scratch }>({
+export const storageRebuild = treeCommand<{ database: string }>({
   usage: "rebuild <root>",
   summary: "recreate the receipts from a storage's tree",
   description:
@@ -22,12 +21,10 @@ export const storageRebuild = treeCommand<{ database: string }, { readonly scrat
   exits: { [EXIT.ATTENTION]: "some public files are links to no object: see `storage verify`" },
   need: "ask",
   tree: ([root = ""]) => root,
-  prepare: () => ({ scratch: Scratch.open() }),
-  run: async (_args, { database }, context, { scratch }) => {
+  run: async (_args, { database }, context) => {
     const root = context.openRoot();
     await using inbox = await openInbox(database);
-    const report = await rebuild(inbox, root, scratch, context);
-    scratch.close();
+    const report = await rebuild(inbox, root, context);
     const { console } = context;
     console.result({ ...root.identity, ...report });
     for (const path of report.unvouched) {

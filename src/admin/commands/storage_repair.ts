@@ -10,7 +10,6 @@ import {
   repairOrder,
   repairUnvouched,
 } from "../../storage/admin/repair.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import type { Source } from "../../storage/admin/source.ts";
 import { verify } from "../../storage/admin/verify.ts";
 import { type Context, treeCommand } from "../command.ts";
@@ -29,7 +28,6 @@ interface Options {
 }
 
 interface Prepared {
-  readonly scratch: Scratch;
   readonly report: Report | null;
 }
 
@@ -56,17 +54,16 @@ export const storageRepair = treeCommand<Options, Prepared>({
   tree: ([root = ""]) => root,
   source: (_args, { from }) => from,
   prepare: (_args, { report }) => ({
-    scratch: Scratch.open(),
     report: report === undefined ? null : readReport(report),
   }),
-  run: async (_args, options, context, { scratch, report }) => {
+  run: async (_args, options, context, { report }) => {
     const { console } = context;
     const bad = context.openRoot();
     using good = await context.openSource();
     requireDifferent(bad, good);
     const owner = requireWriter(bad.path);
     const findings = report === null
-      ? await verifyNow(bad, scratch, context)
+      ? await verifyNow(bad, context)
       : findingsOf(report, bad.identity);
     if (findings === null) return EXIT.INTERRUPTED;
     const mendable = findings.filter(({ kind }) => !LEFT.includes(kind));
@@ -81,7 +78,7 @@ export const storageRepair = treeCommand<Options, Prepared>({
     const tree = new GuardedTree(bad.path);
     using auditLog = new AuditLog(tree, owner);
     const repair = { tree, good, owner, auditLog };
-    const objects = await objectsOf(good, mendable, scratch, context.signal);
+    const objects = await objectsOf(good, mendable, context.signal);
     const repaired: string[] = [], failed: { path: string; why: string }[] = [];
     for (const finding of mendable) {
       // One turn of the event loop each, so that Ctrl-C is heard.
@@ -114,7 +111,6 @@ export const storageRepair = treeCommand<Options, Prepared>({
 
 async function verifyNow(
   { path, identity }: Root,
-  scratch: Scratch,
   { console, signal }: Context,
 ): Promise<Finding[] | null> {
   const report = await verify(path, identity, {
@@ -122,7 +118,6 @@ async function verifyNow(
     bytesPerSecond: 0,
     fraction: 1,
     journal: null,
-    scratch,
     signal,
     progress: ({ bytes, directories }) => {
       const total = directories === 0 ? null : bytes / directories * 256;
@@ -136,7 +131,6 @@ async function verifyNow(
 async function objectsOf(
   good: Source,
   findings: readonly Finding[],
-  scratch: Scratch,
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
   const wanted = new Set(
@@ -144,7 +138,7 @@ async function objectsOf(
   );
   const found = new Map<string, string>();
   if (wanted.size === 0) return found;
-  for await (const { path, object } of good.entries({ scratch, signal })) {
+  for await (const { path, object } of good.entries({ signal })) {
     if (object !== null && wanted.has(path)) found.set(path, object);
   }
   return found;

@@ -1,7 +1,6 @@
 import { EXIT } from "../../exit_codes.ts";
 import { messageOf, ReaderGoneError } from "../../errors.ts";
 import { formatIdentity } from "../../storage/identity.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import type { Pieces } from "../../storage/admin/read_object.ts";
 import { LocalSource } from "../../storage/admin/source.ts";
 import { writeBytes } from "../../terminal.ts";
@@ -22,8 +21,7 @@ export const storageServe = treeCommand({
   examples: [],
   need: "look",
   tree: ([root = ""]) => root,
-  prepare: () => ({ scratch: Scratch.open() }),
-  run: async (_args, _options, { openRoot }, { scratch }) => {
+  run: async (_args, _options, { openRoot }) => {
     const { path, identity } = openRoot();
     const source = new LocalSource(path, identity);
     // What is asked and answered goes through pipes: Ctrl-C is for the process that asks.
@@ -31,21 +29,19 @@ export const storageServe = treeCommand({
     try {
       send("value", encode(formatIdentity(identity)));
       for await (const line of lines(Deno.stdin.readable)) {
-        await answer(JSON.parse(line), source, scratch);
+        await answer(JSON.parse(line), source);
       }
     } catch (error) {
       // Whoever asked has gone.
       if (!(error instanceof ReaderGoneError)) throw error;
-    } finally {
-      scratch.close();
     }
     return EXIT.OK;
   },
 });
 
-async function answer(request: Request, source: LocalSource, scratch: Scratch): Promise<void> {
+async function answer(request: Request, source: LocalSource): Promise<void> {
   try {
-    if (request.ask === "entries") await sendEntries(source, scratch);
+    if (request.ask === "entries") await sendEntries(source);
     else if (request.ask === "read") await sendPieces(source.read(request.path));
     else await sendPieces(source.readGood(request.sha256, request.publicPath));
   } catch (error) {
@@ -62,7 +58,6 @@ async function sendPieces(pieces: Pieces): Promise<void> {
 
 async function sendEntries(
   source: LocalSource,
-  scratch: Scratch,
 ): Promise<void> {
   let entries: EntriesAnswer["entries"][number][] = [];
   let strange: EntriesAnswer["strange"][number][] = [];
@@ -71,7 +66,6 @@ async function sendEntries(
     [entries, strange] = [[], []];
   };
   const options = {
-    scratch,
     signal: new AbortController().signal,
     strange: (path: string, why: string) => strange.push([path, why]),
   };

@@ -5,7 +5,6 @@ import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { openForAdmin } from "../../storage/admin/open_for_admin.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import { sync, type SyncReport } from "../../storage/admin/sync.ts";
 import { treeCommand } from "../command.ts";
 import { requireDifferent } from "../roots.ts";
@@ -18,7 +17,7 @@ interface Options {
   readonly dryRun?: boolean;
 }
 
-export const storageSync = treeCommand<Options, { readonly scratch: Scratch }>({
+export const storageSync = treeCommand<Options>({
   usage: "sync",
   summary: "copy what is missing from another storage",
   description:
@@ -43,8 +42,7 @@ export const storageSync = treeCommand<Options, { readonly scratch: Scratch }>({
   need: "change",
   tree: (_args, { to }) => to,
   source: (_args, { from }) => from,
-  prepare: () => ({ scratch: Scratch.open() }),
-  run: async (_args, options, { console, signal, openRoot, openSource }, { scratch }) => {
+  run: async (_args, options, { console, signal, openRoot, openSource }) => {
     const b = openRoot();
     using a = await openSource();
     requireDifferent(a, b);
@@ -59,9 +57,8 @@ export const storageSync = treeCommand<Options, { readonly scratch: Scratch }>({
     const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
     const tree = new GuardedTree(b.path);
     const differences = compare(
-      a.entries({ scratch, signal, onName, strange }),
-      entriesOf(tree, b.identity.prefixSize, { scratch, signal, onName }),
-      scratch,
+      a.entries({ signal, onName, strange }),
+      entriesOf(tree, b.identity.prefixSize, { signal, onName }),
       new Comparison(),
     );
     using auditLog = writer === null ? null : new AuditLog(tree, writer);
@@ -85,7 +82,6 @@ export const storageSync = treeCommand<Options, { readonly scratch: Scratch }>({
       return tell(report, b.identity.storage, dry, console);
     } finally {
       to?.close();
-      scratch.close();
     }
   },
 });

@@ -3,7 +3,6 @@ import { EXIT, type ExitCode } from "../../exit_codes.ts";
 import { type Finding, isHarm, isNote } from "../../storage/admin/findings.ts";
 import { Journal } from "../../storage/admin/journal.ts";
 import { NamedFile } from "../../storage/admin/named_file.ts";
-import { Scratch } from "../../storage/admin/scratch.ts";
 import { verify, type VerifyReport } from "../../storage/admin/verify.ts";
 import { type Context, treeCommand } from "../command.ts";
 import type { Root } from "../roots.ts";
@@ -17,7 +16,6 @@ interface Options {
 }
 
 interface Prepared {
-  readonly scratch: Scratch;
   readonly state: NamedFile | null;
 }
 
@@ -49,10 +47,9 @@ export const storageVerify = treeCommand<Options, Prepared>({
   need: "look",
   tree: ([root = ""]) => root,
   prepare: (_args, { resume }) => ({
-    scratch: Scratch.open(),
     state: resume === undefined ? null : NamedFile.toAppend(resume),
   }),
-  run: async (_args, options, { console, signal, openRoot }, { scratch, state }) => {
+  run: async (_args, options, { console, signal, openRoot }, { state }) => {
     const root = openRoot();
     const fraction = parseFraction(options.fraction);
     const journal = state === null ? null : Journal.of(state, root.identity, fraction);
@@ -62,7 +59,6 @@ export const storageVerify = treeCommand<Options, Prepared>({
         bytesPerSecond: options.rate === undefined ? 0 : parseBytes(options.rate),
         fraction,
         journal,
-        scratch,
         signal,
         progress: ({ bytes, directories }) => {
           // Objects are spread evenly over the directories, so these tell how much is left.
@@ -73,7 +69,6 @@ export const storageVerify = treeCommand<Options, Prepared>({
       return tell(report, root, options, console);
     } finally {
       journal?.close();
-      scratch.close();
     }
   },
 });

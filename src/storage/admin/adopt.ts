@@ -9,7 +9,6 @@ import { type GuardedTree, sameFile } from "./guarded_tree.ts";
 import { type Hashed, type HashedFile, HashPool } from "./hash_pool.ts";
 import { inBatches, type NamedEntry, nameEntry } from "./held_files.ts";
 import { linkObject } from "./repair.ts";
-import type { Scratch } from "./scratch.ts";
 import { walkPublic } from "./walk.ts";
 
 /** A plain file, hashed: what it takes to become an object. */
@@ -19,7 +18,6 @@ export interface AdoptOptions {
   readonly owner: Owner;
   readonly prefixSize: number;
   readonly parallel: number;
-  readonly scratch: Scratch;
   readonly signal: AbortSignal;
   /** The media that files are, in their order; made where they are new. */
   readonly mediaIds: (files: readonly Adoptable[]) => Promise<bigint[]>;
@@ -42,7 +40,7 @@ export interface AdoptReport {
  */
 export async function adopt(tree: GuardedTree, options: AdoptOptions): Promise<AdoptReport> {
   const report: AdoptReport = { adopted: 0, adoptedBytes: 0, already: 0, unfit: [] };
-  const { owner, prefixSize, scratch, signal } = options;
+  const { owner, prefixSize, signal } = options;
   const strange = (path: string, why: string) => report.unfit.push({ path, why });
   const yielder = new EventLoopYielder(signal);
   const settleDirectory = (path: string, info: Deno.FileInfo) => {
@@ -57,7 +55,7 @@ export async function adopt(tree: GuardedTree, options: AdoptOptions): Promise<A
   }
 
   async function* plain(): AsyncGenerator<NamedEntry> {
-    for await (const entry of entriesOf(tree, prefixSize, { scratch, signal, strange })) {
+    for await (const entry of entriesOf(tree, prefixSize, { signal, strange })) {
       const named = nameEntry(entry, prefixSize);
       if (entry.sha256 !== null) report.already++;
       else if (named !== null) yield named;

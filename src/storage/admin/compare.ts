@@ -1,5 +1,4 @@
 import { ExternalSort } from "./external_sort.ts";
-import type { Scratch } from "./scratch.ts";
 
 /** What two sides are compared by. */
 export interface Compared {
@@ -110,11 +109,10 @@ export class Comparison {
 export async function* compare(
   sideA: Side<Compared>,
   sideB: Side<Compared>,
-  scratch: Scratch,
   count: Comparison,
   onEntry: () => void = () => {},
 ): AsyncGenerator<Difference> {
-  const alone = new ExternalSort(scratch);
+  const alone = new ExternalSort();
   for await (const { a, b } of merge(sideA, sideB)) {
     onEntry();
     if (a === null || b === null) {

@@ -1,7 +1,6 @@
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
-import type { Scratch } from "./scratch.ts";
 import { isExact, LARGE_INODES, linksHidden, LinkView } from "./visible_links.ts";
 import { joinByBytes } from "./join_by_bytes.ts";
 import { secondsOf, type Strange, walkObjects, walkPublic } from "./walk.ts";
@@ -23,7 +22,6 @@ export interface Entry {
 }
 
 export interface EntriesOptions {
-  readonly scratch: Scratch;
   readonly signal: AbortSignal;
   /** Told of what has no place where it is. */
   readonly strange?: Strange;
@@ -47,10 +45,10 @@ export interface EntriesOptions {
 export async function* entriesOf(
   tree: GuardedTree,
   prefixSize: number,
-  { scratch, signal, strange = () => {}, onName = () => {}, onHiddenLinks }: EntriesOptions,
+  { signal, strange = () => {}, onName = () => {}, onHiddenLinks }: EntriesOptions,
 ): AsyncGenerator<Entry> {
   const yielder = new EventLoopYielder(signal);
-  const byInode = new ExternalSort(scratch), view = new LinkView();
+  const byInode = new ExternalSort(), view = new LinkView();
   // Public files first: a worker that runs meanwhile makes the object before the name, so that whatever
   // is seen here has its object below.
   for (const { path, info } of walkPublic(tree, prefixSize, strange)) {
@@ -70,13 +68,13 @@ export async function* entriesOf(
       byInode.add(`${roundedInode(info)} 0 ${path.slice(path.lastIndexOf("/") + 1)}`);
     }
   }
-  const byPath = new ExternalSort(scratch);
+  const byPath = new ExternalSort();
   const { hidden } = view;
   if (hidden !== null) {
     if (onHiddenLinks === undefined) throw linksHidden(tree.root, hidden);
     onHiddenLinks(`${hidden}: what belongs together is found out by reading every file`);
     for await (
-      const { path, object, size, writtenAt } of joinByBytes(tree, prefixSize, scratch, signal)
+      const { path, object, size, writtenAt } of joinByBytes(tree, prefixSize, signal)
     ) byPath.add(`${path}\t${object}\t${size}\t${writtenAt}`);
   }
   let inode = "", object = "";

@@ -2,7 +2,6 @@ import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
 import { HashPool } from "./hash_pool.ts";
-import type { Scratch } from "./scratch.ts";
 import { secondsOf, walkObjects, walkPublic } from "./walk.ts";
 
 /** Over a network, more reads under way than a disk of this machine wants. */
@@ -25,10 +24,9 @@ export interface Joined {
 export async function* joinByBytes(
   tree: GuardedTree,
   prefixSize: number,
-  scratch: Scratch,
   signal: AbortSignal,
 ): AsyncGenerator<Joined> {
-  const same = new ExternalSort(scratch);
+  const same = new ExternalSort();
   function* files() {
     for (const { path, info } of walkPublic(tree, prefixSize, () => {})) {
       yield { path, size: info.size, writtenAt: secondsOf(info) };

@@ -9,7 +9,6 @@ import type { Finding, FindingKind } from "./findings.ts";
 import { type Hashed, HashPool } from "./hash_pool.ts";
 import { GuardedTree, sameFile } from "./guarded_tree.ts";
 import type { DirectoryResult, Journal } from "./journal.ts";
-import type { Scratch } from "./scratch.ts";
 import { isHeld } from "./open_for_admin.ts";
 import { ModeCheck } from "./mode_check.ts";
 import { requireVisibleLinks } from "./visible_links.ts";
@@ -28,7 +27,6 @@ export interface VerifyOptions {
   /** The share of the objects to read, each drawn by chance: above 0, at most 1. */
   readonly fraction: number;
   readonly journal: Pick<Journal, "done" | "add"> | null;
-  readonly scratch: Scratch;
   /** Stops at the next file. */
   readonly signal: AbortSignal;
   /** Called with what is to be read and what has been, in bytes and objects. */
@@ -70,7 +68,7 @@ export async function verify(
     report.findings.push({ kind, path, detail });
   };
   const strange = (path: string, why: string) => find("unexpected", path, why);
-  const links = new ExternalSort(options.scratch);
+  const links = new ExternalSort();
   const startedAt = Date.now();
   const tree = new GuardedTree(root);
   await requireVisibleLinks(tree, identity.prefixSize, options.signal);

@@ -3,7 +3,6 @@
  * the peak memory of the process, in MiB. A program of its own, so that its memory is its own.
  */
 import { compare, type Compared, Comparison } from "../../../src/storage/admin/compare.ts";
-import { Scratch } from "../../../src/storage/admin/scratch.ts";
 
 const names = Number(Deno.args[0]);
 
@@ -22,12 +21,10 @@ function* side(letter: "A" | "B"): Generator<Compared> {
   }
 }
 
-const scratch = Scratch.open();
 const count = new Comparison();
 const startedAt = performance.now();
 let told = 0;
-for await (const _ of compare(side("A"), side("B"), scratch, count)) told++;
-scratch.close();
+for await (const _ of compare(side("A"), side("B"), count)) told++;
 const status = Deno.readTextFileSync("/proc/self/status");
 const peakMiB = Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
