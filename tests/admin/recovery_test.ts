@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { pg } from "../../src/inbox/pg.ts";
 import { Random } from "../lab/random.ts";
-import { sharedTemplate } from "../lab/template.ts";
+import { sharedTemplate, Template } from "../lab/template.ts";
+import { run as command } from "../lab/command.ts";
+import { requireTools } from "../support/require_tool.ts";
+import { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import type { World } from "../lab/world.ts";
 import { admin, type Ran } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
@@ -102,6 +105,68 @@ Deno.test("a lost database is made again from the trees, and uploads go on with 
   assert.ok(first !== undefined && first.id > BigInt(before?.id ?? 0));
   await world.drainAll();
   await requireGood(world);
+});
+
+const PROGRAMS = "/usr/lib/postgresql/15/bin";
+const needs = requireTools([`${PROGRAMS}/pg_dump`, `${PROGRAMS}/pg_restore`]);
+// Left out here, it is not forgotten.
+if (needs.ignore) used.add("restored-database");
+
+Deno.test({
+  ...needs,
+  name: "a backup restored into a new cluster comes to a verified state, with what came after it",
+  async fn() {
+    await using old = await Template.make({ version: 15, fsync: true });
+    await using world = await old.world();
+    const random = new Random(7);
+    await world.submitMany(random, 20);
+    await world.drainOnce("hot");
+    const directory = world.root("hot").replace(/\/hot$/, "");
+    await command(
+      `${PROGRAMS}/pg_dump`,
+      ...["--format=custom", "--file", `${directory}/inbox.dump`, database(world)],
+    );
+    await world.drainAll();
+    await world.submitMany(random, 5);
+    await world.drainAll();
+
+    await using cluster = await EmbeddedPostgres.start({ version: 15, auth: "scram-sha-256" });
+    const postgres = new pg.Client({ connectionString: cluster.url("postgres") });
+    await postgres.connect();
+    await postgres.query(`CREATE DATABASE ${world.database}`);
+    const restored = cluster.url(world.database);
+    for (const name of ["hot", "cold"]) {
+      await Deno.copyFile(old.passwordFile, `${directory}/${name}.password`);
+    }
+
+    // Before `inbox init`: everything is the superuser's, and the tools say so.
+    const restore = ["--no-owner", "--no-privileges", "--exit-on-error", "--dbname", restored];
+    await command(`${PROGRAMS}/pg_restore`, ...restore, `${directory}/inbox.dump`);
+    const status = await run(8, "inbox", "status", "--database", restored);
+    assert.match(status.stdout, /another owner than omoide_owner.*inbox init/s);
+    const init = await run(
+      ...[4, "storage", "init", "hot", world.root("hot"), "--database", restored] as const,
+    );
+    assert.match(init.stderr, /run `inbox init` first/);
+    await postgres.query(`DROP DATABASE ${world.database}`);
+    await postgres.query(`CREATE DATABASE ${world.database}`);
+    await postgres.end();
+
+    const env = { DATABASE: restored, PATH: `${PROGRAMS}:${Deno.env.get("PATH")}` };
+    await follow(world, "restored-database", env);
+    for (const name of ["hot", "cold"]) {
+      const ran = await world.drainOnce(name, { port: cluster.port });
+      assert.equal(ran.code, 0, ran.output);
+    }
+    assert.match(await follow(world, "verified", env), /\nSAFE: /);
+    const receipts = new pg.Client({ connectionString: restored });
+    await receipts.connect();
+    const { rows } = await receipts.query(
+      "SELECT storage, count(*)::int AS media FROM omoide.receipt GROUP BY storage ORDER BY storage",
+    );
+    assert.deepEqual(rows, [{ storage: "cold", media: 25 }, { storage: "hot", media: 25 }]);
+    await receipts.end();
+  },
 });
 
 async function loseDatabase(world: World): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { startPostgres, VERSIONS } from "../support/postgres.ts";
 import { describeSchema } from "./support/describe_schema.ts";
@@ -65,6 +66,44 @@ type Row = Record<string, unknown>;
 /** The columns that another row has. */
 function only(row: Row, other: Row | undefined): Row {
   return Object.fromEntries(Object.keys(other ?? {}).map((column) => [column, row[column]]));
+}
+
+// What a restore into a new cluster leaves: version_8.sql is a dump, and without its roles, owners and rights
+// it is as `pg_restore --no-owner --no-privileges` brings it.
+for (const version of VERSIONS) {
+  Deno.test(`init makes an inbox again of what a superuser has restored into a new cluster (PostgreSQL ${version})`, async () => {
+    await using pg = await startPostgres({ version, fsync: false });
+    const database = await pg.createDatabase();
+    const restore = await pg.connect(database);
+    await restore.query(
+      (await Deno.readTextFile(VERSION_8)).replace(
+        /^(CREATE ROLE|COMMENT ON ROLE|GRANT|REVOKE|ALTER .* OWNER TO|ALTER DEFAULT PRIVILEGES) .*\n/gm,
+        "",
+      ),
+    );
+    await restore.end();
+    const admin = await pg.connect(database);
+    // Up to date but for its owners.
+    await assert.rejects(
+      registerStorage(admin, { name: "new", identity: crypto.randomUUID(), prefixSize: 2 }),
+      /restored from a backup.*run `inbox init` first/,
+    );
+    for (const each of ["first", "second"]) {
+      await initInbox(admin);
+      const schema = (await describeSchema(admin)).replace(/.*omoide_old.*\n/g, "");
+      assert.equal(schema, await Deno.readTextFile(GOLDEN), each);
+      // As if it had been restored just now, by a superuser of another name.
+      const { rows } = await admin.query(
+        "SELECT 'ALTER ' || CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END || ' ' || oid::regclass || " +
+          "' OWNER TO postgres' AS change FROM pg_class " +
+          "WHERE relnamespace = 'omoide'::regnamespace AND relkind IN ('r', 'v') " +
+          "UNION ALL SELECT 'ALTER ROUTINE ' || oid::regprocedure || ' OWNER TO postgres' FROM pg_proc " +
+          "WHERE pronamespace = 'omoide'::regnamespace",
+      );
+      for (const { change } of rows) await admin.query(change);
+    }
+    await admin.end();
+  });
 }
 
 /** Every row of every table by its key, under the columns' names of now. */

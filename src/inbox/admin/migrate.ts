@@ -180,13 +180,14 @@ async function findInbox(connection: Connection): Promise<FoundInbox | null> {
 /** Runs what is missing as omoide_owner, who then owns it. */
 async function migrate(connection: Connection, inbox: string, from: number): Promise<string[]> {
   const missing = MIGRATIONS.filter(({ version }) => version > from);
-  if (missing.length === 0) return [];
   if (from === 0) await connection.query("CREATE SCHEMA omoide AUTHORIZATION omoide_owner");
+  // Also where nothing is missing: a restore may have brought neither.
   await connection.query(
     "GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner; " +
-      "ALTER DEFAULT PRIVILEGES FOR ROLE omoide_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC; " +
-      "SET LOCAL ROLE omoide_owner",
+      "ALTER DEFAULT PRIVILEGES FOR ROLE omoide_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC",
   );
+  if (missing.length === 0) return [];
+  await connection.query("SET LOCAL ROLE omoide_owner");
   for (const { version, name, sql } of missing) {
     await connection.query(sql);
     await connection.query("INSERT INTO omoide.migration (version, name) VALUES ($1, $2)", [

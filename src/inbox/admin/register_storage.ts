@@ -87,8 +87,10 @@ function refuseUnfit({ name, identity, prefixSize }: NewStorage): void {
 }
 
 async function inboxOf(connection: Connection): Promise<string> {
-  const { rows: [found] } = await connection.query<{ exists: boolean }>(
-    "SELECT to_regclass('omoide.settings') IS NOT NULL AS exists",
+  const { rows: [found] } = await connection.query<{ exists: boolean; owned: boolean }>(
+    "SELECT to_regclass('omoide.settings') IS NOT NULL AS exists, EXISTS (" +
+      "SELECT FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner " +
+      "WHERE c.oid = to_regclass('omoide.settings') AND r.rolname = 'omoide_owner') AS owned",
   );
   const settings = found?.exists === true
     ? (await connection.query<{ inbox: string; schema_version: number }>(
@@ -97,6 +99,12 @@ async function inboxOf(connection: Connection): Promise<string> {
     : undefined;
   if (settings === undefined) {
     throw new ConfigurationError("This database has no inbox; run `inbox init` on it first");
+  }
+  if (found?.owned !== true) {
+    throw new ConfigurationError(
+      "This inbox was restored from a backup, and its roles and their rights are missing; run " +
+        "`inbox init` first",
+    );
   }
   if (settings.schema_version !== SCHEMA_VERSION) {
     throw new ConfigurationError(
