@@ -8,7 +8,7 @@ export type Connection = pg.Client;
 
 /** What one connection needs beside its address. */
 export interface Credentials {
-  /** Trailing newline removed; absent where the server asks for none. */
+  /** Trailing newline removed; absent if the server asks for none. */
   readonly password?: string;
   /** Where whoever runs this program puts the password, for errors; `--password-file` unless given. */
   readonly passwordFrom?: string;

@@ -26,7 +26,7 @@ const FORM = "postgres://USER@HOST:PORT/DATABASE[?sslmode=disable|require|verify
  * A password in the URL is refused rather than used: it would stand in `ps`, in the unit and in the
  * compiled binary. A host is required, since Unix sockets would need a wider write permission.
  *
- * @param defaultUser the role where the URL names none
+ * @param defaultUser the role if the URL names none
  * @throws {UsageError} naming what is wrong
  */
 export function parseDatabaseUrl(text: string, defaultUser: string): DatabaseAddress {
@@ -41,7 +41,7 @@ export function parseDatabaseUrl(text: string, defaultUser: string): DatabaseAdd
 }
 
 /**
- * Reads an administrator's URL, which may carry a password: it is typed once, by somebody who may do
+ * Reads an administrator's URL, which may carry a password: it is typed once, by a person who may do
  * everything anyway, and ends in no unit and no binary. Otherwise as `parseDatabaseUrl`.
  */
 export function parseAdminDatabaseUrl(

@@ -4,7 +4,7 @@ export type Durability = {
   readonly full_page_writes: boolean;
   readonly data_sync_retry: boolean;
   readonly zero_damaged_pages: boolean;
-  /** The default. false where a commit is confirmed before it is on stable storage. */
+  /** The default. false if a commit is confirmed before it is on stable storage. */
   readonly synchronous_commit: boolean;
   readonly data_checksums: boolean;
   /** Tables that a crash empties. */

@@ -52,7 +52,7 @@ export function inboxError(error: unknown): unknown {
   if (state === "42501") {
     return new ConfigurationError(
       `The role lacks a right: ${message}; the worker must log in as its storage's own role, ` +
-        "and `inbox init` puts the rights right",
+        "and `inbox init` repairs its rights",
       options,
     );
   }

@@ -8,9 +8,9 @@ import { inboxError } from "./inbox_error.ts";
 const ANSWER_TIMEOUT_MS = 60_000;
 
 /**
- * The four connections of one worker. They live and die together: after any of them ended, nobody
- * knows which of the others' statements took effect under which lock, so the worker drops what it has in
- * flight and begins anew.
+ * The four connections of one worker. They live and die together: after any of them ended, it is
+ * unknown which of the others' statements took effect under which lock, so the worker drops what it has in
+ * flight and starts again.
  *
  * - `control` holds the storage's lock, listens, beats
  * - `reading` streams chunks
@@ -67,7 +67,7 @@ export class InboxSession {
     return this.#ended.signal;
   }
 
-  /** Calls `onSealed` whenever somebody seals a media. A hint: it can be lost, so the worker polls too. */
+  /** Calls `onSealed` whenever a media is sealed. A hint: it can be lost, so the worker polls too. */
   async listen(onSealed: () => void): Promise<void> {
     this.control.on("notification", onSealed);
     await this.query(this.control, "LISTEN omoide_sealed");
@@ -76,7 +76,7 @@ export class InboxSession {
   /**
    * Runs one statement and returns its rows.
    *
-   * @param timeoutMs without an answer for so long, the session ends; a minute unless told otherwise
+   * @param timeoutMs without an answer for this long, the session ends; a minute by default
    * @throws the errors of `inboxError`
    */
   async query<Row extends Record<string, unknown>>(
@@ -124,7 +124,7 @@ export class InboxSession {
       "SELECT pg_backend_pid() AS pid, pg_is_in_recovery() AS standby",
     );
     // A pooler answers the handshake itself and makes up the process id. In transaction mode the lock
-    // and LISTEN would land in sessions that are somebody else's a moment later.
+    // and LISTEN would land in sessions that belong to another client a moment later.
     if (backend?.pid !== processIdOf(connection)) {
       throw new ConfigurationError(
         `Between this worker and the database at ${

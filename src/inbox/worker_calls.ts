@@ -41,7 +41,7 @@ export async function takeStorage(
   return taken(row);
 }
 
-/** As `takeStorage`, but takes no lock and changes nothing; `held` tells whether somebody has it. */
+/** As `takeStorage`, but takes no lock and changes nothing; `held` says whether a worker has it. */
 export async function checkStorage(
   session: InboxSession,
   storage: string,
@@ -58,14 +58,14 @@ export async function checkStorage(
 /** Whether the database keeps what it commits. */
 export async function readDurability(session: InboxSession): Promise<Durability> {
   const [row] = await session.query<Durability>(session.control, ASK_DURABILITY, []);
-  if (row === undefined) throw new TypeError("the database told nothing about itself");
+  if (row === undefined) throw new TypeError("the database said nothing about itself");
   return row;
 }
 
 function taken(
   row: { prefix_size: number; inbox: string; unclean?: boolean } | undefined,
 ): TakenStorage {
-  if (row === undefined) throw new TypeError("the inbox told nothing about this storage");
+  if (row === undefined) throw new TypeError("the inbox said nothing about this storage");
   return { prefixSize: row.prefix_size, inbox: row.inbox, unclean: row.unclean ?? false };
 }
 
@@ -111,7 +111,7 @@ interface PendingRow extends Record<string, unknown> {
 
 /**
  * Counts an attempt before it is made, so that a media that kills the process gets parked too.
- * Returns false where its attempts are used up, or it is owed no longer.
+ * Returns false if its attempts are used up, or it is owed no longer.
  */
 export async function startAttempt(session: InboxSession, id: bigint): Promise<boolean> {
   const rows = await session.query(session.control, "SELECT omoide.start_attempt($1)", [[id]]);
@@ -194,13 +194,13 @@ export async function distrust(session: InboxSession, reason: string): Promise<v
   await session.query(session.control, "SELECT omoide.distrust($1)", [reason]);
 }
 
-/** What a worker tells about itself. Sizes in bytes. */
+/** What a worker says about itself. Sizes in bytes. */
 export interface Beat {
   readonly version: string;
   readonly startedAt: Date;
   readonly state: WorkerState;
   readonly reason: string | null;
-  /** Null where the disk did not answer in time. */
+  /** Null if the disk did not answer in time. */
   readonly space: FreeSpace | null;
   readonly storedMedia: number;
   readonly storedBytes: number;
@@ -245,7 +245,7 @@ export async function heartbeat(session: InboxSession, beat: Beat): Promise<void
 
 export interface Swept {
   readonly released: number;
-  /** Milliseconds until the next media that failed earlier is due again; null where there is none. */
+  /** Milliseconds until the next media that failed earlier is due again; null if there is none. */
   readonly nextAttemptInMs: number | null;
 }
 

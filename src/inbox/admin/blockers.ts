@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 500;
  * replaces that storage would wait for it. What healthy sessions lock they lock for milliseconds; one that
  * is ended tries again. Others' sessions (a superuser's) are left alone.
  *
- * @param connectAgain opens the connection that looks; not called where nothing takes long
+ * @param connectAgain opens the connection that looks; not called if nothing takes long
  */
 export function endBlockers(
   connection: Connection,

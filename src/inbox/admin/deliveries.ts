@@ -28,7 +28,7 @@ export async function parkedDeliveries({ connection }: AdminInbox): Promise<Fail
 }
 
 /**
- * Lets what has failed be tried again at once, with its attempts counted anew.
+ * Lets what has failed be tried again at once, with its attempts counted from 0.
  *
  * @param ids media; all that have failed where null
  * @param storage only what is owed to this one

@@ -19,7 +19,7 @@ export interface AdminInbox extends AsyncDisposable {
 /**
  * Connects to the database, of which nothing is asked yet.
  *
- * @param url with a password where one is needed, unless PGPASSWORD has it
+ * @param url with a password if one is needed, unless PGPASSWORD has it
  */
 export async function connectAdmin(url: string): Promise<Connection> {
   const { address, password } = parseAdminDatabaseUrl(url, "postgres");

@@ -23,7 +23,7 @@ export interface InitializedInbox {
   /** The inbox's UUID. */
   readonly inbox: string;
   readonly schemaVersion: number;
-  /** The migrations that were missing, as `1 tables`; all of them where the inbox is new. */
+  /** The migrations that were missing, as `1 tables`; all of them if the inbox is new. */
   readonly applied: readonly string[];
   /** What this program leaves alone and an administrator may want to fix, one sentence each. */
   readonly warnings: readonly string[];
@@ -62,7 +62,7 @@ export async function initInbox(
     for (const { role } of rows) await ensureRole(connection, inbox, role, FORMS.worker);
     await connection.query(RIGHTS);
     const { rows: [durability] } = await connection.query<Durability>(ASK_DURABILITY);
-    if (durability === undefined) throw new TypeError("the database told nothing about itself");
+    if (durability === undefined) throw new TypeError("the database said nothing about itself");
     const warnings = await closeOtherDatabases(connection);
     return {
       inbox,
@@ -115,7 +115,7 @@ async function refuseUnfitServer(connection: Connection): Promise<void> {
       "current_setting('is_superuser') = 'on' AS superuser, " +
       "current_setting('max_prepared_transactions')::int AS prepared",
   );
-  if (server === undefined) throw new TypeError("the server told nothing about itself");
+  if (server === undefined) throw new TypeError("the server said nothing about itself");
   if (server.version < OLDEST_SERVER) {
     throw new ConfigurationError(
       `Cannot use this server: it is PostgreSQL ${server.version_text}; upgrade it to 15 or newer`,
@@ -141,7 +141,7 @@ interface FoundInbox {
   readonly schemaVersion: number;
 }
 
-/** The inbox in this database, or null where there is no schema `omoide` yet. */
+/** The inbox in this database, or null if there is no schema `omoide` yet. */
 async function findInbox(connection: Connection): Promise<FoundInbox | null> {
   const { rows: [found] } = await connection.query<{ schema: boolean; settings: boolean }>(
     "SELECT to_regnamespace('omoide') IS NOT NULL AS schema, " +
@@ -181,7 +181,7 @@ async function findInbox(connection: Connection): Promise<FoundInbox | null> {
 async function migrate(connection: Connection, inbox: string, from: number): Promise<string[]> {
   const missing = MIGRATIONS.filter(({ version }) => version > from);
   if (from === 0) await connection.query("CREATE SCHEMA omoide AUTHORIZATION omoide_owner");
-  // Also where nothing is missing: a restore may have brought neither.
+  // Also if nothing is missing: a restore may have brought neither.
   await connection.query(
     "GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner; " +
       "ALTER DEFAULT PRIVILEGES FOR ROLE omoide_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC",
@@ -207,7 +207,7 @@ async function migrate(connection: Connection, inbox: string, from: number): Pro
 /**
  * The roles can log in to every database of the cluster that PUBLIC may connect to, and there have
  * temporary tables and large objects that no limit counts. The two that PostgreSQL itself makes are closed
- * (superusers still come in); any other is somebody's, so it is only named.
+ * (superusers still come in); any other is not Omoide's, so it is only named.
  */
 async function closeOtherDatabases(connection: Connection): Promise<string[]> {
   const { rows: made } = await connection.query<{ name: string }>(

@@ -3,7 +3,7 @@ import { type AdminInbox, ask, transaction } from "./inbox.ts";
 
 /** A file of a tree as a receipt would describe it. */
 export interface HeldFile {
-  /** From its object's name; null where it has none yet. */
+  /** From its object's name; null if it has none yet. */
   readonly mediaId: bigint | null;
   readonly ownerUuid: string;
   readonly itemUuid: string;
@@ -40,7 +40,7 @@ function claimedId({ mediaId }: HeldFile): bigint | null {
 }
 
 /**
- * The files as rows, each with the media it is: the one of its object's id where that has the same name
+ * The files as rows, each with the media it is: the one of its object's id if that has the same name
  * and bytes, else the earliest that has, else none yet (ids come again when an older database is
  * restored, so an id alone says nothing).
  */

@@ -15,7 +15,7 @@ export interface NewStorage {
   readonly identity: string;
   /** How many leading characters of the item's UUID name its directory, 1 to 8. */
   readonly prefixSize: number;
-  /** The role's new password; the one it has stays where none is given. */
+  /** The role's new password; the one it has stays if none is given. */
   readonly password?: string;
 }
 
@@ -25,7 +25,7 @@ export interface RegisteredStorage {
   readonly role: string;
   /** The inbox's UUID. */
   readonly inbox: string;
-  /** false where it had been registered with this identity before. */
+  /** false if it had been registered with this identity before. */
   readonly created: boolean;
   /** How many media of what is still in the inbox are owed to it from now on, beside earlier ones. */
   readonly owed: number;
@@ -38,7 +38,7 @@ export interface RegisteredStorage {
  *
  * @param connection a superuser's
  * @param makeRoot called last before the commit: what it refuses registers nothing, and a root that is
- *   refused here is never made. Where the commit fails, running it again with that root's identity finishes
+ *   refused here is never made. If the commit fails, running it again with that root's identity finishes
  * @throws {ConfigurationError} a name, an identity or a role that is taken or not fit; no inbox here
  */
 export async function registerStorage(
@@ -117,7 +117,7 @@ async function inboxOf(connection: Connection): Promise<string> {
   return settings.inbox;
 }
 
-/** The storage's id where it is registered just so, null where nothing of it is. */
+/** The storage's id if it is registered just so, null if nothing of it is. */
 async function findStorage(
   connection: Connection,
   { name, identity, prefixSize }: NewStorage,
@@ -169,6 +169,6 @@ async function insertStorage(
       "RETURNING id",
     [name, role, identity, prefixSize],
   );
-  if (row === undefined) throw new TypeError("the inbox told no id of the new storage");
+  if (row === undefined) throw new TypeError("the inbox gave no id for the new storage");
   return row.id;
 }

@@ -1,6 +1,6 @@
 /**
  * The inbox's roles. Roles belong to the whole cluster, not to one database, so each carries its inbox's
- * UUID in its comment, and one that does not is never touched: it is somebody else's.
+ * UUID in its comment, and one that does not is never touched: it is not this inbox's.
  */
 import { ConfigurationError } from "../../errors.ts";
 import type { Connection } from "../connect.ts";
@@ -9,7 +9,7 @@ import { scramVerifier } from "./scram_verifier.ts";
 /** What a role may do as a role; its rights on objects are in schema/rights.sql. */
 interface RoleForm {
   readonly login: boolean;
-  /** Sessions at once; the server has 100 unless told otherwise. */
+  /** Sessions at once; the server has 100 by default. */
   readonly connections: number;
   /** What its sessions begin with, whatever it has set for itself. */
   readonly settings: Readonly<Record<string, string>>;
@@ -62,7 +62,7 @@ export const FORMS = {
  * Creates the role or puts it right: attributes, limits, and everything it has set for itself in any
  * database. Its password stays as it is, unless one is given.
  *
- * @throws {ConfigurationError} when the role is somebody else's, or has been made a member of another
+ * @throws {ConfigurationError} when the role is not this inbox's, or has been made a member of another
  */
 export async function ensureRole(
   connection: Connection,

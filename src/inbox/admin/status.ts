@@ -16,7 +16,7 @@ export interface StorageStatus {
   /** Owed, tried and not done: waiting for the next attempt. */
   readonly failing: number;
   readonly parked: number;
-  /** Null where no worker has ever been seen. */
+  /** Null if no worker has ever been seen. */
   readonly state: string | null;
   readonly reason: string | null;
   readonly version: string | null;
@@ -65,7 +65,7 @@ export interface InboxStatus {
 
 type Copies = Pick<InboxStatus, "underReplicated" | "incomplete" | "gone" | "sharedPaths">;
 
-/** Numbers come as text where they could exceed 2^53; none here does. */
+/** Numbers come as text if they could exceed 2^53; none here does. */
 const age = (time: string) => `extract(epoch FROM now() - ${time})::float8`;
 
 const STORAGES = `
@@ -108,10 +108,10 @@ const COPIES = `
   FROM omoide.copies`;
 
 /**
- * Asks everything `inbox status` tells.
+ * Asks everything that `inbox status` shows.
  *
  * @param quick leave out what takes time with everything that was ever stored (2 s for 500,000 media): the
- *   copies of each media, which are then told as 0
+ *   copies of each media, which are then 0
  */
 export async function inboxStatus(
   { connection }: AdminInbox,

@@ -46,7 +46,7 @@ export interface Retirement {
 /**
  * Makes a storage no longer required. Its receipts stay as history, but no longer count.
  *
- * @param dry undo it after it has told what it would do
+ * @param dry undo it after finding out what it would do
  * @throws {ConfigurationError} fewer storages than min_copies would remain, or it is retired already
  */
 export async function retireStorage(

@@ -50,7 +50,7 @@ export async function redeliver(
 /**
  * Takes a storage's lock of the database for as long as the connection lives, so that no worker can take it.
  *
- * @returns false where a worker has it
+ * @returns false if a worker has it
  */
 export async function holdInInbox({ connection }: AdminInbox, storageId: number): Promise<boolean> {
   const [row] = await ask<{ taken: boolean }>(
@@ -64,7 +64,7 @@ export async function holdInInbox({ connection }: AdminInbox, storageId: number)
 /** What replacing a storage's lost root does to its receipts. */
 export interface Voided {
   readonly receipts: number;
-  /** Media that are still in the inbox and now owed to it anew. */
+  /** Media that are still in the inbox and owed to it again. */
   readonly owed: number;
 }
 
@@ -107,11 +107,11 @@ export async function replaceIdentity(
 export interface Claim {
   readonly mediaId: string;
   readonly owed: boolean;
-  /** The receipt's path; null where there is none. */
+  /** The receipt's path; null if there is none. */
   readonly path: string | null;
 }
 
-/** Media of other bytes than the object's are not told: ids come again when a database is restored. */
+/** Media of other bytes than the object's are left out: ids come again when a database is restored. */
 export async function claimsOn(
   { connection }: AdminInbox,
   storageId: number,

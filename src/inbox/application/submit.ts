@@ -12,7 +12,7 @@ export type Description = Pick<MediaName, "ownerUuid" | "itemUuid" | "mediaType"
  * bytes under the same name are the same file.
  *
  * @returns the media's id
- * @throws pg.DatabaseError with a SQLSTATE of `SQLSTATE` where the inbox refuses it; nothing is stored then
+ * @throws pg.DatabaseError with a SQLSTATE of `SQLSTATE` if the inbox refuses it; nothing is stored then
  */
 export async function submitMedia(
   connection: Connection,

@@ -97,7 +97,7 @@ interface UploadRow {
   readonly expires_at: Date;
 }
 
-/** @returns null where this owner has none of that key, or has no longer */
+/** @returns null if this owner has none of that key, or has no longer */
 export async function findUpload(
   caller: Caller,
   { key, ownerUuid }: UploadKey,

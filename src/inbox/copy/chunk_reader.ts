@@ -12,7 +12,7 @@ export type ChunkWindow =
 export type TakePiece = (piece: ChunkPiece) => Promise<void> | void;
 
 /**
- * After so many milliseconds without a byte moving, the session ends. A COPY is a transaction while it
+ * After this many milliseconds without a byte moving, the session ends. A COPY is a transaction while it
  * runs: with a hanging disk on this end, it would keep the database from cleaning up for everybody.
  */
 const STALL_MS = 30_000;
@@ -39,7 +39,7 @@ export async function readChunks(
   const { connection, tap } = session.reading;
   const parser = new CopyBinaryParser();
   const state: ReadingState = { moved: true, taking: undefined, failure: null };
-  /** Takes one piece after the other; without a turn of the event loop where none has to wait. */
+  /** Takes one piece after the other; without a turn of the event loop if none has to wait. */
   const takeAll = (pieces: Iterator<ChunkPiece>): Promise<void> | void => {
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
       const taken = take(next.value);
@@ -82,7 +82,7 @@ export async function readChunks(
 interface ReadingState {
   /** Whether a byte has moved since the last look. */
   moved: boolean;
-  /** The piece that is being taken, where that takes time. */
+  /** The piece that is being taken, if that takes time. */
   taking: Promise<void> | void;
   failure: { readonly error: unknown } | null;
 }

@@ -83,7 +83,7 @@ export class CopyBinaryParser {
     return piece.subarray(part.length);
   }
 
-  /** Two bytes where they are the end marker, which has no row behind it. */
+  /** Two bytes if they are the end marker, which has no row behind it. */
   #rowHeaderLength(piece: Uint8Array): number {
     const first = this.#headerFilled > 0 ? this.#header[0] : piece[0];
     return first === 0xff ? 2 : ROW_HEADER_BYTES;

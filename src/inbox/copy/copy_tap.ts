@@ -15,7 +15,7 @@ export type CopyConsumer = (bytes: Uint8Array) => Promise<void> | void;
  * for ever after an idle moment, and a COPY whose last bytes came in two reads ended the process.
  */
 export class CopyTap {
-  /** Who reads the COPY under way. While there is nobody, its bytes are dropped. */
+  /** Who reads the COPY under way. While there is none, its bytes are dropped. */
   consumer: CopyConsumer | null = null;
   readonly #passOn: (bytes: Uint8Array) => void;
   readonly #header = new Uint8Array(HEADER_BYTES);
@@ -32,7 +32,7 @@ export class CopyTap {
   /**
    * Takes what one read of the network brought.
    *
-   * @returns resolved when none of it is needed any more; nothing where that is so already
+   * @returns resolved when none of it is needed any more; nothing if that is so already
    * @throws {TypeError} on what is not PostgreSQL's protocol
    */
   push(piece: Uint8Array): Promise<void> | void {

@@ -1,4 +1,4 @@
--- The inbox's tables. All are owned by omoide_owner, who can't log in; nobody else has any right on them
+-- The inbox's tables. All are owned by omoide_owner, who can't log in; no other role has any right on them
 -- but through functions and views (rights.sql).
 --
 -- The first migration has the number 8: versions 1 to 7 came before the first release, when functions and
@@ -108,7 +108,7 @@ CREATE TABLE omoide.delivery (
   next_attempt_at timestamptz NOT NULL DEFAULT '-infinity',
   last_error text,
   parked_at timestamptz,
-  -- worker.life of the worker that counted an attempt ahead of making it; null where none is counted.
+  -- worker.life of the worker that counted an attempt ahead of making it; null if none is counted.
   begun_in_life bigint,
   PRIMARY KEY (storage_id, media_id)
 );
@@ -123,7 +123,7 @@ CREATE TABLE omoide.stored (
   storage_id smallint NOT NULL,
   media_id bigint NOT NULL,
   outcome text NOT NULL CHECK (outcome IN ('stored', 'present', 'renamed')),
-  -- Relative to the root; null where it is the media's usual one.
+  -- Relative to the root; null if it is the media's usual one.
   path text CHECK (
     octet_length(path) <= 200 AND path ~ '^[A-Za-z0-9/~.-]+$' AND path !~ '(^|/)[.]*(/|$)'
   ),
@@ -188,14 +188,14 @@ ALTER TABLE omoide.media SET (
 );
 
 -- What the application may put in: per day for one owner and for all (healthy workers drain the inbox, so
--- a limit on the backlog alone never stops anybody from filling the disks), and in the inbox at once.
+-- a limit on the backlog alone never keeps the disks from being filled), and in the inbox at once.
 --
 -- Rejected: summing up the backlog at each submit (280/s against 2,950/s); one counter row per account
 -- (two sessions of the application would wait for each other's commit, and fail under repeatable read);
 -- a ledger of one row per submit that sweep() folds (its dead rows are scanned until autovacuum comes,
--- and with no worker running nobody folds).
+-- and while no worker runs nothing is folded).
 -- Instead each account has as many rows ("slots") as sessions have charged it at the same time: charge()
--- adds to one that nobody has locked, or makes another. Nobody ever waits for one, the workers neither:
+-- adds to one that is not locked, or makes another. No session ever waits for one, a worker's neither:
 -- what release() gives back goes the same way. A slot's update is HOT, so its dead versions go without
 -- vacuum. sweep() folds the slots into one.
 --

@@ -1,5 +1,5 @@
 -- Who may do what. Not a migration: `inbox init` and `storage init` run the newest each time, so that a
--- right given by hand, or lost in a restore, is put right. Roles and their settings: ../admin/roles.ts.
+-- right given by hand, or lost in a restore, is repaired. Roles and their settings: ../admin/roles.ts.
 -- Runs as a superuser, in the migrations' transaction.
 
 -- Nothing for everybody: neither in this database nor, by ways around it, on its disk. A temporary table,

@@ -2,7 +2,7 @@
 -- session that is older than `storage replace` would otherwise speak for the new root.
 --
 -- Checksum and size are compared with the inbox's own, because ids come again after a failover or a
--- restore; the path, where it is not the usual one, with the only other one that the media may have, because
+-- restore; the path, if it is not the usual one, with the only other one that the media may have, because
 -- tools go by it. Per row: 'acknowledged', 'repeated' (there was a receipt already), 'unknown' (no such
 -- media, or not owed to this storage), 'mismatch' (another media has this id now, or it is another's path);
 -- the last two change nothing.

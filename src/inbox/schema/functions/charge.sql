@@ -1,5 +1,5 @@
 -- Charges one media that is about to be sealed, or uploaded, and refuses it over any limit. Internal.
--- A media is charged 4 KiB at least: what it takes on the disks, also where it is empty.
+-- A media is charged 4 KiB at least: what it takes on the disks, also if it is empty.
 -- An upload's bytes are charged to the inbox as they come (charge_inbox), so not here: p_in_inbox false.
 CREATE OR REPLACE FUNCTION omoide.charge(
   p_owner uuid, p_size bigint, p_limit omoide.settings, p_in_inbox boolean
@@ -13,7 +13,7 @@ DECLARE
   v_used record;
 BEGIN
   -- All three accounts in one statement: half the time of three. VALUES of scalars and not arrays, which
-  -- would be planned anew at each call (0.4 ms).
+  -- would be planned at each call (0.4 ms).
   IF current_setting('transaction_isolation') = 'read committed' THEN
     WITH due (day, account, bytes) AS (
       VALUES (v_day, p_owner, v_cost), (v_day, c_all, v_cost), ('-infinity', c_inbox, p_size)
@@ -53,14 +53,14 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'OM003',
       MESSAGE = format('owner %s is over its limit of %s bytes and %s media per day (UTC)',
         p_owner, p_limit.owner_bytes_per_day, p_limit.owner_media_per_day),
-      HINT = 'Nothing was stored. The limit begins anew at midnight UTC.';
+      HINT = 'Nothing was stored. The count starts again at midnight UTC.';
   END IF;
   IF v_used.all_bytes > p_limit.all_bytes_per_day OR v_used.all_media > p_limit.all_media_per_day
   THEN
     RAISE EXCEPTION USING ERRCODE = 'OM004',
       MESSAGE = format('all owners together are over the limit of %s bytes and %s media per day (UTC)',
         p_limit.all_bytes_per_day, p_limit.all_media_per_day),
-      HINT = 'Nothing was stored. The limit begins anew at midnight UTC.';
+      HINT = 'Nothing was stored. The count starts again at midnight UTC.';
   END IF;
   IF p_in_inbox AND v_used.inbox_bytes > p_limit.max_inbox_bytes THEN
     RAISE EXCEPTION USING ERRCODE = 'OM001',

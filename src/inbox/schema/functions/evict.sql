@@ -2,10 +2,10 @@
 -- keeps every dead blob on the disk (3.1 GB seen). Returns how many.
 --
 -- All of its roles, since any can switch its own timeouts off. A snapshot cannot be handed on to a younger
--- transaction: nobody here may export one (rights.sql), so its transaction's age is the snapshot's.
+-- transaction: none of them may export one (rights.sql), so its transaction's age is the snapshot's.
 --
 -- A listener that stays in a transaction keeps all notifications on the disk too, 130 MB/s of them seen, and
--- with their queue full no commit that notifies succeeds. From 2 % (160 MB) on, 5 s are enough for anybody.
+-- with their queue full no commit that notifies succeeds. From 2 % (160 MB) on, a transaction gets 5 s.
 CREATE OR REPLACE FUNCTION omoide.evict()
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,4 +1,4 @@
--- Where a pending upload stands; no row where this owner has none of that key (any more).
+-- Where a pending upload stands; no row if this owner has none of that key (any more).
 -- media_id: once it is finished.
 CREATE OR REPLACE FUNCTION omoide.find_upload(p_key uuid, p_owner uuid)
 RETURNS TABLE (

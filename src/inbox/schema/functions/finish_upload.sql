@@ -1,7 +1,7 @@
 -- Makes a media of a pending upload that has all its bytes, and returns its id. From here on it is
 -- submitted: nobody who holds the application's role can change it. Copies nothing, so it takes as long for
 -- 4 GiB as for 4 KiB but for a look at each chunk's length. May be called again: the same id.
--- Where the item has a media of just these bytes, that is the one (existed), and the upload's chunks go.
+-- If the item has a media of just these bytes, that is the one (existed), and the upload's chunks go.
 CREATE OR REPLACE FUNCTION omoide.finish_upload(p_key uuid, p_owner uuid, p_sha256 bytea)
 RETURNS TABLE (media_id bigint, existed boolean) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column

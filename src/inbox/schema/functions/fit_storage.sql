@@ -1,4 +1,4 @@
--- All that must hold before a worker may store, in the order in which an administrator would mend it.
+-- All that must hold before a worker may store, in the order in which an administrator would fix it.
 -- Internal.
 CREATE OR REPLACE FUNCTION omoide.fit_storage(p_schema_version int, p_storage text, p_identity uuid)
 RETURNS omoide.storage LANGUAGE plpgsql STABLE AS $$

@@ -1,5 +1,5 @@
--- Makes one slot of each account's, where they are more than a few, and forgets past days. Internal.
--- Slots that somebody is charging at this moment are left for the next time.
+-- Makes one slot of each account's, if they are more than a few, and forgets past days. Internal.
+-- Slots that are being charged at this moment are left for the next time.
 CREATE OR REPLACE FUNCTION omoide.fold_ledger()
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

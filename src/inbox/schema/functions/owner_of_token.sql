@@ -1,4 +1,4 @@
--- Whose token it is of which this is the SHA-256; null where it is nobody's, or no longer.
+-- Whose token it is of which this is the SHA-256; null if it is nobody's, or no longer.
 CREATE OR REPLACE FUNCTION omoide.owner_of_token(p_sha256 bytea)
 RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.owner_uuid FROM omoide.token t

@@ -7,7 +7,7 @@ BEGIN
       MESSAGE = format('the storage %s is distrusted since %s UTC: %s', p_storage.name,
         to_char(p_storage.distrusted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
         p_storage.distrusted_reason),
-      HINT = format('Mend the disk, remount it, verify it, then run `storage trust %s`.',
+      HINT = format('Fix the disk, remount it, verify it, then run `storage trust %s`.',
         p_storage.name);
   END IF;
 END $$;

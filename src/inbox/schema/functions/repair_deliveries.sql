@@ -1,4 +1,4 @@
--- Puts right which deliveries there are, where two transactions did not see each other; returns how many
+-- Repairs which deliveries there are, after two transactions did not see each other; returns how many
 -- were added. Internal. Each row is looked up by its index, count(*) keeping the planner from a join: by
 -- hash it read all of `stored`, which is kept for good, and on PostgreSQL 15 ended at temp_file_limit.
 CREATE OR REPLACE FUNCTION omoide.repair_deliveries(p_storage smallint)

@@ -1,7 +1,7 @@
 -- Takes back the defaults that a role of the inbox has given itself, once they are more than a few. Every
 -- role may, and no right takes that away; a value of 60 MB made each later login last 13.6 s.
 --
--- The one function that belongs to a superuser (rights.sql), since nobody less may reset another role's
+-- The one function that belongs to a superuser (rights.sql), since no other role may reset another's
 -- settings. It takes no arguments. What the role could not set for itself stays. Whatever prevents it, such
 -- as the role's own open transaction, is left for the next sweep. Internal.
 CREATE OR REPLACE FUNCTION omoide.reset_settings()

@@ -1,6 +1,6 @@
 -- The inbox's housekeeping, by any worker, at each poll: what release() missed, deliveries that should be
 -- there or should not, uploads that have expired, the ledger, old transactions.
--- next_attempt_in: until something that failed here is due again; null where nothing is.
+-- next_attempt_in: until something that failed here is due again; null if nothing is.
 CREATE OR REPLACE FUNCTION omoide.sweep()
 RETURNS TABLE (released bigint, added bigint, evicted int, next_attempt_in interval)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -26,7 +26,7 @@ BEGIN
   PERFORM omoide.expire_uploads();
   PERFORM omoide.fold_ledger();
   PERFORM omoide.reset_settings();
-  -- Not in the past, and null where there is none (greatest() alone would make that 0).
+  -- Not in the past, and null if there is none (greatest() alone would make that 0).
   SELECT CASE WHEN min(d.next_attempt_at) < now() THEN interval '0'
     ELSE min(d.next_attempt_at) - now() END
   INTO next_attempt_in

@@ -11,7 +11,7 @@ BEGIN
   IF NOT pg_try_advisory_lock(omoide.storage_lock_class(), v_storage.id) THEN
     RAISE EXCEPTION USING ERRCODE = 'OM022',
       MESSAGE = format('another worker holds the storage %s', v_storage.name),
-      HINT = 'It can be taken when that worker ends; within 30 s where its machine died.';
+      HINT = 'It can be taken when that worker ends; within 30 s if its machine died.';
   END IF;
   -- A worker that died with its machine leaves a connection that only these find out: 10 + 4 × 5 s.
   PERFORM set_config('tcp_keepalives_idle', '10', false),

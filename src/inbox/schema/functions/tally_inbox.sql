@@ -4,7 +4,7 @@ RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   c_inbox constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 BEGIN
-  -- In a snapshot that does not move, a slot that somebody else has changed since is an error.
+  -- In a snapshot that does not move, a slot that another session has changed since is an error.
   IF current_setting('transaction_isolation') = 'read committed' THEN
     UPDATE omoide.ledger l SET bytes = l.bytes + p_bytes, media = l.media + p_media
     WHERE l.slot = (

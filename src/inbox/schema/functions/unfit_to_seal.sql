@@ -26,7 +26,7 @@ BEGIN
     RETURN format('the chunks have %s bytes, not %s', v_bytes, p_size);
   END IF;
   -- The checksum of what is in one chunk costs less than 1 ms; of 1 GiB it would cost seconds, and the
-  -- worker checks every byte anyway. So a small media's wrong checksum is told at once.
+  -- worker checks every byte anyway. So a small media's wrong checksum is refused at once.
   IF v_chunks <= 1 AND p_sha256 <> coalesce(
     (SELECT sha256(c.bytes) FROM omoide.media_chunk c WHERE c.media_id = p_media_id), sha256('')
   ) THEN

@@ -1,5 +1,5 @@
 -- Where each file of an owner's items stands; find_media for up to 1,000 items at once, with its path in
--- the storage `p_storage` (null: in the first that is not retired), whether it is there, and why it is parked, where it is. Storages in the order in which they were registered.
+-- the storage `p_storage` (null: in the first that is not retired), whether it is there, and why it is parked, if it is. Storages in the order in which they were registered.
 CREATE OR REPLACE FUNCTION omoide.where_items(p_owner uuid, p_items uuid[], p_storage text)
 RETURNS TABLE (
   item_uuid uuid, media_id bigint, media_type text, ext text, size bigint, sha256 bytea,

@@ -1,4 +1,4 @@
--- What could be released now, for sweep() and for status. What is still owed to anybody falls out first, in
+-- What could be released now, for sweep() and for status. What is still owed to a storage falls out first, in
 -- one pass over two indexes (40 ms at a backlog of 100,000); OFFSET 0 keeps that first.
 CREATE OR REPLACE VIEW omoide.releasable AS
 SELECT c.id AS media_id

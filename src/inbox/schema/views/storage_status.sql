@@ -2,7 +2,7 @@
 CREATE OR REPLACE VIEW omoide.storage_status AS
 SELECT s.id, s.name AS storage, s.identity, s.retired_at, s.distrusted_reason,
   (SELECT count(*) FROM omoide.stored r WHERE r.storage_id = s.id) AS held,
-  -- The last receipt is one of the highest ids: no index on stored_at, which nobody else asks for.
+  -- The last receipt is one of the highest ids: no index on stored_at, which nothing else would use.
   (SELECT max(l.stored_at) FROM (
     SELECT r.stored_at FROM omoide.stored r WHERE r.storage_id = s.id
     ORDER BY r.media_id DESC LIMIT 1000) l) AS last_receipt_at,

@@ -1,4 +1,4 @@
--- One row per storage, also where no worker has ever been seen.
+-- One row per storage, also if no worker has ever been seen.
 CREATE OR REPLACE VIEW omoide.worker_status AS
 SELECT s.name AS storage, w.version, w.state, w.reason, w.seen_at, w.started_at,
   w.free_bytes, w.total_bytes, w.free_inodes, w.total_inodes, w.stored_media, w.stored_bytes,
