@@ -7,6 +7,8 @@ export interface SiteChanges {
   readonly applicationPort: number;
   /** Of NGINX, at 127.0.0.1. */
   readonly port: number;
+  /** Whether what omoide.conf has prepared is used: NGINX asks the application who is signed in. */
+  readonly asksWho?: boolean;
 }
 
 /** @throws where what is marked CHANGE is no longer there to change */
@@ -24,7 +26,19 @@ export async function editedSite(changes: SiteChanges): Promise<string> {
     }
     text = text.replace(from, to);
   }
-  return text;
+  return changes.asksWho === true ? asking(text) : text;
+}
+
+/** Takes the `#` away from the location that asks, and from both places that use it. */
+function asking(text: string): string {
+  const asks = text.replace(
+    /^( *)#(auth_request|location = \/signed-in|    \w|\})/gm,
+    "$1$2",
+  );
+  if (asks.match(/^ *auth_request \/signed-in;$/gm)?.length !== 2) {
+    throw new Error("omoide.conf does not ask in two places who is signed in");
+  }
+  return asks;
 }
 
 /** A whole configuration around a site. @param user as `user` takes it; null where NGINX is not root */

@@ -5,7 +5,7 @@ import { Random } from "../lab/random.ts";
 import { Template } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { Nginx } from "./support/nginx.ts";
+import { Nginx, type Site } from "./support/nginx.ts";
 
 /** The worker's user and group; NGINX is another user of that group. */
 const WORKER = "nobody:nogroup";
@@ -16,7 +16,10 @@ const PICTURE = new Uint8Array(100_000).map((_, i) => i * i);
 const NEEDS = requireTools(["nginx", "setpriv", "chown"], { root: true });
 
 /** A storage into which a real worker has put a picture, NGINX before it, and an application behind. */
-async function stage(use: (stage: Stage) => Promise<void>): Promise<void> {
+async function stage(
+  use: (stage: Stage) => Promise<void>,
+  more: Partial<Site> = {},
+): Promise<void> {
   await using template = await Template.make({ storages: ["hot"] });
   await using world = await template.world();
   const ownerUuid = UUID;
@@ -35,12 +38,18 @@ async function stage(use: (stage: Stage) => Promise<void>): Promise<void> {
     async (request) => {
       const { pathname } = new URL(request.url);
       const { byteLength } = await request.arrayBuffer();
-      requests.push(`${request.method} ${pathname} ${byteLength}`);
+      const asked = request.headers.get("x-original-uri");
+      requests.push(
+        `${request.method} ${pathname} ${byteLength}${asked === null ? "" : ` ${asked}`}`,
+      );
+      if (pathname === "/signed-in") {
+        return new Response(null, { status: request.headers.has("cookie") ? 204 : 401 });
+      }
       const redirect = pathname === "/broken" ? { "X-Accel-Redirect": `${name}.jpg` } : {};
       return new Response("the application", { headers: redirect });
     },
   );
-  const site = { root: world.root("hot"), applicationPort: application.addr.port };
+  const site = { root: world.root("hot"), applicationPort: application.addr.port, ...more };
   await using nginx = await Nginx.start(site, READER);
   await use({ world, nginx, name, requests });
 }
@@ -190,6 +199,58 @@ Deno.test({
       assert.deepEqual(requests, ["GET /other 0", "POST /upload 3000000"]);
     }),
 });
+
+Deno.test({
+  ...NEEDS,
+  name: "one address has 8 uploads at once, and large bodies are for uploads alone",
+  fn: () =>
+    stage(async ({ nginx, requests }) => {
+      const begin = async () => {
+        const upload = await Deno.connect({ hostname: "127.0.0.1", port: nginx.port });
+        const head = "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000000\r\n\r\n";
+        await writeAll(upload, new TextEncoder().encode(head + "some of it"));
+        return upload;
+      };
+      const uploads = [];
+      try {
+        for (let i = 0; i < 8; i++) uploads.push(await begin());
+        // Each has to be under way before the next one counts: NGINX answers them in turn.
+        assert.equal((await nginx.raw("/other")).status, 200);
+        uploads.push(await begin());
+        assert.match(await firstLine(uploads[8]), /^HTTP\/1\.1 429 /);
+      } finally {
+        for (const upload of uploads) upload.close();
+      }
+      const large = "Content-Length: 2000000\r\n";
+      assert.equal((await nginx.raw("/other", "POST", large)).status, 413);
+      assert.deepEqual(requests, ["GET /other 0"]);
+    }),
+});
+
+Deno.test({
+  ...NEEDS,
+  name: "whoever is not signed in leaves no body and reads no file, where NGINX asks",
+  fn: () =>
+    stage(async ({ nginx, name, requests }) => {
+      const body = "Content-Length: 4000000000\r\n";
+      assert.equal((await nginx.raw("/upload", "POST", body)).status, 401);
+      assert.equal((await nginx.raw(`${name}.jpg`)).status, 401);
+      assert.equal((await nginx.raw("/signed-in")).status, 404);
+      const signedIn = "Cookie: session=mine\r\n";
+      assert.equal((await nginx.raw(`${name}.jpg`, "GET", signedIn)).status, 200);
+      assert.deepEqual(requests, [
+        "GET /signed-in 0 /upload",
+        `GET /signed-in 0 ${name}.jpg`,
+        `GET /signed-in 0 ${name}.jpg`,
+      ]);
+    }, { asksWho: true }),
+});
+
+async function firstLine(connection: Deno.TcpConn | undefined): Promise<string> {
+  const answer = new Uint8Array(1000);
+  const length = await connection?.read(answer) ?? 0;
+  return new TextDecoder().decode(answer.subarray(0, length));
+}
 
 /** What an administrator's slip, or a bug, could leave in the storage. */
 async function plantTraps(root: string): Promise<void> {
