@@ -32,7 +32,7 @@ export async function editedSite(changes: SiteChanges): Promise<string> {
 /** Takes the `#` away from the location that asks, and from both places that use it. */
 function asking(text: string): string {
   const asks = text.replace(
-    /^( *)#(auth_request|location = \/signed-in|    \w|\})/gm,
+    /^( *)#(auth_request|location = \/signed-in| {4}\w|\})/gm,
     "$1$2",
   );
   if (asks.match(/^ *auth_request \/signed-in;$/gm)?.length !== 2) {
