@@ -31,7 +31,7 @@ for (const how of ["restart", "crash"] as const) {
       await using hot = world.start("hot");
       await using cold = world.start("cold");
       await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
-      for (let round = 0; round < times(4, 50); round++) {
+      for (let round = 0; round < times(2, 50); round++) {
         await world.submitMany(random, 60);
         if (how === "restart") await template().server.pause();
         else await template().server.kill();
@@ -57,7 +57,7 @@ Deno.test({
     await using cold = world.start("cold", { port: proxy.port });
     await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
     let copiesCut = 0;
-    for (let round = 0; round < times(10, 200); round++) {
+    for (let round = 0; round < times(6, 200); round++) {
       // After fewer bytes than will come, so that it does happen. Every third round has none.
       const cut = round % 3 === 2
         ? undefined
@@ -123,7 +123,7 @@ Deno.test({
     await hot.says(/serving/);
     await using _cold = world.start("cold");
     let media = 0;
-    for (let round = 0; round < times(4, 8); round++) {
+    for (let round = 0; round < times(2, 8); round++) {
       const swallowed = proxy.swallowAnswerTo("omoide.acknowledge");
       media += (await world.submitMany(random, 5)).length;
       await swallowed;

@@ -112,7 +112,7 @@ Deno.test({
       {
         seed: options.seed,
         examples: [[EXAMPLE]],
-        numRuns: 1 + times(6, 300),
+        numRuns: 1 + times(4, 300),
         endOnFailure: !options.long,
       },
     );

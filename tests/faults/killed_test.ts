@@ -25,7 +25,7 @@ Deno.test({
     await using watched = new AsyncDisposableStack();
     const watchers = world.storages
       .map(({ root }) => watched.use(new NameWatcher(root, world.expected)));
-    const rounds = times(8, 110);
+    const rounds = times(5, 110);
     let kills = 0;
     for (let round = 0; round < rounds; round++) {
       await world.submitMany(
@@ -113,7 +113,7 @@ Deno.test({
     const messages = parseStrace(await Deno.readTextFile(log)).length;
     assert.ok(messages > 10);
     let kills = 0;
-    for (let message = 1; message <= messages; message += times(2, 1)) {
+    for (let message = 1; message <= messages; message += times(3, 1)) {
       await world.submitMany(random, 5);
       const inject = [`${sends.join(",")}:signal=KILL:when=${message}`];
       const { code, output } = await world.drainOnce("hot", {

@@ -32,7 +32,7 @@ for (const system of ["ext4", "xfs"] as const) {
       await using run = await Run.begin(system);
       const { world } = run;
       let receipts = 0;
-      for (let cut = 0; cut < times(6, 100); cut++) {
+      for (let cut = 0; cut < times(4, 100); cut++) {
         await world.submitMany(
           random,
           25,
@@ -60,7 +60,7 @@ for (const system of ["ext4", "xfs"] as const) {
     fn: async () => {
       const random = new Random(options.seed);
       await using run = await Run.begin(system);
-      for (let round = 0; round < times(2, 20); round++) {
+      for (let round = 0; round < times(1, 20); round++) {
         await linkDieFindCut(run, random);
         assert.equal(await run.requireReceipts(), round + 1);
       }

@@ -42,7 +42,7 @@ for (const system of ["ext4", "xfs"] as const) {
     ...DISKS,
     name: `nothing receipted is lost by a power cut on ${system}, and no name shows wrong bytes`,
     fn: async () => {
-      const cuts = times(40, 400);
+      const cuts = times(24, 400);
       const found = await cutThePower(system, { cuts, kills: times(3, 30) });
       const told =
         `${found.cuts} cuts, ${found.pending} unflushed writes, ${found.receipts} receipts`;
@@ -67,7 +67,7 @@ for (
     ...TRACED,
     name: `the power cuts on ${system} see the loss of a worker without ${what}`,
     fn: async () => {
-      const found = await cutThePower(system, { cuts: 20, kills: 0, without: calls });
+      const found = await cutThePower(system, { cuts: times(12, 60), kills: 0, without: calls });
       assert.ok(found.broken.length > 0);
       console.log(`  ${found.cuts} cuts, ${found.broken.length} losses seen`);
     },

@@ -78,7 +78,7 @@ async function tracedRun(): Promise<TracedRun> {
   const random = new Random(options.seed);
   const stack = new AsyncDisposableStack();
   const world = stack.use(await template().world());
-  const submitted = await world.submitMany(random, times(60, 600));
+  const submitted = await world.submitMany(random, times(40, 600));
   submitted.push(...await world.submitMany(random, times(3, 20), () => 3_000_000));
   submitted.push(...await submitMeeting(world, random));
   const log = await world.temporaryFile();

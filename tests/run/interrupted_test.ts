@@ -38,7 +38,7 @@ Deno.test(
   { ...needs, name: "an interruption at any moment of the start leaves nothing" },
   async () => {
     const random = new Random(options.seed);
-    for (let round = 0; round < times(3, 60); round++) {
+    for (let round = 0; round < times(2, 60); round++) {
       await using run = await Run.start();
       // The moment is the fault.
       await pause(random.between(0, STARTING_MS));
