@@ -129,7 +129,7 @@ async function storeOn(
   await using mount = await Mount.at(disk.device, join(shelf.directory, "disk"));
   const world = await template().world({ hot: join(mount.path, "root") });
   await world.submitMany(random, 120, sizes);
-  const sampler = new Sampler(world, disk, moments);
+  await using sampler = new Sampler(world, disk, moments);
   for (let kills = 0; kills < plan.kills; kills++) {
     await using worker = world.start("hot", { args: batches(random) });
     await worker.says(/serving/);
@@ -152,7 +152,7 @@ async function storeOn(
 }
 
 /** Notes over and over what is receipted, and only then how far the disk is. */
-class Sampler {
+class Sampler implements AsyncDisposable {
   #stopping = false;
   readonly #done: Promise<void>;
 
@@ -175,6 +175,11 @@ class Sampler {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#done;
+  }
+
+  /** Where what was to be sampled has failed, that is the error to be seen. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop().catch(() => {});
   }
 }
 
