@@ -3,7 +3,13 @@ import { MEDIA_TYPES } from "../media.ts";
 import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
 import { fileSystemKind } from "./file_systems.ts";
-import { OBJECT_MODE, OBJECTS_DIRECTORY, PROBE_DIRECTORY, SKELETON } from "./layout.ts";
+import {
+  OBJECT_MODE,
+  OBJECTS_DIRECTORY,
+  PROBE_DIRECTORY,
+  PUBLIC_DIRECTORY_MODE,
+  SKELETON,
+} from "./layout.ts";
 import { openStorage, requireStorage } from "./open_storage.ts";
 import { DEFAULT_RESERVE, type Reserve, Space } from "./space.ts";
 
@@ -24,7 +30,7 @@ export interface CheckRootOptions {
 }
 
 /**
- * Tries everything that a worker will need of the storage at `root`, and leaves one probe pair in
+ * Tries everything that a worker will need of the storage at `root`, and leaves three probes in
  * `.omoide/probe/`, for the administrator to sweep. May be run beside a worker that holds the storage.
  * Never throws for what it finds: a proof that failed says so.
  */
@@ -99,7 +105,7 @@ type Prove = (
   attempt: () => string | Promise<string>,
 ) => Promise<boolean>;
 
-/** The probe pair: a file and its hard link. What builds on something that failed is not tried. */
+/** The probes: a file, its hard link, and one of another mode. What builds on something that failed is not tried. */
 async function provePair(root: string, calls: FileCalls, prove: Prove): Promise<void> {
   const path = `${root}/${PROBE_DIRECTORY}/${crypto.randomUUID()}`;
   const files: Deno.FsFile[] = [];
@@ -113,8 +119,16 @@ async function provePair(root: string, calls: FileCalls, prove: Prove): Promise<
     if (!created || file === undefined) return;
     await prove("mode bits", "give the worker a umask of 0027; use ext4 or XFS", () => {
       const bits = (calls.fstat(file).mode ?? 0) & 0o7777;
-      if (bits === OBJECT_MODE) return "files get mode 0440";
-      throw new Error(`a file made with mode 0440 has 0${bits.toString(8)}`);
+      if (bits !== OBJECT_MODE) {
+        throw new Error(`a file made with mode 0440 has 0${bits.toString(8)}`);
+      }
+      // A file, which `storage sweep` clears away as it does its neighbours. A umask takes the same from it
+      // as from a directory, and from neither what 0440 does not have: 037 passed.
+      const wide = calls.openNew(`${path}.mode`, PUBLIC_DIRECTORY_MODE);
+      files.push(wide);
+      const kept = (calls.fstat(wide).mode ?? 0) & PUBLIC_DIRECTORY_MODE;
+      if (kept === PUBLIC_DIRECTORY_MODE) return "files get mode 0440, directories 0750";
+      throw new Error(`a directory made with mode 0750 would have 0${kept.toString(8)}`);
     });
     await prove("device", "mount one file system for the whole root", () => {
       const identity = calls.lstat(`${root}/.omoide/storage.json`);

@@ -88,11 +88,15 @@ export class Tree {
 
   #make(path: string, mediaId: bigint): void {
     if (this.#verified.has(path)) return;
-    if (this.#verify(path, mediaId) === null) {
+    const found = this.#verify(path, mediaId);
+    if (found === null) {
       const isMine = this.#mkdir(path, mediaId);
       const made = this.#verify(path, mediaId);
       if (made === null) throw vanished(mediaId, path);
       if (isMine) this.#requireMode(path, made.mode ?? 0);
+      else this.#requireOpen(path, made, mediaId);
+    } else {
+      this.#requireOpen(path, found, mediaId);
     }
     this.#verified.add(path);
   }
@@ -122,6 +126,20 @@ export class Tree {
         `${this.#store.root}/${path} was made with mode ${made}, readers need ${needed}: ` +
           "start the worker with a umask of 0027, and fix that mode",
       ),
+    );
+  }
+
+  /**
+   * One that was there already, such as a worker left it that ended over its umask. What is stored below it
+   * no reader would ever see, and nobody would hear of it; so its media wait in the inbox, with the reason.
+   */
+  #requireOpen(path: string, { mode }: Deno.FileInfo, mediaId: bigint): void {
+    const bits = mode ?? 0;
+    if ((bits & PUBLIC_DIRECTORY_MODE) === PUBLIC_DIRECTORY_MODE) return;
+    throw new MediaFailureError(
+      mediaId,
+      `the directory ${path} has mode ${(bits & 0o777).toString(8)}, readers need ` +
+        `${PUBLIC_DIRECTORY_MODE.toString(8)}: chmod it, and start workers with a umask of 0027`,
     );
   }
 

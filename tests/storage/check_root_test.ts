@@ -30,14 +30,14 @@ function detail(results: readonly CheckResult[], name: string): string {
   return results.find((result) => result.name === name)?.detail ?? "";
 }
 
-Deno.test("a sound root passes every proof, and keeps one probe pair", async () => {
+Deno.test("a sound root passes every proof, and keeps a probe pair and a probe of modes", async () => {
   using test = new TestStorage();
   const before = describeTree(test.root);
   const results = await checkRoot(test.root, { storage: "hot" });
   assert.deepEqual(results.map(({ name }) => name), NAMES);
   assert.deepEqual(failed(results), []);
   const more = describeTree(test.root).filter((line) => !before.includes(line));
-  assert.equal(more.length, 2);
+  assert.equal(more.length, 3);
   assert.ok(more.every((line) => line.startsWith(".omoide/probe/")));
 });
 
@@ -114,9 +114,15 @@ Deno.test("a file system that overwrites what exists is refused", async () => {
 });
 
 Deno.test("a umask that takes what readers need is told", async () => {
+  // Of these only the first takes anything from a file: the others lock readers out of directories alone.
+  for (const umask of [0o077, 0o037, 0o050, 0o010]) {
+    using test = new TestStorage();
+    const results = await checkRoot(test.root, { storage: "hot" }, { calls: maskedCalls(umask) });
+    assert.deepEqual(failed(results), ["mode bits"], umask.toString(8));
+  }
   using test = new TestStorage();
-  const results = await checkRoot(test.root, { storage: "hot" }, { calls: maskedCalls(0o077) });
-  assert.deepEqual(failed(results), ["mode bits"]);
+  const fine = await checkRoot(test.root, { storage: "hot" }, { calls: maskedCalls(0o027) });
+  assert.deepEqual(failed(fine), []);
 });
 
 Deno.test("a disk that is fuller than its reserve allows is told with figures", async () => {

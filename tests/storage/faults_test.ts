@@ -316,6 +316,27 @@ Deno.test("modes that readers cannot use stop the worker, with the umask in the 
   }
 });
 
+Deno.test("what readers could not reach is not stored: the next worker after a wrong umask says so", async () => {
+  using test = new TestStorage();
+  const bytes = someBytes(10);
+  const media = mediaOf(bytes);
+  const first = await test.open({ calls: maskedCalls(0o077) });
+  await assert.rejects(store(first, media, bytes), ConfigurationError);
+  first.close();
+  const next = await test.open();
+  await assert.rejects(store(next, media, bytes), (error) => {
+    assert.ok(error instanceof MediaFailureError, String(error));
+    assert.match(error.message, /has mode 700, readers need 750: chmod it/);
+    return true;
+  });
+  assert.equal(shown(test, media), null);
+  // It holds up nothing else, and goes on once that is put right.
+  const other = mediaOf(bytes);
+  assert.equal((await storeOne(next, other, bytes)).outcome, "stored");
+  Deno.chmodSync(`${test.root}/content/${media.ownerUuid}`, 0o750);
+  assert.equal((await storeOne(next, media, bytes)).outcome, "stored");
+});
+
 Deno.test("a file system that makes objects writable is refused before they are published", async () => {
   using test = new TestStorage();
   const calls = wrapCalls(() => {});
