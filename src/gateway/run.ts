@@ -12,6 +12,9 @@ import { Watchers } from "./watchers.ts";
 /** Bytes of bodies that all requests together hold in memory. */
 const BUDGET_BYTES = 32 * 1024 * 1024;
 
+/** What a connection may take to end when the gateway stops. */
+const STOP_MS = 5_000;
+
 /** Shells and systemd read 128 + the signal's number as "ended by that signal". */
 const SIGNALS = { SIGTERM: 128 + 15, SIGINT: 128 + 2 } as const;
 
@@ -47,7 +50,18 @@ export async function runGateway(
     await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   }
   log.info("stopping: what has come in is kept");
-  await server.shutdown();
+  await endWithin(STOP_MS, server.shutdown());
+}
+
+/** By then all that came in has been stored; a client that keeps its connection open has nothing to wait for. */
+async function endWithin(milliseconds: number, end: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  try {
+    await Promise.race([end, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Aborted by SIGTERM and SIGINT; a second one leaves at once, which loses nothing that was answered. */

@@ -1,5 +1,5 @@
 import { ownerOfToken } from "../inbox/application/tokens.ts";
-import { cookieHeaders, hashOf, ownerOf, uuidOf } from "./auth.ts";
+import { cookieHeaders, hashOf, ownerOf } from "./auth.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
 import { problem } from "./problem.ts";
 
@@ -44,16 +44,18 @@ export function logOut(_gateway: Gateway, request: Request): Response {
   return new Response(null, { status: 204, headers: cookieHeaders(request, null) });
 }
 
-const FILE = /^\/(?:content|preview|thumbnail)\/([0-9a-f-]{36})\//;
+/** As a worker names what it stores, with the owner in it; NGINX serves nothing else. */
+const FILE =
+  /^\/(?:content|preview|thumbnail)\/([0-9a-f-]{36})\/[0-9a-f-]{1,8}\/[0-9a-f-]{36}(?:~[0-9a-f]{64})?\.[A-Za-z0-9]{1,16}$/;
 
 /**
  * `GET /auth`: NGINX's auth_request asks whether a browser may have the file in X-Original-URI. 204 for
- * its owner, 401 or 403 for everybody else.
+ * its owner, 401 or 403 for everybody else, and NGINX takes no other answer.
  */
 export async function mayRead({ inbox }: Gateway, request: Request): Promise<Response> {
   const owner = await ownerOf(inbox, request);
   const path = FILE.exec(request.headers.get("x-original-uri") ?? "")?.[1];
-  if (uuidOf(path, "owner") === owner) return new Response(null, { status: 204 });
+  if (path === owner) return new Response(null, { status: 204 });
   throw problem(
     403,
     "owner",
