@@ -7,8 +7,8 @@ import { EventLoopYielder } from "../../storage/admin/event_loop_yielder.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { clearName } from "../../storage/admin/quarantine.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
-import { recheck } from "../../storage/admin/recheck.ts";
-import { AuditLog, lastLogged } from "../../storage/admin/audit_log.ts";
+import { isOwnPath, recheck } from "../../storage/admin/recheck.ts";
+import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { type Context, DATABASE, treeCommand } from "../command.ts";
 import { hold } from "../hold.ts";
 import { requireRegistered } from "../rebuild.ts";
@@ -24,18 +24,15 @@ interface Options {
 
 type Bad = HeldReceipt & { readonly why: string };
 
-/** Clocks of the database and of this machine may differ. */
-const MARGIN_MS = 3600 * 1000;
-
 export const storageTrust = treeCommand<Options>({
   usage: "trust <name>",
   summary: "believe a distrusted storage again, after reading what it stored",
   description:
     "After a failed fsync or an I/O error a storage is distrusted: its worker stops and its receipts " +
     "no longer count. Fix the disk and remount it (until then the kernel answers from memory what " +
-    "may not be on the disk), then run this: it reads everything that was stored since the last " +
-    "time this succeeded, and trusts the storage again only if all of it is right. What is wrong " +
-    "and still in the inbox can be delivered again (--redeliver); for the rest: `storage repair`.",
+    "may not be on the disk), then run this: it reads everything that the receipts name, and " +
+    "trusts the storage again only if all of it is right. What is wrong and still in the inbox can " +
+    "be delivered again (--redeliver); for the rest: `storage repair`.",
   options: [
     DATABASE,
     ["!--root <root>", "the storage's root"],
@@ -76,12 +73,14 @@ export const storageTrust = treeCommand<Options>({
     const owner = requireWriter(root.path);
     using held = await hold(root, inbox, false);
     const tree = new GuardedTree(root.path);
-    const since = lastLogged(tree, "trust");
-    const { read, bad } = await readAll(inbox, root, tree, since, context);
+    const { read, bad } = await readAll(inbox, root, tree, context);
     let redelivered = 0;
     if (options.redeliver === true && held.storageId !== null) {
       const again = bad.filter(({ released }) => !released);
-      for (const { path, sha256 } of again) clearName(tree, path, sha256, owner);
+      for (const receipt of again) {
+        if (!isOwnPath(receipt, root.identity.prefixSize)) continue;
+        clearName(tree, receipt.path, receipt.sha256, owner);
+      }
       redelivered = await redeliver(inbox, held.storageId, again.map(({ mediaId }) => mediaId));
     }
     const wrong = bad.filter(({ released }) => options.redeliver !== true || released);
@@ -96,9 +95,7 @@ export const storageTrust = treeCommand<Options>({
       await clearDistrust(inbox, storage);
     }
     console.result({ name, trusted, read, bad, redelivered });
-    const amount = `${count(read, "file")} read${
-      since === null ? "" : ` (since ${since.toISOString()})`
-    }`;
+    const amount = `${count(read, "file")} read`;
     console.say(
       trusted
         ? `TRUSTED: ${name}: ${amount}, all as their receipts say. Its worker may start.`
@@ -113,17 +110,15 @@ async function readAll(
   inbox: AdminInbox,
   root: Root,
   tree: GuardedTree,
-  since: Date | null,
   { console, signal }: Context,
 ): Promise<{ read: number; bad: Bad[] }> {
-  const from = since === null ? null : new Date(since.getTime() - MARGIN_MS);
   const bad: Bad[] = [];
   let read = 0, bytes = 0;
   const yielder = new EventLoopYielder(signal);
-  for await (const receipt of await receiptsOf(inbox, root.identity.storage, from)) {
+  for await (const receipt of await receiptsOf(inbox, root.identity.storage)) {
     const pause = yielder.tick();
     if (pause) await pause;
-    const why = recheck(tree, receipt);
+    const why = recheck(tree, receipt, root.identity.prefixSize);
     if (why !== null) bad.push({ ...receipt, why });
     read++;
     bytes += receipt.size;

@@ -178,6 +178,12 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
 /** One receipt, as `storage compare` and `storage trust` need it. */
 export interface HeldReceipt {
   readonly mediaId: string;
+  readonly ownerUuid: string;
+  readonly itemUuid: string;
+  readonly mediaType: string;
+  readonly ext: string;
+  /** The name that the media has by its row; the worker says where it really is. */
+  readonly publicName: string;
   readonly path: string;
   readonly sha256: string;
   readonly size: number;
@@ -190,13 +196,10 @@ export interface HeldReceipt {
  * path once, since two uploads of the same bytes share it. They are those of the moment of this call. The
  * cursor is WITH HOLD: materialized at once, so that no snapshot stays open for as long as a tree takes
  * (one that did would keep every dead blob on the database's disk).
- *
- * @param since only receipts made at or after this time
  */
 export async function receiptsOf(
   inbox: AdminInbox,
   storage: string,
-  since: Date | null = null,
 ): Promise<AsyncGenerator<HeldReceipt>> {
   const { connection } = inbox;
   await transaction(inbox, () =>
@@ -204,11 +207,13 @@ export async function receiptsOf(
       connection,
       `DECLARE receipts NO SCROLL CURSOR WITH HOLD FOR
       SELECT DISTINCT ON (r.path COLLATE "C") r.media_id AS "mediaId", r.path,
+        r.owner_uuid AS "ownerUuid", r.item_uuid AS "itemUuid", r.media_type AS "mediaType", r.ext,
+        m.public_name AS "publicName",
         encode(r.sha256, 'hex') AS sha256, r.size::float8, m.released_at IS NOT NULL AS released
       FROM omoide.receipt r JOIN omoide.media m ON m.id = r.media_id
-      WHERE r.storage = $1 AND ($2::timestamptz IS NULL OR r.stored_at >= $2)
+      WHERE r.storage = $1
       ORDER BY r.path COLLATE "C", r.media_id`,
-      [storage, since],
+      [storage],
     ));
   return fetchAll(connection);
 }

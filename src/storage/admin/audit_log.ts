@@ -3,7 +3,6 @@ import { PRIVATE_DIRECTORY } from "../layout.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
 import type { Owner } from "./ownership.ts";
 import { AUDIT_LOG_PATH } from "./places.ts";
-import { readPieces } from "./read_object.ts";
 
 /** Who started this program, before it became the tree's owner. */
 const STARTED_BY = Deno.uid();
@@ -36,26 +35,4 @@ export class AuditLog implements Disposable {
   [Symbol.dispose](): void {
     closeSync(this.#fd);
   }
-}
-
-/** When an action was recorded last; null where it never was. */
-export function lastLogged(tree: GuardedTree, action: string): Date | null {
-  if (tree.look(AUDIT_LOG_PATH) === null) return null;
-  const decoder = new TextDecoder();
-  let text = "";
-  for (const piece of readPieces(tree, AUDIT_LOG_PATH)) {
-    text += decoder.decode(piece, { stream: true });
-  }
-  let last: Date | null = null;
-  for (const line of text.split("\n")) {
-    // A line that a run which died had not finished says nothing.
-    if (!line.startsWith("{") || !line.endsWith("}")) continue;
-    const found: unknown = JSON.parse(line);
-    if (typeof found !== "object" || found === null) continue;
-    // Lines of before the first release call it a deed.
-    const logged = "action" in found ? found.action : "deed" in found ? found.deed : null;
-    if (logged !== action || !("at" in found)) continue;
-    last = new Date(String(found.at));
-  }
-  return last;
 }

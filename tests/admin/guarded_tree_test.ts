@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { closeSync, writeSync } from "node:fs";
+import { ConfigurationError } from "../../src/errors.ts";
+import { AuditLog } from "../../src/storage/admin/audit_log.ts";
+import { GuardedTree } from "../../src/storage/admin/guarded_tree.ts";
+import { planPurge, purgeFiles } from "../../src/storage/admin/purge.ts";
+import { clearName, quarantine, replaceName } from "../../src/storage/admin/quarantine.ts";
+import { linkObject, repairOrder } from "../../src/storage/admin/repair.ts";
+import { LocalSource } from "../../src/storage/admin/source.ts";
+import { orphanProbes, removeOrphans } from "../../src/storage/admin/sweep.ts";
+import { readIdentity } from "../../src/storage/identity.ts";
+import { run } from "../lab/command.ts";
+import { copyTree, OWNER, snapshot } from "../lab/hostile_tree.ts";
+import { requireTools } from "../support/require_tool.ts";
+import { unguarded } from "./support/unguarded_tree.ts";
+import { identityOf, makeMedia, makeStorage, plant, type Planted } from "./support/tree.ts";
+
+const parent = await Deno.makeTempDir({ prefix: "omoide-guard-" });
+Deno.test.afterAll(() => Deno.remove(parent, { recursive: true }));
+const NEEDS = requireTools([], { root: true });
+const owner = { uid: OWNER, gid: OWNER };
+
+interface Scene {
+  readonly root: string;
+  readonly outside: string;
+  readonly media: Planted;
+}
+
+interface Action {
+  /** The name that is a link to its like outside. */
+  readonly link: (scene: Scene) => string;
+  readonly act: (tree: GuardedTree, scene: Scene) => unknown;
+}
+
+/** Everything that the tools do to a tree, each with the link that led it outside. */
+const ACTIONS: Readonly<Record<string, Action>> = {
+  "the audit log is opened": {
+    link: () => ".omoide/record.jsonl",
+    act: (tree) => new AuditLog(tree, owner)[Symbol.dispose](),
+  },
+  "something is quarantined": {
+    link: () => ".omoide/quarantine",
+    act: (tree, { media }) => quarantine(tree, media.object, owner),
+  },
+  "probes are swept": {
+    link: () => ".omoide/probe",
+    act: (tree) => removeOrphans(tree, [...orphanProbes(tree, new Date())]),
+  },
+  "drafts are swept": {
+    link: () => ".omoide/aside",
+    act: (tree) => removeOrphans(tree, [...orphanProbes(tree, new Date())]),
+  },
+  "a media is delivered again": {
+    link: ({ media }) => media.path.split("/").slice(0, 2).join("/"),
+    act: (tree, { media }) => clearName(tree, media.path, media.sha256, owner),
+  },
+  "a file's mode and owner are repaired": {
+    link: ({ media }) => media.object,
+    act: (tree, { media }) => repair(tree, media.object),
+  },
+  "a directory's mode and owner are repaired": {
+    link: ({ media }) => media.path.split("/").slice(0, 3).join("/"),
+    act: (tree, { media }) => repair(tree, media.path.split("/").slice(0, 3).join("/")),
+  },
+  "what is below a directory is repaired": {
+    link: () => "content",
+    act: (tree, { media }) => repair(tree, media.path.split("/").slice(0, 3).join("/")),
+  },
+  "an object is made": {
+    link: () => ".omoide/objects",
+    act: (tree, { media }) => {
+      const fd = tree.create(`${media.object}.2`, 0o440);
+      writeSync(fd, media.bytes);
+      closeSync(fd);
+    },
+  },
+  "an object is linked": {
+    link: ({ media }) => media.object.slice(0, ".omoide/objects/00".length),
+    act: (tree, { media }) =>
+      linkObject(tree, media, media.path, Deno.lstatSync(`${tree.root}/${media.path}`)),
+  },
+  "a public name passes on": {
+    link: () => "content",
+    act: (tree, { media, outside }) =>
+      replaceName(tree, media.path, media.object, Deno.statSync(`${outside}/${media.path}`)),
+  },
+  "a manifest is purged": {
+    link: () => "content",
+    act: async (tree, { media }) => {
+      const entry = { ...media, mediaId: media.id, object: media.object.slice(19), writtenAt: 0 };
+      const { signal } = new AbortController();
+      const plan = await planPurge(tree, 2, [entry], signal);
+      purgeFiles(
+        tree,
+        plan.files.length > 0 ? plan.files : [{
+          entry,
+          object: media.object,
+          file: Deno.statSync(`${tree.root}/${media.path}`),
+        }],
+      );
+    },
+  },
+};
+
+function repair(tree: GuardedTree, path: string): void {
+  const good = new LocalSource(tree.root, readIdentity(tree.root));
+  repairOrder(path, { tree, owner, good, auditLog: { write: () => {} } });
+}
+
+let scenes = 0;
+async function makeScene(link: (scene: Scene) => string): Promise<Scene> {
+  const directory = `${parent}/${++scenes}`;
+  const root = makeStorage(directory, identityOf("hot", randomUUID()));
+  const media = plant(root, makeMedia());
+  for (const name of ["quarantine", "aside"]) Deno.mkdirSync(`${root}/.omoide/${name}`);
+  for (const path of ["record.jsonl", "probe/old", "quarantine/draft-old", "aside/draft-old"]) {
+    Deno.writeTextFileSync(`${root}/.omoide/${path}`, "");
+    Deno.utimeSync(`${root}/.omoide/${path}`, 1000, 1000);
+  }
+  const scene = { root, outside: `${directory}/outside`, media };
+  await copyTree(root, scene.outside);
+  const name = link(scene);
+  await run("rm", "-rf", `${root}/${name}`);
+  Deno.symlinkSync(`${scene.outside}/${name}`, `${root}/${name}`);
+  return scene;
+}
+
+for (const [name, { link, act }] of Object.entries(ACTIONS)) {
+  Deno.test({
+    ...NEEDS,
+    name: `${name}: nothing outside changes, as it would without the guard`,
+    fn: async () => {
+      const scene = await makeScene(link);
+      const before = snapshot(scene.outside);
+      const refused = await refusal(() => act(new GuardedTree(scene.root), scene));
+      assert.deepEqual(snapshot(scene.outside), before, "changed in spite of the guard");
+      // What lies in the link's place is passed over, or named.
+      if (refused !== null) assert.match(String(refused), /symbolic link|does not exist/);
+      await refusal(() => act(unguarded(scene.root), scene));
+      assert.notDeepEqual(snapshot(scene.outside), before, "the control changes nothing");
+    },
+  });
+}
+
+/** What an action is refused with; null where it is not. */
+async function refusal(act: () => unknown): Promise<unknown> {
+  try {
+    await act();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+Deno.test("no path leads out of a tree, and none is taken that is not in its plain form", () => {
+  const root = makeStorage(`${parent}/plain`, identityOf("hot", randomUUID()));
+  const tree = new GuardedTree(root);
+  for (const path of ["../x", "content/../../x", "/etc/passwd", "content//x", "./content/x"]) {
+    assert.throws(() => tree.look(path), ConfigurationError, path);
+    assert.throws(() => tree.create(path, 0o600), ConfigurationError, path);
+  }
+});
+
+Deno.test("a file that another one took the place of is not removed, linked or opened", () => {
+  const root = makeStorage(`${parent}/replaced`, identityOf("hot", randomUUID()));
+  const media = plant(root, makeMedia()), tree = new GuardedTree(root);
+  const before = tree.requireFile(media.path);
+  // Renamed over it, so that the two cannot have the same inode.
+  Deno.writeTextFileSync(`${root}/content/new`, "somebody's");
+  Deno.renameSync(`${root}/content/new`, `${root}/${media.path}`);
+  assert.throws(() => tree.remove(media.path, before), /changed underneath/);
+  assert.throws(() => tree.link(media.path, "content/more", before), /changed underneath/);
+  assert.throws(() => tree.openRead(media.path, before), /changed underneath/);
+  assert.throws(() => tree.settle(media.path, null, 0o600, before), /changed underneath/);
+  assert.throws(
+    () => tree.remove(media.object, { ...before, dev: before.dev + 1 }),
+    /changed underneath/,
+    "the same inode of another file system",
+  );
+  assert.equal(Deno.readTextFileSync(`${root}/${media.path}`), "somebody's");
+});
+
+Deno.test({
+  ...NEEDS,
+  name: "root changes nothing below a directory that another user can write to",
+  fn: () => {
+    const root = makeStorage(`${parent}/others`, identityOf("hot", randomUUID()));
+    const media = plant(root, makeMedia()), tree = new GuardedTree(root);
+    Deno.chownSync(`${root}/content`, OWNER, OWNER);
+    const before = tree.requireFile(media.path);
+    assert.throws(() => tree.remove(media.path, before), /can be written to by others than root/);
+    Deno.chownSync(`${root}/content`, 0, 0);
+    Deno.chmodSync(`${root}/content`, 0o770);
+    assert.throws(() => tree.remove(media.path, before), /can be written to by others than root/);
+    Deno.chmodSync(`${root}/content`, 0o750);
+    tree.remove(media.path, before);
+  },
+});
