@@ -171,6 +171,10 @@ export class GuardedTree {
     if (info === null) throw new Deno.errors.NotFound(`${this.#absolute(path)} does not exist`);
     if (!info.isFile && !info.isDirectory) throw this.#unfit(path, `is ${kindOf(info)}`);
     this.#requireDevice(path, info);
+    // Before it is opened: what is another's need not be readable.
+    if (owner !== null && info.uid !== owner.uid) {
+      requireMine(this.#absolute(path), info.uid ?? 0, owner);
+    }
     const fd = this.#open(path, constants.O_RDONLY, 0, expected ?? info);
     try {
       settleDescriptor(fd, this.#absolute(path), owner, mode);

@@ -63,7 +63,7 @@ export async function repairObject(
   auditLog.write("repair", {
     object: finding.path,
     quarantined,
-    by: made,
+    made,
     publicPath: finding.publicPath,
   });
   replaceName(tree, finding.publicPath, made, old);
@@ -88,12 +88,12 @@ export async function repairUnvouched(
   if (hashOf(readPieces(tree, path)) === media.sha256) {
     tree.settle(path, owner, OBJECT_MODE, found);
     const name = linkObject(tree, media, path, found);
-    auditLog.write("repair", { publicPath: path, by: name });
+    auditLog.write("repair", { publicPath: path, made: name });
     return name;
   }
   const made = await makeObject(tree, media, good.readGood(media.sha256, path), owner);
   const quarantined = quarantine(tree, path, owner, found);
-  auditLog.write("repair", { publicPath: path, quarantined, by: made });
+  auditLog.write("repair", { publicPath: path, quarantined, made });
   replaceName(tree, path, made, found);
   return made;
 }
