@@ -8,13 +8,6 @@ import { inBatches, nameEntry } from "../storage/admin/held_files.ts";
 import type { Context } from "./command.ts";
 import type { Root } from "./roots.ts";
 
-/**
- * An inbox that takes a million uploads a second gets here in thirty years. An object's name with a higher
- * id was made up: its media gets a new id, for the next upload's is above all that are known, and one
- * file with the highest of all would leave none.
- */
-const MOST_MEDIA_ID = 10n ** 15n;
-
 /** What became of a tree's files. */
 export interface RebuildReport {
   files: number;
@@ -41,7 +34,7 @@ export async function rebuild(
     ) {
       const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);
       if (sha256 === null || mediaId === null || name === null) report.unvouched.push(entry.path);
-      else yield { ...name, sha256, mediaId: mediaId <= MOST_MEDIA_ID ? mediaId : null };
+      else yield { ...name, sha256, mediaId };
     }
   }
   for await (const files of inBatches(held(), 1000)) {
