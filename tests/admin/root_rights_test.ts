@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { findingsOf } from "../../src/admin/verify_report.ts";
 import { adopt } from "../../src/storage/admin/adopt.ts";
 import { GuardedTree } from "../../src/storage/admin/guarded_tree.ts";
-import { Scratch } from "../../src/storage/admin/scratch.ts";
 import { run, until } from "../lab/command.ts";
 import { OWNER, snapshot } from "../lab/hostile_tree.ts";
 import { Random } from "../lab/random.ts";
@@ -209,12 +208,10 @@ Deno.test("what took a file's place after it was hashed is not adopted", async (
   assert.ok(linked && replaced && touched && left);
   const before = snapshot(outside);
   const { uid, gid } = Deno.lstatSync(root);
-  const scratch = Scratch.open();
   const report = await adopt(new GuardedTree(root), {
     owner: { uid: uid ?? 0, gid: gid ?? 0 },
     prefixSize: 2,
     parallel: 1,
-    scratch,
     signal: new AbortController().signal,
     // Called between the two.
     mediaIds: (adoptable) => {
@@ -227,7 +224,6 @@ Deno.test("what took a file's place after it was hashed is not adopted", async (
     },
     progress: () => {},
   });
-  scratch.close();
   assert.equal(report.adopted, 1);
   assert.deepEqual(
     report.unfit.map(({ path }) => `${root}/${path}`).sort(),
