@@ -4,7 +4,9 @@ import { randomUUID } from "node:crypto";
 import { run } from "../lab/command.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { admin } from "./support/run.ts";
+import { Random } from "../lab/random.ts";
+import { admin, adminExits, databaseOf } from "./support/run.ts";
+import { objectsOf } from "./support/tree.ts";
 
 const template = sharedTemplate();
 
@@ -62,4 +64,67 @@ Deno.test({
       await world.query("DROP OWNED BY omoide_immutable; DROP ROLE omoide_immutable");
     }
   },
+});
+
+Deno.test("an existing tree becomes a storage without a byte copied, and a stopped run goes on", async () => {
+  await using world = await template().world();
+  const root = `${world.root("hot")}-old`;
+  const random = new Random(6);
+  const files = Array.from({ length: 40 }, (_, i) => {
+    const item = random.uuid(), owner = random.uuid();
+    const type = ["content", "preview", "thumbnail"][i % 3];
+    return {
+      path: `${type}/${owner}/${item.slice(0, 2)}/${item}.JPG`,
+      bytes: random.bytes(500 + i),
+    };
+  });
+  for (const { path, bytes } of files) {
+    Deno.mkdirSync(`${root}/${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
+    Deno.writeFileSync(`${root}/${path}`, bytes, { mode: 0o644 });
+  }
+  const stray = `${files[0]?.path.slice(0, files[0]?.path.lastIndexOf("/"))}/notes.txt`;
+  Deno.writeTextFileSync(`${root}/${stray}`, "mine");
+  const inodes = files.map(({ path }) => Deno.lstatSync(`${root}/${path}`).ino);
+  const adopt = ["storage", "adopt", root, ...databaseOf(world)];
+  try {
+    await adminExits(2, ...adopt);
+    const ran = await adminExits(6, ...adopt, "--name", "old");
+    assert.match(ran.stdout, new RegExp(`left: ${stray} `));
+    assert.match(
+      ran.stdout,
+      /INCOMPLETE: 40 files .* adopted by old, 0 were before, 40 receipts made/,
+    );
+    assert.deepEqual(files.map(({ path }) => Deno.lstatSync(`${root}/${path}`).ino), inodes);
+    Deno.removeSync(`${root}/${stray}`);
+    // As a run leaves it that was killed between an object and its receipt, and before an object.
+    await world.query(
+      "DELETE FROM omoide.stored WHERE media_id IN (SELECT max(id) FROM omoide.media)",
+    );
+    for (const name of objectsOf(root).slice(0, 5)) {
+      Deno.removeSync(`${root}/.omoide/objects/${name}`);
+    }
+    assert.match(
+      (await adminExits(0, ...adopt)).stdout,
+      /DONE: 5 files .*, 35 were before, 1 receipt made/,
+    );
+    await adminExits(0, "storage", "verify", root);
+    await adminExits(0, "storage", "compare", root, ...databaseOf(world));
+    const receipts = await world.query("SELECT FROM omoide.receipt WHERE storage = 'old'");
+    assert.equal(receipts.length, 40);
+
+    // The backup of the same installation: the same media.
+    const backup = `${root}-backup`;
+    for (const { path, bytes } of files) {
+      Deno.mkdirSync(`${backup}/${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
+      Deno.writeFileSync(`${backup}/${path}`, bytes);
+    }
+    await adminExits(0, "storage", "adopt", backup, "--name", "older", ...databaseOf(world));
+    await adminExits(0, "storage", "compare", root, backup);
+    const [media] = await world.query<{ n: string }>("SELECT count(*) AS n FROM omoide.media");
+    assert.equal(media?.n, "40");
+  } finally {
+    for (const role of ["omoide_old", "omoide_older"]) {
+      await world.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`).catch(() => {});
+    }
+  }
 });

@@ -8,7 +8,7 @@ import { run as command } from "../lab/command.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import type { World } from "../lab/world.ts";
-import { admin, type Ran } from "./support/run.ts";
+import { adminExits } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
 
 /** SAFE is said only from a database that keeps what it commits. */
@@ -48,13 +48,6 @@ async function follow(
   return said;
 }
 
-/** Runs a command that must end with this exit code. */
-async function run(code: number, ...args: string[]): Promise<Ran> {
-  const ran = await admin(args);
-  assert.equal(ran.code, code, `${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
-  return ran;
-}
-
 function database(world: World): string {
   return world.server.url(world.database);
 }
@@ -62,8 +55,8 @@ function database(world: World): string {
 /** What every recipe ends with: the storages are intact, the same, and as the receipts say. */
 async function requireSafe(world: World): Promise<void> {
   assert.match(await follow(world, "verified"), /\nSAFE: /);
-  await run(0, "storage", "verify", world.root("cold"));
-  await run(0, "storage", "compare", world.root("cold"), "--database", database(world));
+  await adminExits(0, "storage", "verify", world.root("cold"));
+  await adminExits(0, "storage", "compare", world.root("cold"), "--database", database(world));
 }
 
 /** And that nothing which was ever submitted is lost. */
@@ -142,9 +135,9 @@ Deno.test({
     // Before `inbox init`: everything is the superuser's, and the tools say so.
     const restore = ["--no-owner", "--no-privileges", "--exit-on-error", "--dbname", restored];
     await command(`${PROGRAMS}/pg_restore`, ...restore, `${directory}/inbox.dump`);
-    const status = await run(8, "inbox", "status", "--database", restored);
+    const status = await adminExits(8, "inbox", "status", "--database", restored);
     assert.match(status.stdout, /another owner than omoide_owner.*inbox init/s);
-    const init = await run(
+    const init = await adminExits(
       ...[4, "storage", "init", "hot", world.root("hot"), "--database", restored] as const,
     );
     assert.match(init.stderr, /run `inbox init` first/);
@@ -187,7 +180,7 @@ Deno.test("corrupt files are found, replaced from the other storage, and kept as
   )).map(({ path }) => path);
   for (const [i, path] of paths.entries()) flipBit(`${hot}/${path}`, i * 100);
 
-  const verify = await run(8, "storage", "verify", hot);
+  const verify = await adminExits(8, "storage", "verify", hot);
   assert.match(verify.stdout, /HARM: 7 files of hot not intact/);
   await follow(world, "bit-rot");
   assert.equal([...Deno.readDirSync(`${hot}/.omoide/quarantine`)].length, 7);
@@ -203,16 +196,16 @@ Deno.test("an owner's files that were deleted by accident come back from the oth
   const owner = media?.ownerUuid ?? "";
   // The accident: a purge of the wrong owner, in one storage.
   const manifest = `${hot}.manifest`;
-  const listed = await run(0, "storage", "manifest", hot, "--owner", owner);
+  const listed = await adminExits(0, "storage", "manifest", hot, "--owner", owner);
   await Deno.writeTextFile(manifest, listed.stdout);
   const files = listed.stdout.trimEnd().split("\n").length - 2;
   assert.ok(files > 3 && files < 30);
   const purge = ["storage", "purge", hot, "--manifest", manifest, "--database", database(world)];
-  await run(4, ...purge, "--yes");
-  await run(0, ...purge, "--yes", "--count", String(files));
-  await run(8, "storage", "compare", hot, cold);
+  await adminExits(4, ...purge, "--yes");
+  await adminExits(0, ...purge, "--yes", "--count", String(files));
+  await adminExits(8, "storage", "compare", hot, cold);
   assert.match(
-    (await run(8, "inbox", "status", "--database", database(world))).stdout,
+    (await adminExits(8, "inbox", "status", "--database", database(world))).stdout,
     /in fewer than 2 trusted storages/,
   );
 
@@ -225,7 +218,7 @@ Deno.test("an attacker who filled the inbox is limited, let through, and purged"
   const random = new Random(5);
   await world.submitMany(random, 10);
   const limits = ["inbox", "limits", "--database", database(world)];
-  await run(0, ...limits, "--max-inbox-bytes", "2M");
+  await adminExits(0, ...limits, "--max-inbox-bytes", "2M");
   const attacker = random.uuid();
   const application = await world.connectApplication();
   const attack = () =>

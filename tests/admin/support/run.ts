@@ -1,4 +1,6 @@
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import type { World } from "../../lab/world.ts";
 
 const main = fileURLToPath(new URL("../../../src/admin/main.ts", import.meta.url));
 
@@ -30,4 +32,16 @@ export async function adminJson<T>(args: readonly string[]): Promise<Ran & { rea
   } catch {
     throw new Error(`no JSON from ${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
   }
+}
+
+/** Runs a command that must end with this exit status. */
+export async function adminExits(code: number, ...args: string[]): Promise<Ran> {
+  const ran = await admin(args);
+  assert.equal(ran.code, code, `${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
+  return ran;
+}
+
+/** The option that names a world's database, as its superuser. */
+export function databaseOf(world: World): string[] {
+  return ["--database", world.server.url(world.database)];
 }

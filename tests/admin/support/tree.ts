@@ -69,3 +69,16 @@ export function flipBit(path: string, bit = 0): void {
   Deno.writeFileSync(path, bytes);
   Deno.chmodSync(path, 0o440);
 }
+
+/** Names in the objects' directories of a storage. */
+export function objectsOf(root: string): string[] {
+  return [...Deno.readDirSync(`${root}/.omoide/objects`)].flatMap(({ name }) =>
+    [...Deno.readDirSync(`${root}/.omoide/objects/${name}`)].map((entry) => `${name}/${entry.name}`)
+  );
+}
+
+/** What the audit log of a storage says, oldest first. */
+export function auditLogOf(root: string): { action: string }[] {
+  return Deno.readTextFileSync(`${root}/.omoide/record.jsonl`).trimEnd().split("\n")
+    .map((line) => JSON.parse(line));
+}
