@@ -119,9 +119,16 @@ case $address in
   *) ip=$address ;;
 esac
 
+[ ! -L "$root" ] || refuse "$root is a symbolic link; give the directory that it leads to" 4
 if [ -d "$root" ]; then
   owner=$(stat -c %U "$root")
   [ "$owner" = root ] || [ "$owner" = "$user" ] || refuse "$root belongs to $owner; give --user $owner" 4
+  if [ "$owner" = root ]; then
+    # Given away is only what nobody but root can have put there: no hard link to a file of root's, say.
+    shared=$(find "$root" -xdev \( ! -user root -o -type d -perm /022 \) -print -quit)
+    [ -z "$shared" ] ||
+      refuse "$shared is not root's alone, although $root is: see what is in it, then chown -R it all to $user" 4
+  fi
 else
   [ -d "$(dirname "$root")" ] || refuse "there is no $(dirname "$root"); is the disk mounted?" 4
 fi
@@ -141,7 +148,7 @@ fi
 # What `storage init` made as root before the user existed; a worker cannot be root.
 if [ "$(stat -c %u "$root")" = 0 ]; then
   step "give $root to $user"
-  chown -R "$user:$(id -gn "$user")" "$root"
+  chown -hR "$user:$(id -gn "$user")" "$root"
 fi
 # What the worker stores has its group, so that it is the root's: NGINX reads by it.
 group=$(stat -c %G "$root")

@@ -65,6 +65,16 @@ const REFUSALS: Record<string, Refusal> = {
     code: 4,
     says: /belongs to nobody; give --user nobody/,
   },
+  "a root of root's into which others could have put something": {
+    change: { "--root": "/srv/shared" },
+    code: 4,
+    says: /\/srv\/shared\/content is not root's alone, although \/srv\/shared is/,
+  },
+  "a root that is a link": {
+    change: { "--root": "/srv/link" },
+    code: 4,
+    says: /\/srv\/link is a symbolic link/,
+  },
 };
 
 Deno.test({
@@ -75,6 +85,9 @@ Deno.test({
     await copyDeployment(machine);
     await machine.write("/opt/password", "secret", 0o600);
     await machine.run("install", "-d", "-o", "nobody", "/srv/theirs");
+    await machine.run("install", "-d", "-m", "0750", "/srv/shared");
+    await machine.run("install", "-d", "-m", "0770", "/srv/shared/content");
+    await machine.run("ln", "-s", "/srv/theirs", "/srv/link");
     await machine.run("mkdir", "/srv/omoide");
     for (
       const [what, { name = "hot", change, drop, more = [], code, says }] of Object.entries(
