@@ -1,5 +1,4 @@
-import type { Command } from "commander";
-import { EXIT, type ExitCode } from "../exit_codes.ts";
+import type { ExitCode } from "../exit_codes.ts";
 import { locate, type Located } from "../storage/admin/located_tree.ts";
 import { LocalSource, type Source } from "../storage/admin/source.ts";
 import { Console } from "./console.ts";
@@ -113,16 +112,6 @@ export const DATABASE_TO_ASK = [
 /** Every command that takes something away is a dry run without it. */
 export const YES = ["--yes", "do it; without it, only show what would be done"] as const;
 
-const ALWAYS: Partial<Record<ExitCode, string>> = {
-  [EXIT.OK]: "done",
-  [EXIT.UNEXPECTED]: "unexpected error: report it",
-  [EXIT.USAGE]: "the command line is wrong; nothing was done",
-  [EXIT.TRY_AGAIN]: "the database is out of reach, or a worker holds the storage",
-  [EXIT.CONFIGURATION]: "an administrator must act; the message says how",
-  [EXIT.INTERRUPTED]: "stopped by a signal; run it again to continue",
-  [EXIT.READER_GONE]: "the reader of the output has gone (| head)",
-};
-
 export function plainCommand<Options>(spec: PlainSpec<Options>): AdminCommand {
   return {
     description: spec,
@@ -183,42 +172,4 @@ async function run<C extends Context>(
   } finally {
     context.console.clear();
   }
-}
-
-/** How a command's end reaches `main`. */
-export interface Outcome {
-  code: ExitCode;
-}
-
-/** Adds a command to its group. */
-export function addCommand(group: Command, outcome: Outcome, added: AdminCommand): void {
-  const { description: spec } = added;
-  const command = group.command(spec.usage, { hidden: spec.hidden === true })
-    .summary(spec.summary).description(spec.description);
-  for (const [flags, explanation, fallback] of spec.options) {
-    const required = flags.startsWith("!");
-    const plain = required ? flags.slice(1) : flags;
-    if (required) command.requiredOption(plain, explanation);
-    else if (fallback === undefined) command.option(plain, explanation);
-    else command.option(plain, explanation, fallback);
-  }
-  command.option("--json", "print the result as one JSON value");
-  command.addHelpText("after", afterHelp(spec.examples, { ...ALWAYS, ...spec.exits }));
-  command.action(async () => {
-    outcome.code = await added.start(command.args, command.opts<{ json?: boolean }>());
-  });
-}
-
-function afterHelp(examples: readonly string[], exits: Partial<Record<ExitCode, string>>): string {
-  const statuses = Object.entries(exits)
-    .sort(([a], [b]) => Number(a) - Number(b))
-    .map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`);
-  return [
-    "",
-    "Examples:",
-    ...examples.map((example) => `  ${example}`),
-    "",
-    "Exit status:",
-    ...statuses,
-  ].join("\n");
 }

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { EXIT } from "../exit_codes.ts";
 import { printError, printHelp, printLines } from "../terminal.ts";
-import { addCommand, type AdminCommand, type Outcome } from "./command.ts";
+import { addCommand, type Outcome } from "./add_command.ts";
+import type { AdminCommand } from "./command.ts";
 import { inboxParked, inboxRetry } from "./commands/inbox_deliveries.ts";
 import { inboxInit } from "./commands/inbox_init.ts";
 import { inboxLimits } from "./commands/inbox_limits.ts";

@@ -12,6 +12,7 @@ import { orphanProbes, removeOrphans } from "../../src/storage/admin/sweep.ts";
 import { readIdentity } from "../../src/storage/identity.ts";
 import { run } from "../lab/command.ts";
 import { copyTree, OWNER, snapshot } from "../lab/hostile_tree.ts";
+import { codeOf } from "../worker/support/source_text.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { unguarded } from "./support/unguarded_tree.ts";
 import { identityOf, makeMedia, makeStorage, plant, type Planted } from "./support/tree.ts";
@@ -152,6 +153,31 @@ async function refusal(act: () => unknown): Promise<unknown> {
     return error;
   }
 }
+
+/** Who else in `src/storage/admin` calls the file system by a path, and why that is no way past the guard. */
+const PATHS: Readonly<Record<string, string>> = {
+  "guarded_tree.ts": "the guard itself",
+  "hash_worker.ts": "threads; whoever asked compares the file that was hashed",
+  "init_root.ts": "makes the tree: as its owner, or as root where nobody else can write",
+  "located_tree.ts": "looks at the root and above it, before anything in it",
+  "mode_check.ts": "looks at the root",
+  "named_file.ts": "files outside the tree, which the command line names",
+  "open_for_admin.ts": "opens storage.json for its lock, and compares it",
+  "ownership.ts": "the write-once store's calls, which has a guard of its own",
+};
+
+Deno.test("nothing in src/storage/admin goes to a tree past the guard", () => {
+  const calls = new RegExp(
+    "\\bDeno\\.(open|create|l?stat|readDir|read(Text)?File|write(Text)?File|mkdir|remove|rename|link|" +
+      "symlink|readLink|chmod|chown|utime|truncate|realPath|copyFile)(Sync)?\\(|" +
+      "\\b(open|l?stat|mkdir|rename|unlink|link|symlink|rm|rmdir|l?chown|chmod|readFile|writeFile|" +
+      "readdir|opendir|utimes|truncate|copyFile)Sync\\(",
+  );
+  const directory = new URL("../../src/storage/admin/", import.meta.url);
+  const found = [...Deno.readDirSync(directory)].map(({ name }) => name)
+    .filter((name) => calls.test(codeOf(Deno.readTextFileSync(new URL(name, directory)))));
+  assert.deepEqual(found.sort(), Object.keys(PATHS));
+});
 
 Deno.test("no path leads out of a tree, and none is taken that is not in its plain form", () => {
   const root = makeStorage(`${parent}/plain`, identityOf("hot", randomUUID()));
