@@ -158,9 +158,13 @@ inboxTest("an older session's acknowledgement is not one of the new root", async
 inboxTest("a worker's open transaction holds up no administrator", async (inbox) => {
   await registerStorage(inbox.admin, { name: "third", identity: IDENTITIES.third, prefixSize: 2 });
   const [hot, superuser] = [await inbox.as("hot"), await inbox.pg.connect(inbox.database)];
+  // Every timeout that its role can switch off.
+  await hot.query("SET idle_in_transaction_session_timeout = 0");
   await hot.query("BEGIN; SELECT omoide.distrust('a lie')");
   const gone = new Promise((resolve) => hot.once("end", resolve));
   await using admin = await openInbox(inbox.pg.url(inbox.database));
+  // So that this fails where it would wait for ever.
+  await admin.connection.query("SET lock_timeout = '60s'");
   await retireStorage(admin, "hot", false);
   await gone;
   // Another administrator's is waited for.
