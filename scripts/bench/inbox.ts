@@ -56,7 +56,7 @@ async function fill(admin: Connection, media: number, bytes: number): Promise<vo
        SELECT s.id, m.id FROM m, omoide.storage s
      )
      INSERT INTO omoide.media_chunk
-     SELECT m.id, 0, decode(repeat('ab', $2::int), 'hex') FROM m WHERE $2 > 0`,
+     SELECT m.id, 0, decode(repeat('ab', $2::int), 'hex'), 0 FROM m WHERE $2 > 0`,
     [media, bytes],
   );
 }

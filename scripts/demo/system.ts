@@ -20,19 +20,12 @@ export class DemoSystem {
     this.storages = ["hot", "cold"].map((name) => ({ name, root: `${directory}/${name}` }));
   }
 
-  /**
-   * @param directory absolute, real, empty; the database goes there too where `keep` is set
-   * @param settings of the server, where its defaults are not what is wanted
-   */
-  static async start(
-    directory: string,
-    keep: boolean,
-    settings: Readonly<Record<string, string>> = {},
-  ): Promise<DemoSystem> {
+  /** @param directory absolute, real, empty; the database goes there too where `keep` is set */
+  static async start(directory: string, keep: boolean): Promise<DemoSystem> {
     const kept = `${directory}/postgres`;
     if (keep) await Deno.mkdir(kept);
     const where = keep ? { directory: kept } : {};
-    const postgres = await EmbeddedPostgres.start({ ...where, settings });
+    const postgres = await EmbeddedPostgres.start(where);
     return new DemoSystem(postgres, directory);
   }
 

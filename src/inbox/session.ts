@@ -1,5 +1,6 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
 import { connect, type Connection, type Credentials, processIdOf, streamOf } from "./connect.ts";
+import { ChunkPlaces } from "./copy/chunk_places.ts";
 import { connectForCopy, type CopyConnection } from "./copy/copy_connection.ts";
 import { type DatabaseAddress, showAddress } from "./database_url.ts";
 import { inboxError } from "./inbox_error.ts";
@@ -18,6 +19,10 @@ const ANSWER_TIMEOUT_MS = 60_000;
  * - `releasing` lets blobs leave, and sweeps, while receipts are committed
  */
 export class InboxSession {
+  /** Where the chunks of what is pending are. */
+  readonly places: ChunkPlaces = new ChunkPlaces();
+  /** Before this (performance.now()), blobs leave without a look at their generations. */
+  recycleDueAt = 0;
   readonly #ended = new AbortController();
 
   /** UUID of the root for which `takeStorage` has taken the storage; null before. */

@@ -78,9 +78,10 @@ export async function pending(
   const rows = await session.query<PendingRow>(
     session.control,
     "SELECT media_id, owner_uuid, item_uuid, media_type, ext, public_name, size, " +
-      "encode(sha256, 'hex') AS sha256, attempts FROM omoide.pending($1, $2)",
+      "encode(sha256, 'hex') AS sha256, attempts, generation FROM omoide.pending($1, $2)",
     [after, limit],
   );
+  for (const row of rows) session.places.note(BigInt(row.media_id), row.generation);
   return rows.map((row) => ({
     attempts: row.attempts,
     media: {
@@ -107,6 +108,7 @@ interface PendingRow extends Record<string, unknown> {
   size: string;
   sha256: string;
   attempts: number;
+  generation: number;
 }
 
 /**
@@ -158,19 +160,31 @@ export async function acknowledge(
   );
 }
 
-/** Deleting takes 1.6 s for 1 GB, on a slow disk of the database's many times that. */
-const RELEASE_TIMEOUT_MS = 600_000;
+/** Moving what little is left of a generation reads and writes 64 MiB; on a slow disk many seconds. */
+const RECYCLE_TIMEOUT_MS = 600_000;
+
+/** Files grow by what comes meanwhile, at 200 MB/s by 200 MB; asking costs the database a millisecond. */
+const RECYCLE_EVERY_MS = 1_000;
 
 /**
  * Lets the blobs of these media leave the inbox where every required storage holds them. A statement of
  * its own: acknowledging sees the receipts of one moment, and another storage's may come at the next.
+ * Their bytes go with their generation, at once where these were the last of it.
  */
 export async function release(session: InboxSession, ids: readonly bigint[]): Promise<void> {
+  await session.query(session.releasing, "SELECT omoide.release($1)", [ids]);
+  if (performance.now() < session.recycleDueAt) return;
+  session.recycleDueAt = performance.now() + RECYCLE_EVERY_MS;
+  await recycle(session, false);
+}
+
+/** Empties generations that nobody waits for; see `recycle.sql`. */
+async function recycle(session: InboxSession, thorough: boolean): Promise<void> {
   await session.query(
     session.releasing,
-    "SELECT omoide.release($1)",
-    [ids],
-    RELEASE_TIMEOUT_MS,
+    "SELECT FROM omoide.recycle($1)",
+    [thorough],
+    RECYCLE_TIMEOUT_MS,
   );
 }
 
@@ -249,16 +263,36 @@ export interface Swept {
   readonly nextAttemptInMs: number | null;
 }
 
-/** The inbox's housekeeping that any worker can do: releases, missing deliveries, limits, old snapshots. */
+/**
+ * The inbox's housekeeping that any worker can do: releases, missing deliveries, limits, old snapshots, and
+ * the generations, in a transaction of their own that has nothing else locked.
+ */
 export async function sweep(session: InboxSession): Promise<Swept> {
   const [row] = await session.query<{ released: string; wait: number | null }>(
     session.releasing,
     "SELECT released, extract(epoch FROM next_attempt_in)::float8 AS wait FROM omoide.sweep()",
-    [],
-    RELEASE_TIMEOUT_MS,
   );
+  await recycle(session, true);
   return {
     released: Number(row?.released ?? 0),
     nextAttemptInMs: typeof row?.wait === "number" ? Math.max(0, row.wait * 1000) : null,
   };
+}
+
+/**
+ * Asks to be notified of every media from now on. If false, a submit that counts on this worker to look
+ * by itself has not ended yet, and it must do so. If true, it must look once more before it waits: what was
+ * submitted before is not notified.
+ */
+export async function fallAsleep(session: InboxSession): Promise<boolean> {
+  const [row] = await session.query<{ asleep: boolean }>(
+    session.control,
+    "SELECT omoide.fall_asleep() AS asleep",
+  );
+  return row?.asleep === true;
+}
+
+/** Says that this worker looks by itself again, so that submits need not notify it. */
+export async function stayAwake(session: InboxSession): Promise<void> {
+  await session.query(session.control, "SELECT omoide.stay_awake()");
 }

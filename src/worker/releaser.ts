@@ -3,14 +3,12 @@ import type { InboxSession } from "../inbox/session.ts";
 import { release } from "../inbox/worker_calls.ts";
 import type { Media } from "../media.ts";
 
-/** What one release takes at the most, beside its first media: less than half a second of deleting. */
+/** What one release takes at the most: some milliseconds. */
 const MOST_MEDIA = 1024;
-const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
- * Lets blobs leave the inbox behind the acknowledging, on a connection of its own: deleting 1 GB costs the
- * database 1.6 s, for which no receipt should wait. One release at a time; what is acknowledged meanwhile
- * goes together into the next.
+ * Lets blobs leave the inbox behind the acknowledging, on a connection of its own, so that no receipt waits
+ * for it. One release at a time; what is acknowledged meanwhile goes together into the next.
  */
 export class Releaser {
   readonly #session: InboxSession;
@@ -36,23 +34,12 @@ export class Releaser {
 
   async #run(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) await this.#release(this.#next());
+      while (this.#waiting.length > 0) await this.#release(this.#waiting.splice(0, MOST_MEDIA));
     } catch (error) {
       this.#failure = { error };
     } finally {
       this.#running = null;
     }
-  }
-
-  #next(): readonly Media[] {
-    let count = 0;
-    let bytes = 0;
-    for (const { size } of this.#waiting) {
-      bytes += size;
-      if (count > 0 && (count === MOST_MEDIA || bytes > MOST_BYTES)) break;
-      count += 1;
-    }
-    return this.#waiting.splice(0, count);
   }
 
   async #release(media: readonly Media[]): Promise<void> {

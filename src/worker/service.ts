@@ -5,6 +5,7 @@ import { requireOwnInbox } from "./own_inbox.ts";
 import { PAGE, Pass } from "./pass.ts";
 import { PausedStorage } from "./paused_storage.ts";
 import type { Attempt } from "./retry.ts";
+import { IdleWait } from "./idle_wait.ts";
 import { Schedule } from "./schedule.ts";
 import { StoredLog } from "./stored_log.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -14,6 +15,7 @@ export class Service {
   readonly #session: InboxSession;
   readonly #context: WorkerContext;
   readonly #schedule: Schedule;
+  readonly #idle: IdleWait;
   readonly #storedLog: StoredLog;
   readonly #paused: PausedStorage;
   /** The storage was paused: the next media goes first and alone, to show whether it takes them again. */
@@ -22,7 +24,8 @@ export class Service {
   private constructor(session: InboxSession, context: WorkerContext) {
     this.#session = session;
     this.#context = context;
-    this.#schedule = new Schedule(context.options.pollInterval, context.wake);
+    this.#schedule = new Schedule(context.options.pollInterval);
+    this.#idle = new IdleWait(session, context.wake);
     this.#storedLog = new StoredLog(context.log);
     this.#paused = new PausedStorage(session, context);
   }
@@ -56,6 +59,7 @@ export class Service {
         if (performance.now() >= this.#schedule.sweepAt) await this.#sweep();
         const owed = await pending(session, 0n, this.#isProbing ? 1 : PAGE);
         if (owed.length > 0) {
+          await this.#idle.rouse();
           await this.#pass(owed, attempt);
           continue;
         }
@@ -65,7 +69,8 @@ export class Service {
         attempt.succeeded();
         await heartbeat.become(session, "idle");
         this.#storedLog.sayIfDue();
-        await this.#schedule.wait(this.#storedLog.dueInMs, session.ended, stop);
+        const waitMs = Math.min(this.#schedule.dueInMs, this.#storedLog.dueInMs);
+        await this.#idle.untilNextLook(waitMs, session.ended, stop);
       }
     } finally {
       this.#storedLog.say();

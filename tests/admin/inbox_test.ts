@@ -47,6 +47,7 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
     bytesLimit: 100,
     diskBytes: 0,
     diskBytesLimit: 100,
+    generations: [],
     usage: [],
     underReplicated: 0,
     incomplete: 0,

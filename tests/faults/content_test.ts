@@ -46,7 +46,7 @@ const DAMAGES: Record<string, Damage> = {
   },
   "a chunk too many": {
     sql: (id, chunks) =>
-      `INSERT INTO omoide.media_chunk SELECT media_id, ${chunks}, bytes FROM omoide.media_chunk
+      `INSERT INTO omoide.media_chunk SELECT media_id, ${chunks}, bytes, generation FROM omoide.media_chunk
        WHERE media_id = ${id} AND seq = ${chunks - 1}`,
     reason: (chunks) => new RegExp(`^chunk ${chunks} has \\d+ bytes where 0 are due`),
   },

@@ -18,6 +18,8 @@ const NAPTIME_SECONDS = times(5, 60);
 /** After so long a transaction of the application is ended, at the next sweep. */
 const HOLD_SECONDS = times(8, 60);
 const POLL_SECONDS = 5;
+/** How large a table of blobs becomes before the next takes over: an eighth of what the files may have. */
+const GENERATION = 256 * MiB;
 /** At 20 MB/s an hour would leave 150 GB in the storages; at the pace after this it leaves 35. */
 const FULL_SPEED_SECONDS = 120;
 /** What one worker may hold. The spike's peak was 101 MB; Deno alone takes 60. */
@@ -36,6 +38,7 @@ Deno.test({
       settings: { autovacuum_naptime: `${NAPTIME_SECONDS}s` },
     });
     await using world = await template.world();
+    await world.query(`UPDATE omoide.settings SET max_inbox_disk_bytes = ${8 * GENERATION}`);
     await world.query(`UPDATE omoide.settings SET max_transaction_age = '${HOLD_SECONDS} seconds'`);
     const soak = new Soak(world, times(18, 60 * options.minutes));
     await soak.run();
@@ -101,14 +104,14 @@ class Soak {
 
   constructor(private readonly world: World, private readonly seconds: number) {}
 
-  /** Twice the peak backlog and what comes in one naptime (two, since a vacuum takes its time), in bytes. */
+  /** The peak backlog, two generations, and what comes until somebody looks at them, in bytes. */
   get fileBound(): number {
-    return 2 * this.#peakBacklog + 2 * this.#busiest.bytes + 32 * MiB;
+    return this.#peakBacklog + 2 * GENERATION + this.#busiest.bytes;
   }
 
-  /** While a snapshot is held, nothing that is dead can be used again. */
+  /** The generation that a transaction writes to is kept while it is held, and no other. */
   get fileBoundHeld(): number {
-    return this.fileBound + (HOLD_SECONDS + POLL_SECONDS) / NAPTIME_SECONDS * this.#busiest.bytes;
+    return this.fileBound + GENERATION;
   }
 
   get #elapsed(): number {
@@ -185,7 +188,7 @@ class Soak {
       if (quarter === 3) this.peakLate = Math.max(this.peakLate, bytes);
     }
     const [row] = await this.world.query<{ files: string; backlog: string }>(
-      `SELECT pg_table_size('omoide.media_chunk') AS files,
+      `SELECT (SELECT disk_bytes FROM omoide.inbox_status) AS files,
          (SELECT coalesce(sum(size), 0) FROM omoide.media WHERE released_at IS NULL) AS backlog`,
     );
     const files = Number(row?.files);

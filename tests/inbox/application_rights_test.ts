@@ -107,7 +107,7 @@ inboxTest("the application cannot read, change or delete what was submitted", as
   await refused(app, "OM011", "SELECT omoide.seal_media($1, 9, $2)", [id, sha256("a picture")]);
   const toast = await valueOf(
     inbox.admin,
-    "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 'omoide.media_chunk'::regclass",
+    "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 'omoide.media_chunk_0'::regclass",
   );
   await refused(app, DENIED, `SELECT * FROM ${toast}`);
   const hot = await inbox.as("hot");

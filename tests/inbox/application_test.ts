@@ -70,9 +70,10 @@ inboxTest("a media in chunks is owed to every storage once it is sealed", async 
   for (const worker of [hot, cold]) assert.deepEqual(await pendingIds(worker), [id]);
 });
 
-inboxTest("sealing tells whoever listens", async (inbox) => {
+inboxTest("sealing notifies a worker that sleeps", async (inbox) => {
   const [app, hot] = [await inbox.as("app"), await inbox.as("hot")];
   await hot.query("LISTEN omoide_sealed");
+  assert.equal(await valueOf(hot, "SELECT omoide.fall_asleep()"), true);
   const told = new Promise((resolve) => hot.once("notification", resolve));
   await submit(app);
   await told;

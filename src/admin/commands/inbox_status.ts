@@ -1,6 +1,7 @@
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import {
+  type GenerationStatus,
   type InboxStatus,
   inboxStatus,
   type StorageStatus,
@@ -86,6 +87,7 @@ function inboxLines(status: InboxStatus): string[] {
     `inbox: ${count(status.media, "media", "media")}, ${showBytes(status.bytes)} of ` +
     `${showBytes(status.bytesLimit)}; files ${showBytes(status.diskBytes)} of ` +
     `${showBytes(status.diskBytesLimit)}`,
+    ...status.generations.map(generationLine),
     ...status.usage.map(usageLine),
   ];
   if (status.gone > 0) {
@@ -94,6 +96,18 @@ function inboxLines(status: InboxStatus): string[] {
     );
   }
   return lines;
+}
+
+function generationLine(
+  { generation, current, fileBytes, liveBytes, waiting, oldestAge }: GenerationStatus,
+): string {
+  const oldest = oldestAge === null ? "" : `, the oldest for ${showDuration(oldestAge)}`;
+  const kept = waiting === 0
+    ? "nothing waits in it, it is emptied at the next sweep"
+    : `${showBytes(liveBytes)} of ${count(waiting, "upload", "uploads")} wait in it${oldest}`;
+  return `  generation ${generation}${current ? ", the current one" : ""}: files ${
+    showBytes(fileBytes)
+  }; ${kept}`;
 }
 
 function usageLine({ owner, bytes, bytesLimit, media, mediaLimit }: Usage): string {

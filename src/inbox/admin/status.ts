@@ -39,6 +39,19 @@ export interface Usage {
   readonly mediaLimit: number;
 }
 
+/** One of the tables that hold the blobs. Sizes in bytes. */
+export interface GenerationStatus {
+  readonly generation: number;
+  /** Whether it is the one into which new media go. */
+  readonly current: boolean;
+  readonly fileBytes: number;
+  /** Of these, what somebody waits for; the rest goes with the whole, once nobody waits for any of it. */
+  readonly liveBytes: number;
+  /** Media and pending uploads that it has. */
+  readonly waiting: number;
+  readonly oldestAge: number | null;
+}
+
 export interface InboxStatus {
   readonly inbox: string;
   readonly minCopies: number;
@@ -48,6 +61,8 @@ export interface InboxStatus {
   readonly bytesLimit: number;
   readonly diskBytes: number;
   readonly diskBytesLimit: number;
+  /** Those that have something in them. */
+  readonly generations: readonly GenerationStatus[];
   /** Today's usage (UTC): all together, then the owners nearest their limit. */
   readonly usage: readonly Usage[];
   /** Released media held by fewer trusted storages than min_copies, but by one. */
@@ -91,6 +106,14 @@ const INBOX = `
         AND p.proowner <> coalesce(to_regrole('omoide_owner'), 0))::float8 AS "foreign"
   FROM omoide.settings t, omoide.inbox_status i`;
 
+const GENERATIONS = `
+  SELECT g.generation, g.is_current AS current, g.file_bytes::float8 AS "fileBytes",
+    g.live_bytes::float8 AS "liveBytes", g.waiting::float8, ${
+  age("g.oldest_sealed_at")
+} AS "oldestAge"
+  FROM omoide.generation_status g
+  ORDER BY g.oldest_sealed_at NULLS LAST, g.current_since`;
+
 const USAGE = `
   SELECT nullif(u.owner_uuid, $1::uuid) AS owner, u.bytes::float8, u.media::float8,
     (CASE WHEN u.owner_uuid = $1 THEN t.all_bytes_per_day ELSE t.owner_bytes_per_day END)::float8
@@ -120,7 +143,10 @@ export async function inboxStatus(
   const nil = "00000000-0000-0000-0000-000000000000";
   const storages = await ask<StorageStatus>(connection, STORAGES);
   const usage = await ask<Usage>(connection, USAGE, [nil]);
-  const [inbox] = await ask<Omit<InboxStatus, "storages" | "usage" | "durability" | keyof Copies>>(
+  const generations = await ask<GenerationStatus>(connection, GENERATIONS);
+  const [inbox] = await ask<
+    Omit<InboxStatus, "storages" | "usage" | "generations" | "durability" | keyof Copies>
+  >(
     connection,
     INBOX,
   );
@@ -131,5 +157,5 @@ export async function inboxStatus(
   if (inbox === undefined || copies === undefined || durability === undefined) {
     throw new Error("the inbox has no settings");
   }
-  return { ...inbox, ...copies, storages, usage, durability };
+  return { ...inbox, ...copies, generations, storages, usage, durability };
 }

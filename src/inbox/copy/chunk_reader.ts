@@ -1,4 +1,5 @@
 import { DatabaseUnavailableError } from "../../errors.ts";
+import type { Run } from "./chunk_places.ts";
 import { type ChunkPiece, CopyBinaryParser } from "./copy_binary.ts";
 import { inboxError } from "../inbox_error.ts";
 import type { InboxSession } from "../session.ts";
@@ -27,6 +28,10 @@ const STALLED = `nothing of a COPY has moved for ${
  * bounded (tens of MiB), since its snapshot lives until it is read; for the same reason it is always
  * read to its end, an abandoned one would leave the connection in the middle of a COPY.
  *
+ * Chunks can be moved to another generation after `pending` said where they are. A media of which nothing
+ * comes is asked for again before this returns, if nothing else came with it; otherwise it is forgotten where
+ * it was, so that reading it alone asks for it. Whoever calls missing what is missing twice is right.
+ *
  * @throws {DatabaseUnavailableError} when the connection ends or stalls
  * @throws {DatabaseDamagedError} when the server cannot read some of these rows
  * @throws what `take` throws
@@ -34,6 +39,52 @@ const STALLED = `nothing of a COPY has moved for ${
 export async function readChunks(
   session: InboxSession,
   window: ChunkWindow,
+  take: TakePiece,
+): Promise<void> {
+  const mediaIds = "mediaIds" in window ? window.mediaIds : [window.mediaId];
+  for (const run of await locate(session, mediaIds)) {
+    await readRun(session, run, window, take);
+  }
+}
+
+/** Where these media's chunks are; asks the inbox if that is not known. What is owed no longer is left out. */
+async function locate(session: InboxSession, mediaIds: readonly bigint[]): Promise<Run[]> {
+  const unknown = session.places.unknownOf(mediaIds);
+  if (unknown.length > 0) {
+    const rows = await session.query<{ media_id: string; generation: number }>(
+      session.reading.connection,
+      "SELECT media_id, generation FROM omoide.locate($1)",
+      [unknown],
+    );
+    for (const row of rows) session.places.note(BigInt(row.media_id), row.generation);
+  }
+  return session.places.runsOf(mediaIds);
+}
+
+/** Reads the part of a window that is in one generation, or wherever it has been moved. */
+async function readRun(
+  session: InboxSession,
+  run: Run,
+  window: ChunkWindow,
+  take: TakePiece,
+): Promise<void> {
+  const found = new Set<bigint>();
+  await copyChunks(session, copyStatement(run, window), (piece) => {
+    if (piece.at === 0) found.add(piece.mediaId);
+    return take(piece);
+  });
+  if (found.size === run.mediaIds.length) return;
+  session.places.forget(run.mediaIds.filter((id) => !found.has(id)));
+  if (found.size > 0) return;
+  for (const now of await locate(session, run.mediaIds)) {
+    if (now.generation !== run.generation) await readRun(session, now, window, take);
+  }
+}
+
+/** Runs one COPY to its end. */
+async function copyChunks(
+  session: InboxSession,
+  statement: string,
   take: TakePiece,
 ): Promise<void> {
   const { connection, tap } = session.reading;
@@ -64,7 +115,7 @@ export async function readChunks(
     state.moved = false;
   }, STALL_MS);
   try {
-    await connection.query(copyStatement(window));
+    await connection.query(statement);
   } catch (error) {
     throw inboxError(error);
   } finally {
@@ -87,11 +138,14 @@ interface ReadingState {
   failure: { readonly error: unknown } | null;
 }
 
-/** COPY takes no parameters; what stands in its text are numbers, and nothing else. */
-function copyStatement(window: ChunkWindow): string {
+/**
+ * COPY takes no parameters; its text holds numbers and nothing else. The generation as a number lets the
+ * planner drop the others before it locks them, so that they can be emptied meanwhile.
+ */
+function copyStatement({ generation, mediaIds }: Run, window: ChunkWindow): string {
   const where = "mediaIds" in window
-    ? `media_id = ANY ('{${window.mediaIds.join(",")}}'::bigint[])`
+    ? `media_id = ANY ('{${mediaIds.join(",")}}'::bigint[])`
     : `media_id = ${window.mediaId} AND seq BETWEEN ${window.fromSeq} AND ${window.toSeq}`;
-  return `COPY (SELECT media_id, seq, bytes FROM omoide.my_chunk WHERE ${where} ` +
-    "ORDER BY media_id, seq) TO STDOUT (FORMAT binary)";
+  return `COPY (SELECT media_id, seq, bytes FROM omoide.my_chunk WHERE generation = ${generation} ` +
+    `AND ${where} ORDER BY media_id, seq) TO STDOUT (FORMAT binary)`;
 }

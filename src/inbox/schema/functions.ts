@@ -4,8 +4,10 @@
  * as pg_dump does. A test validates every body, and asserts that each file is listed here.
  */
 import acknowledge from "./functions/acknowledge.sql" with { type: "text" };
+import all_file_bytes from "./functions/all_file_bytes.sql" with { type: "text" };
 import append_chunk from "./functions/append_chunk.sql" with { type: "text" };
 import append_upload from "./functions/append_upload.sql" with { type: "text" };
+import blobs from "./functions/blobs.sql" with { type: "text" };
 import cancel_attempt from "./functions/cancel_attempt.sql" with { type: "text" };
 import cancel_upload from "./functions/cancel_upload.sql" with { type: "text" };
 import charge from "./functions/charge.sql" with { type: "text" };
@@ -15,17 +17,25 @@ import check_pending from "./functions/check_pending.sql" with { type: "text" };
 import check_room from "./functions/check_room.sql" with { type: "text" };
 import check_storage from "./functions/check_storage.sql" with { type: "text" };
 import distrust from "./functions/distrust.sql" with { type: "text" };
+import empty_generation from "./functions/empty_generation.sql" with { type: "text" };
 import evict from "./functions/evict.sql" with { type: "text" };
 import expire_uploads from "./functions/expire_uploads.sql" with { type: "text" };
+import fall_asleep from "./functions/fall_asleep.sql" with { type: "text" };
+import file_bytes from "./functions/file_bytes.sql" with { type: "text" };
 import find_media from "./functions/find_media.sql" with { type: "text" };
 import find_upload from "./functions/find_upload.sql" with { type: "text" };
 import finish_upload from "./functions/finish_upload.sql" with { type: "text" };
 import fit_storage from "./functions/fit_storage.sql" with { type: "text" };
 import fold_ledger from "./functions/fold_ledger.sql" with { type: "text" };
+import has_little_left from "./functions/has_little_left.sql" with { type: "text" };
 import heartbeat from "./functions/heartbeat.sql" with { type: "text" };
 import insert_sealed from "./functions/insert_sealed.sql" with { type: "text" };
+import is_waited_for from "./functions/is_waited_for.sql" with { type: "text" };
 import list_items from "./functions/list_items.sql" with { type: "text" };
+import locate from "./functions/locate.sql" with { type: "text" };
 import missed_releases from "./functions/missed_releases.sql" with { type: "text" };
+import move_chunks from "./functions/move_chunks.sql" with { type: "text" };
+import move_stragglers from "./functions/move_stragglers.sql" with { type: "text" };
 import name_holder from "./functions/name_holder.sql" with { type: "text" };
 import open_media from "./functions/open_media.sql" with { type: "text" };
 import open_upload from "./functions/open_upload.sql" with { type: "text" };
@@ -38,6 +48,7 @@ import pending from "./functions/pending.sql" with { type: "text" };
 import public_name from "./functions/public_name.sql" with { type: "text" };
 import public_path from "./functions/public_path.sql" with { type: "text" };
 import record_item from "./functions/record_item.sql" with { type: "text" };
+import recycle from "./functions/recycle.sql" with { type: "text" };
 import refuse_distrusted from "./functions/refuse_distrusted.sql" with { type: "text" };
 import refuse_other_identity from "./functions/refuse_other_identity.sql" with { type: "text" };
 import refuse_unsealed from "./functions/refuse_unsealed.sql" with { type: "text" };
@@ -47,7 +58,9 @@ import report_failure from "./functions/report_failure.sql" with { type: "text" 
 import reset_settings from "./functions/reset_settings.sql" with { type: "text" };
 import same_media from "./functions/same_media.sql" with { type: "text" };
 import seal_media from "./functions/seal_media.sql" with { type: "text" };
+import sleep_lock_class from "./functions/sleep_lock_class.sql" with { type: "text" };
 import start_attempt from "./functions/start_attempt.sql" with { type: "text" };
+import stay_awake from "./functions/stay_awake.sql" with { type: "text" };
 import storage_lock_class from "./functions/storage_lock_class.sql" with { type: "text" };
 import submit_media from "./functions/submit_media.sql" with { type: "text" };
 import sweep from "./functions/sweep.sql" with { type: "text" };
@@ -61,8 +74,10 @@ import where_items from "./functions/where_items.sql" with { type: "text" };
 /** Each function's statement, by its name. */
 export const FUNCTIONS: Readonly<Record<string, string>> = {
   acknowledge,
+  all_file_bytes,
   append_chunk,
   append_upload,
+  blobs,
   cancel_attempt,
   cancel_upload,
   charge,
@@ -72,17 +87,25 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   check_room,
   check_storage,
   distrust,
+  empty_generation,
   evict,
   expire_uploads,
+  fall_asleep,
+  file_bytes,
   find_media,
   find_upload,
   finish_upload,
   fit_storage,
   fold_ledger,
+  has_little_left,
   heartbeat,
   insert_sealed,
+  is_waited_for,
   list_items,
+  locate,
   missed_releases,
+  move_chunks,
+  move_stragglers,
   name_holder,
   open_media,
   open_upload,
@@ -95,6 +118,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   public_name,
   public_path,
   record_item,
+  recycle,
   refuse_distrusted,
   refuse_other_identity,
   refuse_unsealed,
@@ -104,7 +128,9 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   reset_settings,
   same_media,
   seal_media,
+  sleep_lock_class,
   start_attempt,
+  stay_awake,
   storage_lock_class,
   submit_media,
   sweep,

@@ -53,12 +53,15 @@ BEGIN
       omoide.report_failure(bigint, text, boolean), omoide.distrust(text),
       omoide.heartbeat(text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
         bigint, text),
-      omoide.sweep(), omoide.evict() TO ' || v_role;
+      omoide.sweep(), omoide.recycle(boolean), omoide.locate(bigint[]), omoide.fall_asleep(),
+      omoide.stay_awake(), omoide.evict() TO ' || v_role;
   END LOOP;
 END $$;
 
 GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner;
-GRANT EXECUTE ON FUNCTION pg_catalog.pg_try_advisory_lock(int, int) TO omoide_owner;
+GRANT EXECUTE ON FUNCTION
+  pg_catalog.pg_try_advisory_lock(int, int), pg_catalog.pg_advisory_unlock(int, int),
+  pg_catalog.pg_try_advisory_xact_lock_shared(int, int) TO omoide_owner;
 -- What evict() needs: to see and end the sessions of these roles, and of no others. (Each storage's role
 -- above.)
 GRANT omoide_app, omoide_monitor TO omoide_owner;
@@ -90,8 +93,9 @@ GRANT EXECUTE ON FUNCTION
   omoide.where_items(uuid, uuid[], text), omoide.owner_of_token(bytea) TO omoide_app;
 
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
-GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.usage_today,
-  omoide.settings, omoide.storage_status, omoide.copies, omoide.shared_paths, omoide.parked, omoide.durability
+GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,
+  omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.shared_paths,
+  omoide.parked, omoide.durability
   TO omoide_monitor;
 -- A function that a view calls needs the right of whoever reads the view.
 GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int) TO omoide_monitor;

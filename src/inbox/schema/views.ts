@@ -1,6 +1,7 @@
 /** The views as they are now, one per file. They may call functions; none is made of another view. */
 import copies from "./views/copies.sql" with { type: "text" };
 import durability from "./views/durability.sql" with { type: "text" };
+import generation_status from "./views/generation_status.sql" with { type: "text" };
 import inbox_status from "./views/inbox_status.sql" with { type: "text" };
 import my_chunk from "./views/my_chunk.sql" with { type: "text" };
 import owed from "./views/owed.sql" with { type: "text" };
@@ -16,6 +17,7 @@ import worker_status from "./views/worker_status.sql" with { type: "text" };
 export const VIEWS: Readonly<Record<string, string>> = {
   copies,
   durability,
+  generation_status,
   inbox_status,
   my_chunk,
   owed,

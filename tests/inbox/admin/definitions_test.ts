@@ -74,9 +74,10 @@ inboxTest("init puts functions and views right that were changed by hand", async
   await inbox.admin.query(
     "CREATE OR REPLACE FUNCTION omoide.pending(p_after bigint, p_limit int) RETURNS TABLE (" +
       "media_id bigint, owner_uuid uuid, item_uuid uuid, media_type text, ext text, public_name text, " +
-      "size bigint, sha256 bytea, attempts int) LANGUAGE sql BEGIN ATOMIC " +
-      "SELECT 1::bigint, null::uuid, null::uuid, '', '', '', 1::bigint, ''::bytea, 1 WHERE false; END; " +
-      "CREATE OR REPLACE VIEW omoide.my_chunk AS SELECT c.media_id, c.seq, c.bytes FROM omoide.media_chunk c; " +
+      "size bigint, sha256 bytea, attempts int, generation int) LANGUAGE sql BEGIN ATOMIC " +
+      "SELECT 1::bigint, null::uuid, null::uuid, '', '', '', 1::bigint, ''::bytea, 1, 0 WHERE false; END; " +
+      "CREATE OR REPLACE VIEW omoide.my_chunk AS SELECT c.media_id, c.seq, c.bytes, c.generation " +
+      "FROM omoide.media_chunk c; " +
       "DROP VIEW omoide.owed; DROP FUNCTION omoide.evict",
   );
   await initInbox(inbox.admin);

@@ -36,11 +36,16 @@ const FACTS: Record<string, string> = {
       CASE WHEN a.attstorage = 'e' THEN ' external' ELSE '' END)
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0`,
+    WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0`,
   relations: `
     SELECT format('%s %s owner %s %s', c.relkind, c.relname, c.relowner::regrole,
       (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(c.reloptions) o))
-    FROM pg_class c WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind <> 'i'`,
+    FROM pg_class c WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind NOT IN ('i', 'I')`,
+  generations: `
+    SELECT count(*) || ' generations ' || min(b) || ' to ' || max(b) FROM (
+      SELECT pg_get_expr(c.relpartbound, c.oid) AS b FROM pg_class c
+      WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind = 'r' AND c.relispartition
+    ) p`,
   "options of TOAST": `
     SELECT c.relname || ' ' || o FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid
     CROSS JOIN unnest(t.reloptions) o WHERE c.relnamespace = 'omoide'::regnamespace`,
@@ -84,14 +89,15 @@ const FACTS: Record<string, string> = {
     CROSS JOIN unnest(s.setconfig) c`,
 };
 
-/** The schema as it is in this database, as `schema.txt` keeps it. */
+/** The schema as it is in this database, as `schema.txt` keeps it; what all generations share, once. */
 export async function describeSchema(connection: Connection): Promise<string> {
   await connection.query("SET search_path = pg_catalog");
   const parts: string[] = [];
   for (const [subject, query] of Object.entries(FACTS)) {
     const rows = await rowsOf<{ fact: string }>(
       connection,
-      `SELECT fact FROM (${query}) AS facts (fact) ORDER BY fact COLLATE "C"`,
+      `SELECT DISTINCT regexp_replace(fact, 'media_chunk_[0-9]+', 'media_chunk_N', 'g') COLLATE "C" AS fact
+      FROM (${query}) AS facts (fact) ORDER BY 1`,
     );
     parts.push(`# ${subject}\n${rows.map(({ fact }) => `${fact.trim()}\n`).join("")}`);
   }

@@ -141,13 +141,14 @@ export async function acknowledge(
   worker: Connection,
   ids: string[],
   content: Uint8Array | string = "a picture",
+  identity?: string,
 ): Promise<string[]> {
   const size = new TextEncoder().encode(String(content)).length;
   const rows = await rowsOf<{ result: string }>(
     worker,
     "SELECT result FROM omoide.acknowledge($1, $2, $3, $4, $5, $6)",
     [
-      await identityOf(worker),
+      identity ?? await identityOf(worker),
       ids,
       ids.map(() => sha256(content)),
       ids.map(() => typeof content === "string" ? size : content.length),

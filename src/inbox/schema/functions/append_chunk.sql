@@ -3,10 +3,13 @@ CREATE OR REPLACE FUNCTION omoide.append_chunk(p_media_id bigint, p_seq int, p_b
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_limit omoide.settings;
+  v_generation int;
   v_fit boolean;
   v_wrong text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM omoide.media m WHERE m.id = p_media_id AND m.sealed_at IS NULL) THEN
+  SELECT m.generation INTO v_generation FROM omoide.media m
+  WHERE m.id = p_media_id AND m.sealed_at IS NULL;
+  IF NOT FOUND THEN
     v_wrong := format('media %s is not open in this transaction',
       coalesce(p_media_id::text, 'null'));
   ELSIF p_seq IS NULL OR p_seq < 0 THEN
@@ -17,9 +20,10 @@ BEGIN
   ELSE
     SELECT * INTO STRICT v_limit FROM omoide.settings;
     v_fit := omoide.check_room(
-      p_seq * 262144::bigint + octet_length(p_bytes), octet_length(p_bytes), v_limit
+      p_seq * 262144::bigint + octet_length(p_bytes), octet_length(p_bytes), v_generation, v_limit
     );
-    INSERT INTO omoide.media_chunk (media_id, seq, bytes) VALUES (p_media_id, p_seq, p_bytes)
+    INSERT INTO omoide.media_chunk (media_id, seq, bytes, generation)
+    VALUES (p_media_id, p_seq, p_bytes, v_generation)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN RETURN; END IF;
     v_wrong := format('chunk %s of media %s was appended already', p_seq, p_media_id);

@@ -15,6 +15,7 @@ DECLARE
   v_more constant int := octet_length(p_bytes);
   v_bytes bytea;
   v_whole int;
+  v_generation int := v_upload.generation;
 BEGIN
   IF v_upload.media_id IS NOT NULL OR p_offset IS DISTINCT FROM v_had THEN
     RAISE EXCEPTION USING ERRCODE = 'OM013',
@@ -29,18 +30,22 @@ BEGIN
       HINT = 'Nothing was added. Give 1 byte to 4 MiB, and no more than the upload was opened for.';
   END IF;
   SELECT * INTO STRICT v_limit FROM omoide.settings;
-  v_fit := omoide.check_room(v_had + v_more, v_more, v_limit);
+  -- Its first chunk decides where all of them are, so that one which is opened and rests keeps nothing.
+  IF v_upload.chunks = 0 THEN
+    SELECT c.last_value INTO v_generation FROM omoide.current_generation c;
+  END IF;
+  v_fit := omoide.check_room(v_had + v_more, v_more, v_generation, v_limit);
   v_fit := omoide.check_pending(v_upload, v_limit);
   v_fit := omoide.charge_inbox(v_more, v_limit);
   v_bytes := CASE WHEN v_upload.tail = '' THEN p_bytes ELSE v_upload.tail || p_bytes END;
   -- The last chunk of all may be shorter.
   v_whole := CASE WHEN v_had + v_more = v_upload.size
     THEN (octet_length(v_bytes) + c_chunk - 1) / c_chunk ELSE octet_length(v_bytes) / c_chunk END;
-  INSERT INTO omoide.media_chunk (media_id, seq, bytes)
-  SELECT v_upload.id, v_upload.chunks + n, substring(v_bytes FROM n * c_chunk + 1 FOR c_chunk)
+  INSERT INTO omoide.media_chunk (media_id, seq, bytes, generation)
+  SELECT v_upload.id, v_upload.chunks + n, substring(v_bytes FROM n * c_chunk + 1 FOR c_chunk), v_generation
   FROM generate_series(0, v_whole - 1) AS n;
   UPDATE omoide.upload u
-  SET chunks = u.chunks + v_whole, tail = substring(v_bytes FROM v_whole * c_chunk + 1),
+  SET generation = v_generation, chunks = u.chunks + v_whole, tail = substring(v_bytes FROM v_whole * c_chunk + 1),
     hash_state = p_hash_state, touched_at = now(),
     expires_at = least(now() + v_limit.upload_idle, u.opened_at + v_limit.upload_age)
   WHERE u.id = v_upload.id;

@@ -1,5 +1,5 @@
--- Ends transactions of the inbox's roles that are older than settings.max_transaction_age: a held snapshot
--- keeps every dead blob on the disk (3.1 GB seen). Returns how many.
+-- Ends transactions of the inbox's roles that are older than settings.max_transaction_age: one that is held
+-- keeps the generations that it has used from being emptied, and the queues' dead rows. Returns how many.
 --
 -- All of its roles, since any can switch its own timeouts off. A snapshot cannot be handed on to a younger
 -- transaction: none of them may export one (rights.sql), so its transaction's age is the snapshot's.

@@ -1,31 +1,18 @@
--- Takes away uploads that have expired or were cancelled, and gives back what they were charged. Internal.
--- At most 2,048 chunks a call, half a second's work, since the caller is a worker with more to do: what is
--- half gone is marked, so that nothing can be added to it. One that somebody writes to is left for the
--- next time.
+-- Takes away uploads that have expired or were cancelled, and gives back what they were charged. Their chunks
+-- go with their generation. Internal. One that somebody writes to is left for the next time.
 CREATE OR REPLACE FUNCTION omoide.expire_uploads()
 RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
-  v_left int := 2048;
   v_upload omoide.upload;
-  v_gone int;
   v_expired int := 0;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN RETURN 0; END IF;
   FOR v_upload IN
     SELECT * FROM omoide.upload u WHERE u.expires_at <= now()
-    ORDER BY u.expires_at LIMIT 64 FOR UPDATE SKIP LOCKED
+    ORDER BY u.expires_at LIMIT 1024 FOR UPDATE SKIP LOCKED
   LOOP
     -- Whether it became a media is asked of media itself: no slip in upload's columns may cost a blob.
     IF NOT EXISTS (SELECT FROM omoide.media m WHERE m.id = v_upload.id) THEN
-      DELETE FROM omoide.media_chunk c WHERE c.ctid = ANY (ARRAY(
-        SELECT d.ctid FROM omoide.media_chunk d WHERE d.media_id = v_upload.id LIMIT v_left
-      ));
-      GET DIAGNOSTICS v_gone = ROW_COUNT;
-      v_left := v_left - v_gone;
-      IF v_left <= 0 THEN
-        UPDATE omoide.upload u SET expires_at = '-infinity' WHERE u.id = v_upload.id;
-        RETURN v_expired;
-      END IF;
       PERFORM omoide.tally_inbox(
         -least(v_upload.chunks * 262144::bigint + octet_length(v_upload.tail), v_upload.size), 0
       );

@@ -1,7 +1,8 @@
 -- Makes a media of a pending upload that has all its bytes, and returns its id. From here on it is
 -- submitted: nobody who holds the application's role can change it. Copies nothing, so it takes as long for
 -- 4 GiB as for 4 KiB but for a look at each chunk's length. May be called again: the same id.
--- If the item has a media of just these bytes, that is the one (existed), and the upload's chunks go.
+-- If the item has a media of just these bytes, that is the one (existed), and the upload's chunks go with
+-- their generation.
 CREATE OR REPLACE FUNCTION omoide.finish_upload(p_key uuid, p_owner uuid, p_sha256 bytea)
 RETURNS TABLE (media_id bigint, existed boolean) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -21,7 +22,7 @@ BEGIN
       RETURN;
     END IF;
   ELSE
-    v_wrong := omoide.unfit_to_seal(v_upload.id, v_upload.size, p_sha256);
+    v_wrong := omoide.unfit_to_seal(v_upload.id, v_upload.generation, v_upload.size, p_sha256);
   END IF;
   IF v_wrong IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'OM011',
@@ -33,8 +34,8 @@ BEGIN
     v_upload.size, p_sha256);
   IF v_id IS NULL THEN
     v_id := v_upload.id;
-    PERFORM omoide.insert_sealed(v_id, v_upload.owner_uuid, v_upload.item_uuid, v_upload.media_type,
-      v_upload.ext, v_upload.size, p_sha256);
+    PERFORM omoide.insert_sealed(v_id, v_upload.generation, v_upload.owner_uuid, v_upload.item_uuid,
+      v_upload.media_type, v_upload.ext, v_upload.size, p_sha256);
     -- Its bytes were charged as they came.
     PERFORM omoide.tally_inbox(0, 1);
     v_done := omoide.owe(v_id);

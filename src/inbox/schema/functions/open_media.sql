@@ -3,13 +3,15 @@ CREATE OR REPLACE FUNCTION omoide.open_media(p_owner uuid, p_item uuid, p_media_
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_limit omoide.settings;
+  v_generation int;
   v_fit boolean;
   v_id bigint;
 BEGIN
   v_fit := omoide.check_description(p_owner, p_item, p_media_type, p_ext);
   SELECT * INTO STRICT v_limit FROM omoide.settings;
-  v_fit := omoide.check_room(0, 0, v_limit);
-  INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext)
-  VALUES (p_owner, p_item, p_media_type, p_ext) RETURNING id INTO v_id;
+  SELECT c.last_value INTO v_generation FROM omoide.current_generation c;
+  v_fit := omoide.check_room(0, 0, v_generation, v_limit);
+  INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, generation)
+  VALUES (p_owner, p_item, p_media_type, p_ext, v_generation) RETURNING id INTO v_id;
   RETURN v_id;
 END $$;

@@ -14,6 +14,7 @@ DECLARE
   v_opened omoide.upload;
   v_of_owner bigint;
   v_of_all bigint;
+  v_generation int;
 BEGIN
   v_fit := omoide.check_description(p_owner, p_item, p_media_type, p_ext);
   IF p_key IS NULL OR p_size IS NULL OR p_size < 0 THEN
@@ -25,7 +26,8 @@ BEGIN
   SELECT * INTO v_opened FROM omoide.upload u WHERE u.key = p_key;
   IF NOT FOUND THEN
     SELECT * INTO STRICT v_limit FROM omoide.settings;
-    v_fit := omoide.check_room(p_size, 0, v_limit);
+    SELECT c.last_value INTO v_generation FROM omoide.current_generation c;
+    v_fit := omoide.check_room(p_size, 0, v_generation, v_limit);
     IF p_size > v_limit.max_pending_bytes THEN
       RAISE EXCEPTION USING ERRCODE = 'OM002',
         MESSAGE = format('an upload of %s bytes is too large: pending uploads together may have %s bytes',

@@ -1,6 +1,15 @@
--- Owes a media that was sealed to every storage, and notifies their workers. Internal.
+-- Owes a media that was sealed to every storage, and notifies the workers that sleep. Internal.
+--
+-- A commit that notifies holds a lock that is one for the whole cluster, over its fsync, so that commits
+-- queue: 16 sessions of 4 KB, interleaved, made 398, 210 and 181 submits per second with it, 724, 314 and 428
+-- without. A worker that is awake looks by itself, at least once a second, so only one that sleeps is
+-- notified: it has the lock whose shared side is tried here. Whoever gets that side keeps it until its
+-- transaction has become visible or undone, and until then no worker falls asleep (fall_asleep()): nobody is
+-- missed, in whatever order transactions commit. A storage without a worker costs nothing.
 CREATE OR REPLACE FUNCTION omoide.owe(p_id bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  v_is_awake boolean;
 BEGIN
   -- A storage that is registered meanwhile gets its delivery from sweep().
   INSERT INTO omoide.delivery (storage_id, media_id)
@@ -10,5 +19,7 @@ BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
-  RETURN omoide.wake_workers();
+  SELECT bool_and(pg_try_advisory_xact_lock_shared(omoide.sleep_lock_class(), s.id::int))
+  INTO v_is_awake FROM omoide.storage s WHERE s.retired_at IS NULL;
+  RETURN v_is_awake OR omoide.wake_workers();
 END $$;

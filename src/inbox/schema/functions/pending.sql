@@ -1,8 +1,8 @@
--- The next media that are due to this storage, by id.
+-- The next media that are due to this storage, by id; generation: where their chunks are at this moment.
 CREATE OR REPLACE FUNCTION omoide.pending(p_after bigint, p_limit int)
 RETURNS TABLE (
   media_id bigint, owner_uuid uuid, item_uuid uuid, media_type text, ext text, public_name text,
-  size bigint, sha256 bytea, attempts int
+  size bigint, sha256 bytea, attempts int, generation int
 ) LANGUAGE plpgsql STABLE ROWS 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -11,7 +11,7 @@ DECLARE
 BEGIN
   RETURN QUERY
   SELECT m.id, m.owner_uuid, m.item_uuid, m.media_type, m.ext, m.public_name, m.size, m.sha256,
-    d.attempts
+    d.attempts, m.generation
   FROM (
     SELECT q.media_id, q.attempts FROM omoide.delivery q
     WHERE q.storage_id = v_id AND q.media_id > p_after AND q.parked_at IS NULL

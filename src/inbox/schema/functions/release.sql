@@ -1,4 +1,5 @@
--- A later statement than acknowledge(), with a snapshot of its own: of two storages that acknowledge last
+-- Lets the blobs of these media leave: marks them, and recycle() takes their bytes away with those of their
+-- generation. A later statement than acknowledge(), with a snapshot of its own: of two storages that acknowledge last
 -- at the same moment, the one that commits second sees both receipts here. Where both see both, SKIP
 -- LOCKED gives the media to one and the other goes on without waiting. Within one transaction with its
 -- acknowledge, under repeatable read or serializable, neither might see the other's: then sweep() does it.
@@ -50,7 +51,6 @@ BEGIN
   )
   SELECT array_agg(g.id), sum(g.size) INTO v_ids, v_bytes FROM gone g;
   IF v_ids IS NULL THEN RETURN 0; END IF;
-  DELETE FROM omoide.media_chunk c WHERE c.media_id = ANY (v_ids);
   PERFORM omoide.tally_inbox(-v_bytes, -cardinality(v_ids));
   RETURN cardinality(v_ids);
 END $$;

@@ -15,7 +15,7 @@ BEGIN
   ELSIF v_media.sealed_at IS NOT NULL THEN
     v_wrong := 'it is sealed already';
   ELSE
-    v_wrong := omoide.unfit_to_seal(p_media_id, p_size, p_sha256);
+    v_wrong := omoide.unfit_to_seal(p_media_id, v_media.generation, p_size, p_sha256);
   END IF;
   IF v_wrong IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'OM011',
@@ -23,7 +23,7 @@ BEGIN
       HINT = 'Nothing was stored.';
   END IF;
   SELECT * INTO STRICT v_limit FROM omoide.settings;
-  v_fit := omoide.check_room(p_size, 0, v_limit);
+  v_fit := omoide.check_room(p_size, 0, v_media.generation, v_limit);
   BEGIN
     UPDATE omoide.media m
     SET size = p_size, sha256 = p_sha256, sealed_at = now(), holds_name = true,
