@@ -11,6 +11,9 @@ const template = sharedTemplate();
 const HOSTILE = "\x1b[2J\x1b]52;c;QQ==\x07\x9b2J\u202e\u2028\r\nSAFE: every media is in all 2 " +
   "storages (at least 2 are required).";
 
+/** As much of it as a token's label takes. */
+const LABEL = HOSTILE.slice(0, 100);
+
 /** A world in which whatever can be written by others is hostile. */
 async function hostileWorld(): Promise<World> {
   const world = await template().world();
@@ -70,6 +73,9 @@ Deno.test("no command of the administrator's lets what others wrote act on the t
     "storage trust": ["hot", "--root", hot, ...database],
     "storage sweep": [`/nowhere/${HOSTILE}`],
     "storage purge": [hot, "--manifest", `/nowhere/${HOSTILE}`],
+    "token add": [crypto.randomUUID(), "--label", LABEL, ...database],
+    "token list": database,
+    "token revoke": [HOSTILE, ...database],
   };
   const all = buildProgram().program.commands.flatMap((group) =>
     group.commands.map((command) => `${group.name()} ${command.name()}`)
