@@ -5,7 +5,7 @@ import { MAX_OBJECT_NAMES, OBJECT_MODE, objectDirectory, objectPath } from "./la
 import type { Named, Names } from "./names.ts";
 import { NewObject } from "./new_object.ts";
 import type { Store } from "./store.ts";
-import type { Tree } from "./tree.ts";
+import { type Tree, vanished } from "./tree.ts";
 
 /** The objects of media: creating them, and finding what earlier attempts have left. */
 export class Objects {
@@ -70,10 +70,10 @@ export class Objects {
     if (file === null) return null;
     directories.entryMade(objectDirectory(media.sha256));
     try {
-      this.#requireRightFile(path, calls.fstat(file));
+      this.#requireRightFile(media, path);
     } catch (error) {
       calls.close(file);
-      throw this.#store.noteChange(error, `check ${path}`, media.id);
+      throw error;
     }
     return new NewObject(this.#store, file, path, media.id);
   }
@@ -97,19 +97,40 @@ export class Objects {
     }
   }
 
-  #requireRightFile(path: string, { dev, mode }: Deno.FileInfo): void {
-    const { root, device } = this.#store;
-    if (dev !== device) {
-      throw new StorageLostError(
-        `${root}/${path} came to be on another disk than storage.json; mount the right one`,
+  /**
+   * By its path, not by its handle: for `fstat` Deno 2.9 checks the path's permission again, by a readlink
+   * of each of its parts. That was 7 of 45 system calls for a media of 20 KB, and 5 % of the store's
+   * processor time.
+   */
+  #requireRightFile(media: Media, path: string): void {
+    const { root, calls, device } = this.#store;
+    let found: Deno.FileInfo | null;
+    try {
+      found = calls.lstat(`${root}/${path}`);
+    } catch (error) {
+      const directory = objectDirectory(media.sha256);
+      throw this.#store.note(changeFailureIn(directory, error, `check ${path}`, media.id));
+    }
+    if (found === null) {
+      this.#store.requireIdentity();
+      throw vanished(media.id, path);
+    }
+    if (found.dev !== device) {
+      throw this.#store.note(
+        new StorageLostError(
+          `${root}/${path} came to be on another disk than storage.json; mount the right one`,
+        ),
       );
     }
     // 0440 lets NGINX read by its group, and lets no process open the file for writing again.
-    const bits = (mode ?? 0) & 0o7777;
+    const bits = (found.mode ?? 0) & 0o7777;
     if (bits !== OBJECT_MODE) {
-      throw new ConfigurationError(
-        `${root}/${path} was made with mode ${bits.toString(8)}, not ${OBJECT_MODE.toString(8)}; ` +
-          "start the worker with a umask of 0027, on a file system that keeps mode bits",
+      throw this.#store.note(
+        new ConfigurationError(
+          `${root}/${path} was made with mode ${bits.toString(8)}, not ` +
+            `${OBJECT_MODE.toString(8)}; start the worker with a umask of 0027, on a file system ` +
+            "that keeps mode bits",
+        ),
       );
     }
   }

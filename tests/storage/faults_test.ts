@@ -45,7 +45,10 @@ function verdictOn({ name, path }: Call, code: string): Verdict {
   if (code === "EACCES" && (inside || isSkeleton(path) && ["lstat", "openRead"].includes(name))) {
     return "misconfigured";
   }
-  const isChange = ["openNew", "write", "link", "mkdir", "openRead", "fstat"].includes(name);
+  // A new object is looked at by its name, which must be there.
+  const isNewObject = name === "lstat" && /^\.omoide\/objects\/..\/./.test(path);
+  const isChange = isNewObject ||
+    ["openNew", "write", "link", "mkdir", "openRead", "fstat"].includes(name);
   if (!isChange) return isSkeleton(path) ? "lost" : "this media only";
   const isDirectory = name === "openRead";
   if (code === "ENOENT" && (name === "openNew" || isDirectory && isSkeleton(path))) return "lost";
@@ -343,9 +346,9 @@ Deno.test("a file system that makes objects writable is refused before they are 
   const storage = await test.open({
     calls: {
       ...calls,
-      fstat: (file) => {
-        const found = calls.fstat(file);
-        return found.isFile ? { ...found, mode: 0o100755 } : found;
+      lstat: (path) => {
+        const found = calls.lstat(path);
+        return found?.isFile ? { ...found, mode: 0o100755 } : found;
       },
     },
   });
@@ -362,9 +365,9 @@ Deno.test("a file that comes to be on another device than storage.json is not pu
   const storage = await test.open({
     calls: {
       ...calls,
-      fstat: (file) => {
-        const found = calls.fstat(file);
-        return other ? { ...found, dev: found.dev + 1 } : found;
+      lstat: (path) => {
+        const found = calls.lstat(path);
+        return other && found?.isFile ? { ...found, dev: found.dev + 1 } : found;
       },
     },
   });
