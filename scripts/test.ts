@@ -5,14 +5,24 @@
 import { runTests } from "./lib/test_run/run_tests.ts";
 
 const TESTS = new URL("../tests/", import.meta.url).pathname;
-/** What `--fast` leaves out: whatever boots, mounts, kills or compiles, and the administrator's recipes. */
-const SLOW = ["faults", "system", "deploy", "lab", "admin/recovery_test.ts"];
-/** The whole takes under ten; CI gives up at 25. */
-const MINUTES = 20;
+/**
+ * What `--fast` leaves out: whatever boots, mounts, kills or compiles, changes users, or follows recipes.
+ * With the newest PostgreSQL left out too (the oldest is the stricter one: before 18 deferred triggers run
+ * as the role that commits), it takes under two minutes on two cores.
+ */
+const SLOW = [
+  ...["faults", "lab", "system", "deploy", "run"],
+  ...["storage/disks_test.ts", "gateway/hostile_test.ts"],
+  ...["recovery", "root_rights", "guarded_tree", "hidden_links", "hostile_text", "live_storages"]
+    .map((name) => `admin/${name}_test.ts`),
+];
+/** The whole takes under ten where nothing else runs. CI gives up at 25 by itself, without a word. */
+const MINUTES = Deno.env.get("CI") === "true" ? 22 : 90;
 
 const args = Deno.args.filter((arg) => arg !== "--fast");
 const fast = args.length < Deno.args.length;
 const paths = args.some((arg) => arg.startsWith("tests") || arg.startsWith(TESTS)) ? [] : [TESTS];
+if (fast) Deno.env.set("OMOIDE_FAST", "true");
 const ignored = fast ? [`--ignore=${SLOW.map((name) => TESTS + name)}`] : [];
 Deno.exit(
   await runTests({
