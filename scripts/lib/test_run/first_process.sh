@@ -4,7 +4,7 @@
 
 # The table of mounts is a copy: what a test elsewhere has mounted would be held by it, and that test could
 # never be rid of its disk. The innermost are the last.
-awk '$2 ~ "/omoide-" { print $2 }' /proc/mounts | tac | while read -r path; do umount -l "$path"; done
+awk '$2 ~ "/omoide-" { print $2 }' /proc/mounts | tac | while read -r path; do umount -l "$path" 2>/dev/null; done
 
 "$@"
 exit $?
