@@ -85,6 +85,25 @@ Deno.test({
 });
 
 Deno.test({
+  ...requireTools(["unshare"], { root: true }),
+  name: "the tools work from source that lies where only root can read it",
+  fn: async () => {
+    const { open, secret } = makePlace(), root = makeStorage(open, identityOf("hot", randomUUID()));
+    plant(root, makeMedia());
+    await give(root);
+    const project = fileURLToPath(new URL("../../", import.meta.url));
+    Deno.mkdirSync(`${secret}/project`);
+    // The mount is this shell's alone.
+    const said = await run(
+      ...["unshare", "--mount", "sh", "-ec"] as const,
+      'mount --bind "$1" "$2"; exec "$3" run -A --no-check "$2/src/admin/main.ts" storage verify "$4"',
+      ...["sh", project, `${secret}/project`, Deno.execPath(), root],
+    );
+    assert.match(said, /GOOD: hot is intact: 1 object/);
+  },
+});
+
+Deno.test({
   ...NEEDS,
   name: "the owner of a tree cannot look into the tool that works on it",
   fn: async () => {

@@ -9,7 +9,6 @@ import {
   readSync,
   type Stats,
 } from "node:fs";
-import { messageOf } from "../../errors.ts";
 
 /** What a thread is told once: where to count the bytes read, and how fast it may read. */
 export interface HashSetup {
@@ -65,7 +64,8 @@ function hashFile(path: string): Hashed {
       closeSync(fd);
     }
   } catch (error) {
-    return { error: messageOf(error) };
+    // This module imports no other of the project, see THREAD in hash_pool.ts.
+    return { error: error instanceof Error ? error.message : String(error) };
   }
 }
 
