@@ -7,7 +7,6 @@ import { setUpLog } from "./src/log.ts";
 import { describeError, runProgram } from "./src/run_program.ts";
 import { workerNeeds } from "./src/sandbox.ts";
 import { runCheck } from "./src/worker/check.ts";
-import { readCredentials } from "./src/worker/credentials.ts";
 import { parseWorkerOptions } from "./src/worker/options.ts";
 import { runWorker } from "./src/worker/worker.ts";
 
@@ -17,7 +16,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   if (options.mode === "check") return await runCheck(options);
   const log = await setUpLog(options.storage, options);
   try {
-    return await runWorker(options, readCredentials(options), log);
+    return await runWorker(options, log);
   } catch (error) {
     log.fatal("{message} (exit {code})", {
       message: describeError(error),

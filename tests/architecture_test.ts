@@ -18,7 +18,8 @@ const ROOMS: { readonly [room: string]: readonly string[] } = {
   "src/admin": ["src", "src/inbox", "src/storage", "src/inbox/admin", "src/storage/admin"],
   "src/gateway": ["src", "src/inbox"],
   "src/monitor": ["src", "src/inbox"],
-  "src/scrub": ["src", "src/inbox", "src/storage"],
+  "src/storage/scrub": ["src", "src/storage"],
+  "src/scrub": ["src", "src/inbox", "src/storage", "src/storage/scrub"],
 };
 
 /** May import anything of `src`; nothing in `src` may import them. */

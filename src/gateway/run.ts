@@ -2,6 +2,7 @@ import { DatabaseUnavailableError } from "../errors.ts";
 import { ApplicationPool } from "../inbox/application/pool.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import type { Logger } from "../log.ts";
+import { listenForSignals } from "../signals.ts";
 import { Budget } from "./budget.ts";
 import { look } from "./events.ts";
 import type { Gateway } from "./gateway.ts";
@@ -14,9 +15,6 @@ const BUDGET_BYTES = 32 * 1024 * 1024;
 
 /** What a connection may take to end when the gateway stops. */
 const STOP_MS = 5_000;
-
-/** Shells and systemd read 128 + the signal's number as "ended by that signal". */
-const SIGNALS = { SIGTERM: 128 + 15, SIGINT: 128 + 2 } as const;
 
 /**
  * Runs a gateway until it is asked to stop. A database that is away is no reason to end: requests are
@@ -62,16 +60,4 @@ async function endWithin(milliseconds: number, end: Promise<void>): Promise<void
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Aborted by SIGTERM and SIGINT; a second one leaves at once, which loses nothing that was answered. */
-function listenForSignals(): AbortSignal {
-  const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(name, () => {
-      if (stop.signal.aborted) Deno.exit(SIGNALS[name]);
-      stop.abort(new Error(`stopped by ${name}`));
-    });
-  }
-  return stop.signal;
 }

@@ -50,3 +50,13 @@ export function readPasswordFile(path: string): string {
     `--password-file ${path} has more than one line; a password is one line, and one newline may follow it`,
   );
 }
+
+/** The files that prove who a program and its server are, as text. Errors as the two above. */
+export function readCredentials(
+  { passwordFile, caFile }: { readonly passwordFile?: string; readonly caFile?: string },
+): { readonly password?: string; readonly ca?: string } {
+  return {
+    ...(passwordFile === undefined ? {} : { password: readPasswordFile(passwordFile) }),
+    ...(caFile === undefined ? {} : { ca: readCredentialFile(caFile, "--ca-file") }),
+  };
+}

@@ -128,3 +128,15 @@ function unreadable(path: string, error: unknown): unknown {
     { cause: error },
   );
 }
+
+/** @throws {ConfigurationError} the inbox is not the one that this storage was made for */
+export function requireInbox(
+  identity: StorageIdentity,
+  found: { readonly inbox: string; readonly prefixSize: number },
+): void {
+  if (found.inbox === identity.inbox && found.prefixSize === identity.prefixSize) return;
+  throw new ConfigurationError(
+    `The inbox ${found.inbox} (prefix size ${found.prefixSize}) is not the one that this storage ` +
+      `belongs to: ${identity.inbox} (prefix size ${identity.prefixSize}); see --root and --database`,
+  );
+}

@@ -5,12 +5,11 @@ import { judgeDurability } from "../inbox/durability.ts";
 import { InboxSession } from "../inbox/session.ts";
 import { checkStorage, readDurability } from "../inbox/worker_calls.ts";
 import { type CheckResult, checkRoot } from "../storage/check_root.ts";
-import { readIdentity } from "../storage/identity.ts";
+import { readIdentity, requireInbox } from "../storage/identity.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
 import { printLine } from "../terminal.ts";
-import { readCredentials } from "./credentials.ts";
+import { readCredentials } from "../storage/credential_file.ts";
 import type { WorkerOptions } from "./options.ts";
-import { requireOwnInbox } from "./own_inbox.ts";
 
 /**
  * `--check`: proves everything that a worker needs and stores nothing. Prints a line for each thing, and
@@ -60,7 +59,7 @@ async function checkDatabase(
         return EXIT.CONFIGURATION;
       }
       const known = await checkStorage(session, options.storage, identity.uuid);
-      requireOwnInbox(known, identity);
+      requireInbox(identity, known);
       const company = known.held ? "; a worker holds it now, another would stand by" : "";
       print({
         name: "inbox",

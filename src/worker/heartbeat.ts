@@ -5,7 +5,7 @@ import type { FreeSpace } from "../stored.ts";
 import { VERSION } from "../version.ts";
 import type { Logger } from "../log.ts";
 import type { Progress } from "./progress.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../sleep.ts";
 
 const BEAT_EVERY_MS = 10_000;
 

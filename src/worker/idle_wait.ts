@@ -1,6 +1,6 @@
 import type { InboxSession } from "../inbox/session.ts";
 import { fallAsleep, stayAwake } from "../inbox/worker_calls.ts";
-import type { Wake } from "./wake.ts";
+import type { Wake } from "../wake.ts";
 
 /** Half the time that a submit of 300 KB takes. */
 const FIRST_MS = 4;

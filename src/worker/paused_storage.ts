@@ -2,7 +2,7 @@ import type { StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { pending } from "../inbox/worker_calls.ts";
 import type { WorkerContext } from "./worker_context.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../sleep.ts";
 
 /** While a storage is paused it is asked again after 1, 2, 4, … seconds, 20 at the most. */
 const FIRST_DELAY_MS = 1_000;

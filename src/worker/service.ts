@@ -1,10 +1,10 @@
 import { DatabaseDamagedError, StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { type Delivery, pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
-import { requireOwnInbox } from "./own_inbox.ts";
+import { requireInbox } from "../storage/identity.ts";
 import { PAGE, Pass } from "./pass.ts";
 import { PausedStorage } from "./paused_storage.ts";
-import type { Attempt } from "./retry.ts";
+import type { Attempt } from "../retry.ts";
 import { IdleWait } from "./idle_wait.ts";
 import { Schedule } from "./schedule.ts";
 import { StoredLog } from "./stored_log.ts";
@@ -30,11 +30,11 @@ export class Service {
     this.#paused = new PausedStorage(session, context);
   }
 
-  /** Takes the storage for this session. Errors as `takeStorage` and `requireOwnInbox`. */
+  /** Takes the storage for this session. Errors as `takeStorage` and `requireInbox`. */
   static async open(session: InboxSession, context: WorkerContext): Promise<Service> {
     const { identity } = context.storage;
     const taken = await takeStorage(session, identity.storage, identity.uuid);
-    requireOwnInbox(taken, identity);
+    requireInbox(identity, taken);
     if (context.probation.sessionBegins(taken.unclean)) {
       context.log.warn(
         "the worker before this one died while it was storing: its media go one at a time",

@@ -9,7 +9,7 @@ import type { Credentials } from "../inbox/connect.ts";
 import { showAddress } from "../inbox/database_url.ts";
 import { InboxSession } from "../inbox/session.ts";
 import { distrust } from "../inbox/worker_calls.ts";
-import type { Attempt } from "./retry.ts";
+import type { Attempt } from "../retry.ts";
 import { Service } from "./service.ts";
 import type { WorkerContext } from "./worker_context.ts";
 

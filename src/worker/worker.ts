@@ -1,17 +1,17 @@
 import { DatabaseUnavailableError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import type { Credentials } from "../inbox/connect.ts";
+import { readCredentials } from "../storage/credential_file.ts";
 import type { Logger } from "../log.ts";
 import { openStorage } from "../storage/open_storage.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { WorkerOptions } from "./options.ts";
 import { Probation } from "./probation.ts";
 import { Progress } from "./progress.ts";
-import { retrying } from "./retry.ts";
-import { RetryPolicy } from "./retry_policy.ts";
+import { retrying } from "../retry.ts";
+import { RetryPolicy } from "../retry_policy.ts";
 import { Sessions } from "./sessions.ts";
-import { listenForSignals } from "./signals.ts";
-import { Wake } from "./wake.ts";
+import { listenForSignals } from "../signals.ts";
+import { Wake } from "../wake.ts";
 
 /**
  * Runs a worker until it is stopped, or in drain mode until nothing is left.
@@ -31,9 +31,9 @@ import { Wake } from "./wake.ts";
  */
 export async function runWorker(
   options: WorkerOptions,
-  credentials: Credentials,
   log: Logger,
 ): Promise<ExitCode> {
+  const credentials = readCredentials(options);
   const wake = new Wake();
   const stop = listenForSignals(wake);
   const policy = new RetryPolicy(log, options.mode === "serve");

@@ -4,7 +4,7 @@ import type { Heartbeat } from "./heartbeat.ts";
 import type { WorkerOptions } from "./options.ts";
 import type { Probation } from "./probation.ts";
 import type { Progress } from "./progress.ts";
-import type { Wake } from "./wake.ts";
+import type { Wake } from "../wake.ts";
 
 /** What lives as long as the process; sessions with the inbox come and go. */
 export interface WorkerContext {

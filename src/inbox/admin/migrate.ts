@@ -8,7 +8,7 @@ import {
 import { type Connection, sqlstateOf } from "../connect.ts";
 import { applyDefinitions } from "./definitions.ts";
 import { repairOwnership } from "./ownership.ts";
-import { ensureRole, FORMS } from "./roles.ts";
+import { ensureRole, FORMS, scrubRole } from "./roles.ts";
 import { MIGRATIONS, RIGHTS } from "../schema/migrations.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
@@ -59,7 +59,10 @@ export async function initInbox(
     const applied = await migrate(connection, inbox, found?.schemaVersion ?? 0);
     await applyDefinitions(connection);
     const { rows } = await connection.query<{ role: string }>("SELECT role FROM omoide.storage");
-    for (const { role } of rows) await ensureRole(connection, inbox, role, FORMS.worker);
+    for (const { role } of rows) {
+      await ensureRole(connection, inbox, role, FORMS.worker);
+      await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub);
+    }
     await connection.query(RIGHTS);
     const { rows: [durability] } = await connection.query<Durability>(ASK_DURABILITY);
     if (durability === undefined) throw new TypeError("the database said nothing about itself");

@@ -2,7 +2,7 @@ import { ConfigurationError } from "../../errors.ts";
 import { isStorageName, isUuid } from "../../media.ts";
 import type { Connection } from "../connect.ts";
 import { asAdministrator } from "./migrate.ts";
-import { ensureRole, FORMS } from "./roles.ts";
+import { ensureRole, FORMS, scrubRole } from "./roles.ts";
 import { RIGHTS } from "../schema/migrations.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
@@ -17,6 +17,8 @@ export interface NewStorage {
   readonly prefixSize: number;
   /** The role's new password; the one it has stays if none is given. */
   readonly password?: string;
+  /** Likewise, of the role that its scrub logs in as. */
+  readonly scrubPassword?: string;
 }
 
 export interface RegisteredStorage {
@@ -52,6 +54,7 @@ export async function registerStorage(
     const known = await findStorage(connection, storage);
     const role = `omoide_${storage.name}`;
     await ensureRole(connection, inbox, role, FORMS.worker, storage.password);
+    await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub, storage.scrubPassword);
     const storageId = known ?? await insertStorage(connection, storage, role);
     await connection.query(RIGHTS);
     const { rowCount } = await connection.query(

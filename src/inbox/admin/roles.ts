@@ -56,7 +56,13 @@ export const FORMS = {
     settings: { ...COMMON, statement_timeout: "30s", temp_file_limit: "64MB" },
   },
   worker: { login: true, connections: 12, settings: WORKER },
+  scrub: { login: true, connections: 3, settings: WORKER },
 } as const satisfies Record<string, RoleForm>;
+
+/** The role of a storage's scrub, beside its worker's. */
+export function scrubRole(workerRole: string): string {
+  return `${workerRole}_scrub`;
+}
 
 /**
  * Creates the role or puts it right: attributes, limits, and everything it has set for itself in any

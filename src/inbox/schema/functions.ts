@@ -4,9 +4,11 @@
  * as pg_dump does. A test validates every body, and asserts that each file is listed here.
  */
 import acknowledge from "./functions/acknowledge.sql" with { type: "text" };
+import advance_look from "./functions/advance_look.sql" with { type: "text" };
 import all_file_bytes from "./functions/all_file_bytes.sql" with { type: "text" };
 import append_chunk from "./functions/append_chunk.sql" with { type: "text" };
 import append_upload from "./functions/append_upload.sql" with { type: "text" };
+import begin_look from "./functions/begin_look.sql" with { type: "text" };
 import blobs from "./functions/blobs.sql" with { type: "text" };
 import cancel_attempt from "./functions/cancel_attempt.sql" with { type: "text" };
 import cancel_upload from "./functions/cancel_upload.sql" with { type: "text" };
@@ -16,14 +18,17 @@ import check_description from "./functions/check_description.sql" with { type: "
 import check_pending from "./functions/check_pending.sql" with { type: "text" };
 import check_room from "./functions/check_room.sql" with { type: "text" };
 import check_storage from "./functions/check_storage.sql" with { type: "text" };
+import close_findings from "./functions/close_findings.sql" with { type: "text" };
 import distrust from "./functions/distrust.sql" with { type: "text" };
 import empty_generation from "./functions/empty_generation.sql" with { type: "text" };
+import end_look from "./functions/end_look.sql" with { type: "text" };
 import evict from "./functions/evict.sql" with { type: "text" };
 import expire_uploads from "./functions/expire_uploads.sql" with { type: "text" };
 import fall_asleep from "./functions/fall_asleep.sql" with { type: "text" };
 import file_bytes from "./functions/file_bytes.sql" with { type: "text" };
 import find_media from "./functions/find_media.sql" with { type: "text" };
 import find_upload from "./functions/find_upload.sql" with { type: "text" };
+import finish_look from "./functions/finish_look.sql" with { type: "text" };
 import finish_upload from "./functions/finish_upload.sql" with { type: "text" };
 import fit_storage from "./functions/fit_storage.sql" with { type: "text" };
 import fold_ledger from "./functions/fold_ledger.sql" with { type: "text" };
@@ -31,12 +36,14 @@ import has_little_left from "./functions/has_little_left.sql" with { type: "text
 import heartbeat from "./functions/heartbeat.sql" with { type: "text" };
 import insert_sealed from "./functions/insert_sealed.sql" with { type: "text" };
 import is_waited_for from "./functions/is_waited_for.sql" with { type: "text" };
+import keep_findings from "./functions/keep_findings.sql" with { type: "text" };
 import list_items from "./functions/list_items.sql" with { type: "text" };
 import locate from "./functions/locate.sql" with { type: "text" };
 import missed_releases from "./functions/missed_releases.sql" with { type: "text" };
 import move_chunks from "./functions/move_chunks.sql" with { type: "text" };
 import move_stragglers from "./functions/move_stragglers.sql" with { type: "text" };
 import name_holder from "./functions/name_holder.sql" with { type: "text" };
+import open_findings from "./functions/open_findings.sql" with { type: "text" };
 import open_media from "./functions/open_media.sql" with { type: "text" };
 import open_upload from "./functions/open_upload.sql" with { type: "text" };
 import owe from "./functions/owe.sql" with { type: "text" };
@@ -51,12 +58,19 @@ import record_item from "./functions/record_item.sql" with { type: "text" };
 import recycle from "./functions/recycle.sql" with { type: "text" };
 import refuse_distrusted from "./functions/refuse_distrusted.sql" with { type: "text" };
 import refuse_other_identity from "./functions/refuse_other_identity.sql" with { type: "text" };
+import refuse_other_version from "./functions/refuse_other_version.sql" with { type: "text" };
 import refuse_unsealed from "./functions/refuse_unsealed.sql" with { type: "text" };
 import release from "./functions/release.sql" with { type: "text" };
 import repair_deliveries from "./functions/repair_deliveries.sql" with { type: "text" };
 import report_failure from "./functions/report_failure.sql" with { type: "text" };
+import report_findings from "./functions/report_findings.sql" with { type: "text" };
 import reset_settings from "./functions/reset_settings.sql" with { type: "text" };
 import same_media from "./functions/same_media.sql" with { type: "text" };
+import scrub_known from "./functions/scrub_known.sql" with { type: "text" };
+import scrub_lock_class from "./functions/scrub_lock_class.sql" with { type: "text" };
+import scrub_receipts from "./functions/scrub_receipts.sql" with { type: "text" };
+import scrub_state from "./functions/scrub_state.sql" with { type: "text" };
+import scrub_storage from "./functions/scrub_storage.sql" with { type: "text" };
 import seal_media from "./functions/seal_media.sql" with { type: "text" };
 import sleep_lock_class from "./functions/sleep_lock_class.sql" with { type: "text" };
 import start_attempt from "./functions/start_attempt.sql" with { type: "text" };
@@ -64,6 +78,7 @@ import stay_awake from "./functions/stay_awake.sql" with { type: "text" };
 import storage_lock_class from "./functions/storage_lock_class.sql" with { type: "text" };
 import submit_media from "./functions/submit_media.sql" with { type: "text" };
 import sweep from "./functions/sweep.sql" with { type: "text" };
+import take_scrub from "./functions/take_scrub.sql" with { type: "text" };
 import take_storage from "./functions/take_storage.sql" with { type: "text" };
 import tally_inbox from "./functions/tally_inbox.sql" with { type: "text" };
 import unfit_to_seal from "./functions/unfit_to_seal.sql" with { type: "text" };
@@ -74,9 +89,11 @@ import where_items from "./functions/where_items.sql" with { type: "text" };
 /** Each function's statement, by its name. */
 export const FUNCTIONS: Readonly<Record<string, string>> = {
   acknowledge,
+  advance_look,
   all_file_bytes,
   append_chunk,
   append_upload,
+  begin_look,
   blobs,
   cancel_attempt,
   cancel_upload,
@@ -86,14 +103,17 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   check_pending,
   check_room,
   check_storage,
+  close_findings,
   distrust,
   empty_generation,
+  end_look,
   evict,
   expire_uploads,
   fall_asleep,
   file_bytes,
   find_media,
   find_upload,
+  finish_look,
   finish_upload,
   fit_storage,
   fold_ledger,
@@ -101,12 +121,14 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   heartbeat,
   insert_sealed,
   is_waited_for,
+  keep_findings,
   list_items,
   locate,
   missed_releases,
   move_chunks,
   move_stragglers,
   name_holder,
+  open_findings,
   open_media,
   open_upload,
   owe,
@@ -121,12 +143,19 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   recycle,
   refuse_distrusted,
   refuse_other_identity,
+  refuse_other_version,
   refuse_unsealed,
   release,
   repair_deliveries,
   report_failure,
+  report_findings,
   reset_settings,
   same_media,
+  scrub_known,
+  scrub_lock_class,
+  scrub_receipts,
+  scrub_state,
+  scrub_storage,
   seal_media,
   sleep_lock_class,
   start_attempt,
@@ -134,6 +163,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   storage_lock_class,
   submit_media,
   sweep,
+  take_scrub,
   take_storage,
   tally_inbox,
   unfit_to_seal,

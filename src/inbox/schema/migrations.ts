@@ -9,6 +9,7 @@ import words from "./0009_words.sql" with { type: "text" };
 import uploads from "./0010_uploads.sql" with { type: "text" };
 import receipts from "./0011_receipts.sql" with { type: "text" };
 import generations from "./0012_generations.sql" with { type: "text" };
+import scrub from "./0013_scrub.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 10, name: "uploads", sql: uploads },
   { version: 11, name: "receipts", sql: receipts },
   { version: 12, name: "generations", sql: generations },
+  { version: 13, name: "scrub", sql: scrub },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

@@ -32,6 +32,7 @@ BEGIN
   FOR v_role IN
     SELECT 'PUBLIC' UNION ALL SELECT 'omoide_app' UNION ALL SELECT 'omoide_monitor'
     UNION ALL SELECT quote_ident(s.role) FROM omoide.storage s
+    UNION ALL SELECT quote_ident(s.role || '_scrub') FROM omoide.storage s
   LOOP
     EXECUTE 'REVOKE ALL ON SCHEMA omoide FROM ' || v_role;
     EXECUTE 'REVOKE ALL ON ALL TABLES IN SCHEMA omoide FROM ' || v_role;
@@ -55,6 +56,18 @@ BEGIN
         bigint, text),
       omoide.sweep(), omoide.recycle(boolean), omoide.locate(bigint[]), omoide.fall_asleep(),
       omoide.stay_awake(), omoide.evict() TO ' || v_role;
+  END LOOP;
+
+  -- A scrub reads its storage's receipts and reports. It can neither store nor acknowledge.
+  FOR v_role IN SELECT quote_ident(s.role || '_scrub') FROM omoide.storage s LOOP
+    EXECUTE format('GRANT %s TO omoide_owner', v_role);
+    EXECUTE 'GRANT EXECUTE ON FUNCTION
+      omoide.take_scrub(int, text, uuid), omoide.scrub_state(),
+      omoide.scrub_receipts(bigint, int), omoide.scrub_known(text[], uuid[], uuid[]),
+      omoide.begin_look(text), omoide.advance_look(text, text, bigint, bigint),
+      omoide.finish_look(text, bigint, bigint),
+      omoide.report_findings(text, text[], text[], text[], bigint[]),
+      omoide.open_findings(text, bigint, int), omoide.close_findings(bigint[]) TO ' || v_role;
   END LOOP;
 END $$;
 
@@ -95,7 +108,7 @@ GRANT EXECUTE ON FUNCTION
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,
   omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.shared_paths,
-  omoide.parked, omoide.durability
+  omoide.parked, omoide.durability, omoide.finding, omoide.look_status
   TO omoide_monitor;
 -- A function that a view calls needs the right of whoever reads the view.
 GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int) TO omoide_monitor;

@@ -1,8 +1,10 @@
 /** The views as they are now, one per file. They may call functions; none is made of another view. */
 import copies from "./views/copies.sql" with { type: "text" };
 import durability from "./views/durability.sql" with { type: "text" };
+import finding from "./views/finding.sql" with { type: "text" };
 import generation_status from "./views/generation_status.sql" with { type: "text" };
 import inbox_status from "./views/inbox_status.sql" with { type: "text" };
+import look_status from "./views/look_status.sql" with { type: "text" };
 import my_chunk from "./views/my_chunk.sql" with { type: "text" };
 import owed from "./views/owed.sql" with { type: "text" };
 import parked from "./views/parked.sql" with { type: "text" };
@@ -17,8 +19,10 @@ import worker_status from "./views/worker_status.sql" with { type: "text" };
 export const VIEWS: Readonly<Record<string, string>> = {
   copies,
   durability,
+  finding,
   generation_status,
   inbox_status,
+  look_status,
   my_chunk,
   owed,
   parked,

@@ -4,7 +4,6 @@ CREATE OR REPLACE FUNCTION omoide.fit_storage(p_schema_version int, p_storage te
 RETURNS omoide.storage LANGUAGE plpgsql STABLE AS $$
 DECLARE
   v_storage omoide.storage;
-  v_version int;
 BEGIN
   SELECT * INTO v_storage FROM omoide.storage s WHERE s.role = session_user;
   IF NOT FOUND THEN
@@ -17,15 +16,7 @@ BEGIN
       HINT = format('Log in as omoide_%s, or start the worker with --storage %s.',
         p_storage, v_storage.name);
   END IF;
-  SELECT s.schema_version INTO STRICT v_version FROM omoide.settings s;
-  IF v_version IS DISTINCT FROM p_schema_version THEN
-    RAISE EXCEPTION USING ERRCODE = 'OM025',
-      MESSAGE = format('the worker is written for version %s of the inbox''s schema, which has version %s',
-        p_schema_version, v_version),
-      HINT = CASE WHEN v_version < p_schema_version
-        THEN 'The database is older: run `inbox init` of the worker''s release.'
-        ELSE 'The worker is older: install the release that ran `inbox init`.' END;
-  END IF;
+  PERFORM omoide.refuse_other_version(p_schema_version);
   PERFORM omoide.own_storage();
   PERFORM omoide.refuse_other_identity(v_storage, p_identity);
   PERFORM omoide.refuse_distrusted(v_storage);

@@ -1,5 +1,5 @@
-import { DatabaseUnavailableError, messageOf, StorageHeldError } from "../errors.ts";
-import type { Logger } from "../log.ts";
+import { DatabaseUnavailableError, messageOf, StorageHeldError } from "./errors.ts";
+import type { Logger } from "./log.ts";
 
 /** A database that is away is asked seldom; a storage that another worker has is taken over in seconds. */
 const LONGEST_DELAY_MS = 30_000;

@@ -1,0 +1,41 @@
+/**
+ * `deno task compile-scrub …`: the scrub of one storage as one executable, with its permissions and options
+ * baked in.
+ */
+import { UsageError } from "../src/errors.ts";
+import { permissionFlags, scrubNeeds } from "../src/sandbox.ts";
+import { parseScrubOptions } from "../src/scrub/options.ts";
+import { type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
+
+const HELP =
+  `Usage: deno task compile-scrub --storage NAME --root DIR --database URL [--password-file FILE]
+                               [--ca-file FILE] [further options of the scrub] [--output FILE]
+                               [--target TRIPLE]
+
+Makes one executable that scrubs one storage: its permissions and options are baked in, so it runs with
+no arguments. --once, --help and --version may be given to it when it runs.
+
+  --output FILE    default dist/omoide-scrub-NAME
+  --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine
+
+All the other options are the scrub's own: deno task scrub --help. Under the systemd unit the password
+file is /run/credentials/omoide-scrub@NAME.service/password, see scripts/deploy/README.md.
+
+The runtime is downloaded by Deno; where it cannot be, the environment variable DENORT_BIN names one.`;
+
+function plan(args: readonly string[]): CompilePlan {
+  const options = parseScrubOptions(args);
+  if (options.once) {
+    throw new UsageError("--once is not baked in: give it to the binary when it runs");
+  }
+  return {
+    entry: "src/scrub/main.ts",
+    permissions: permissionFlags(scrubNeeds(options)),
+    args,
+    output: `dist/omoide-scrub-${options.storage}`,
+    nextStep: ({ path }) =>
+      `Copy ${path} to the machine of the storage; see scripts/deploy/README.md`,
+  };
+}
+
+await runCompile("compile-scrub", HELP, plan);

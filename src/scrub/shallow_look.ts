@@ -1,0 +1,129 @@
+import type { Finding } from "../finding.ts";
+import type { ScrubSession } from "../inbox/scrub_session.ts";
+import {
+  lookAtNames,
+  type NamesLook,
+  ownerDirectories,
+  type PublicFile,
+} from "../storage/scrub/look_at_names.ts";
+import { lookAtReceipt } from "../storage/scrub/look_at_receipt.ts";
+import type { ReadOnlyTree } from "../storage/scrub/read_only_tree.ts";
+import { LookProgress } from "./look.ts";
+import type { Pace } from "./pace.ts";
+
+/** Receipts, or names, that the inbox is asked about at once. */
+const PAGE = 1000;
+
+export interface LookContext {
+  readonly session: ScrubSession;
+  readonly tree: ReadOnlyTree;
+  readonly prefixSize: number;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * The shallow look: each receipt's file, by id; then each name in the public tree, owner by owner. Holds a
+ * page of receipts, or the names of one directory, in memory.
+ *
+ * @param between called between two pages
+ * @returns how many findings it had, or null if it was stopped before its end
+ */
+export async function lookShallowly(
+  context: LookContext,
+  pace: Pace,
+  between: () => Promise<void> = () => Promise.resolve(),
+): Promise<number | null> {
+  const progress = await LookProgress.open(context.session, "shallow");
+  const { phase, after } = positionOf(progress.position);
+  if (phase === "receipts") {
+    await lookAtReceipts(context, progress, pace, BigInt(after), between);
+  }
+  if (!context.stop.aborted) {
+    await lookAtTree(context, progress, pace, phase === "names" ? after : "", between);
+  }
+  if (!context.stop.aborted) return await progress.finish();
+  await progress.say();
+  return null;
+}
+
+function positionOf(position: string | null): { phase: "receipts" | "names"; after: string } {
+  const [phase, after] = /^(receipts|names) (.*)$/s.exec(position ?? "")?.slice(1) ?? [];
+  return phase === "names"
+    ? { phase, after: after ?? "" }
+    : { phase: "receipts", after: /^\d+$/.test(after ?? "") ? after ?? "0" : "0" };
+}
+
+async function lookAtReceipts(
+  { session, tree, stop }: LookContext,
+  progress: LookProgress,
+  pace: Pace,
+  after: bigint,
+  between: () => Promise<void>,
+): Promise<void> {
+  let last = after;
+  for (;;) {
+    const page = await session.receipts(last, PAGE);
+    const findings: Finding[] = [];
+    for (const receipt of page) {
+      if (stop.aborted) break;
+      const began = performance.now();
+      const finding = lookAtReceipt(tree, receipt);
+      if (finding !== null) findings.push(finding);
+      progress.files += 1;
+      last = receipt.mediaId;
+      const pause = pace.after(1, performance.now() - began);
+      if (pause !== null) await pause;
+    }
+    await progress.reached(`receipts ${last}`, findings);
+    await between();
+    if (stop.aborted || page.length < PAGE) return;
+  }
+}
+
+async function lookAtTree(
+  context: LookContext,
+  progress: LookProgress,
+  pace: Pace,
+  after: string,
+  between: () => Promise<void>,
+): Promise<void> {
+  const { tree, prefixSize, stop } = context;
+  for (const { path, finding } of ownerDirectories(tree, after)) {
+    if (stop.aborted) return;
+    if (finding !== null) await progress.reached(`names ${path}`, [finding]);
+    else {
+      for (const look of lookAtNames(tree, path, prefixSize)) {
+        if (stop.aborted) return;
+        await reportNames(context, progress, look);
+        const pause = pace.after(look.files.length, 0);
+        if (pause !== null) await pause;
+      }
+      await progress.reached(`names ${path}`, []);
+      await between();
+    }
+  }
+}
+
+async function reportNames(
+  { session, tree }: LookContext,
+  progress: LookProgress,
+  { files, findings }: NamesLook,
+): Promise<void> {
+  const found = [...findings];
+  for (let at = 0; at < files.length; at += PAGE) {
+    const page = files.slice(at, at + PAGE);
+    const known = await session.known(page);
+    found.push(
+      ...page.filter(({ path }) => !known.has(path)).flatMap((file) => strange(tree, file)),
+    );
+  }
+  // Its position is the owner's directory, once that is done.
+  if (found.length > 0) await session.report(progress.depth, found);
+}
+
+/** Unless it has gone since: an administrator may have purged it. */
+function strange(tree: ReadOnlyTree, { path }: PublicFile): Finding[] {
+  if (tree.look(path) === null) return [];
+  const detail = "is a file of which the inbox knows nothing; `storage rebuild` makes its receipt";
+  return [{ kind: "file without receipt", path, detail, mediaId: null }];
+}
