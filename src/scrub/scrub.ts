@@ -5,6 +5,7 @@ import type { Logger } from "../log.ts";
 import { retrying } from "../retry.ts";
 import { RetryPolicy } from "../retry_policy.ts";
 import { listenForSignals } from "../signals.ts";
+import { fileCalls } from "../storage/file_calls.ts";
 import { requireInbox } from "../storage/identity.ts";
 import { requireStorage } from "../storage/open_storage.ts";
 import { ReadOnlyTree } from "../storage/scrub/read_only_tree.ts";
@@ -32,7 +33,7 @@ export async function runScrub(
   const stop = listenForSignals(wake);
   const policy = new RetryPolicy(log, !options.once);
   return await retrying(async (attempt) => {
-    const identity = requireStorage(options.root, options.storage);
+    const identity = requireStorage(options.root, options.storage, fileCalls);
     using session = await ScrubSession.open(options.database, credentials);
     const taken = await session.take(options.storage, identity.uuid);
     requireInbox(identity, taken);
