@@ -615,7 +615,8 @@ inboxTest("where an item's files stand: path, storages, and why one is parked", 
   assert.equal(first.path, path);
   assert.deepEqual({ stored_in, owed_to, parked_in }, {
     stored_in: [],
-    owed_to: ["cold", "hot"],
+    // As they were registered.
+    owed_to: ["hot", "cold"],
     parked_in: [],
   });
   await acknowledge(hot, [id]);
