@@ -19,7 +19,7 @@ const NAPTIME_SECONDS = times(5, 60);
 const HOLD_SECONDS = times(8, 60);
 const POLL_SECONDS = 5;
 /** How large a table of blobs becomes before the next takes over: an eighth of what the files may have. */
-const GENERATION = 256 * MiB;
+const GENERATION = times(32, 256) * MiB;
 /** At 20 MB/s an hour would leave 150 GB in the storages; at the pace after this it leaves 35. */
 const FULL_SPEED_SECONDS = 120;
 /** What one worker may hold. The spike's peak was 101 MB; Deno alone takes 60. */
