@@ -45,7 +45,7 @@ inboxTest(
     const worker = await inbox.as("third");
     assert.deepEqual(await pendingIds(worker), [there]);
     assert.equal(await release(cold, [there]), 0);
-    await acknowledge(worker, [there], "x");
+    await acknowledge(worker, [there], "x", storage.identity);
     const again = await registerStorage(inbox.admin, storage);
     assert.deepEqual(again, { ...registered, created: false, owed: 0 });
     assert.equal(await release(worker, [there]), 1);
