@@ -280,9 +280,8 @@ export async function sweep(session: InboxSession): Promise<Swept> {
 }
 
 /**
- * Asks to be notified of every media from now on. If false, a submit that counts on this worker to look
- * by itself has not ended yet, and it must do so. If true, it must look once more before it waits: what was
- * submitted before is not notified.
+ * Asks to be notified of every media from now on. If false, something is due already, or a submit that
+ * counts on this worker to look by itself has not ended yet: it must do so.
  */
 export async function fallAsleep(session: InboxSession): Promise<boolean> {
   const [row] = await session.query<{ asleep: boolean }>(

@@ -26,14 +26,8 @@ export class IdleWait {
    * @param longestMs wait no longer, in milliseconds
    */
   async untilNextLook(longestMs: number, ...signals: readonly AbortSignal[]): Promise<void> {
-    if (this.#asleep) {
-      await this.wake.wait(longestMs, ...signals);
-      return;
-    }
-    this.#asleep = await fallAsleep(this.session);
-    // What was committed before is not notified: one more look.
-    if (this.#asleep) return;
-    await this.wake.wait(Math.min(this.#nextMs, longestMs), ...signals);
+    this.#asleep ||= await fallAsleep(this.session);
+    await this.wake.wait(this.#asleep ? longestMs : Math.min(this.#nextMs, longestMs), ...signals);
     this.#nextMs = Math.min(2 * this.#nextMs, LONGEST_MS);
   }
 
