@@ -37,12 +37,15 @@ import heartbeat from "./functions/heartbeat.sql" with { type: "text" };
 import insert_sealed from "./functions/insert_sealed.sql" with { type: "text" };
 import is_waited_for from "./functions/is_waited_for.sql" with { type: "text" };
 import keep_findings from "./functions/keep_findings.sql" with { type: "text" };
+import keep_history from "./functions/keep_history.sql" with { type: "text" };
 import list_items from "./functions/list_items.sql" with { type: "text" };
 import locate from "./functions/locate.sql" with { type: "text" };
+import measure from "./functions/measure.sql" with { type: "text" };
 import missed_releases from "./functions/missed_releases.sql" with { type: "text" };
 import move_chunks from "./functions/move_chunks.sql" with { type: "text" };
 import move_stragglers from "./functions/move_stragglers.sql" with { type: "text" };
 import name_holder from "./functions/name_holder.sql" with { type: "text" };
+import oldest_snapshot from "./functions/oldest_snapshot.sql" with { type: "text" };
 import open_findings from "./functions/open_findings.sql" with { type: "text" };
 import open_media from "./functions/open_media.sql" with { type: "text" };
 import open_upload from "./functions/open_upload.sql" with { type: "text" };
@@ -122,12 +125,15 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   insert_sealed,
   is_waited_for,
   keep_findings,
+  keep_history,
   list_items,
   locate,
+  measure,
   missed_releases,
   move_chunks,
   move_stragglers,
   name_holder,
+  oldest_snapshot,
   open_findings,
   open_media,
   open_upload,

@@ -10,6 +10,7 @@ import uploads from "./0010_uploads.sql" with { type: "text" };
 import receipts from "./0011_receipts.sql" with { type: "text" };
 import generations from "./0012_generations.sql" with { type: "text" };
 import scrub from "./0013_scrub.sql" with { type: "text" };
+import history from "./0014_history.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 11, name: "receipts", sql: receipts },
   { version: 12, name: "generations", sql: generations },
   { version: 13, name: "scrub", sql: scrub },
+  { version: 14, name: "history", sql: history },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

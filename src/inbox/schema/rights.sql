@@ -108,7 +108,9 @@ GRANT EXECUTE ON FUNCTION
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,
   omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.shared_paths,
-  omoide.parked, omoide.durability, omoide.finding, omoide.look_status
+  omoide.parked, omoide.durability, omoide.finding, omoide.look_status,
+  omoide.history
   TO omoide_monitor;
 -- A function that a view calls needs the right of whoever reads the view.
-GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int) TO omoide_monitor;
+GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int), omoide.oldest_snapshot()
+  TO omoide_monitor;

@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION omoide.heartbeat(
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
+  v_before omoide.worker;
 BEGIN
   IF p_state = 'standby' THEN
     INSERT INTO omoide.worker AS w (storage_id, state, standby_seen_at)
@@ -15,6 +16,9 @@ BEGIN
     ON CONFLICT (storage_id) DO UPDATE SET standby_seen_at = now();
     RETURN;
   END IF;
+  -- Its counts are of this process: another one's begin again.
+  SELECT * INTO v_before FROM omoide.worker w
+  WHERE w.storage_id = v_id AND w.started_at = p_started_at;
   INSERT INTO omoide.worker AS w (
     storage_id, version, started_at, seen_at, state, reason, free_bytes, total_bytes,
     free_inodes, total_inodes, stored_media, stored_bytes, last_error
@@ -30,5 +34,9 @@ BEGIN
     excluded.version, excluded.started_at, excluded.seen_at, excluded.state, excluded.reason,
     excluded.free_bytes, excluded.total_bytes, excluded.free_inodes, excluded.total_inodes,
     excluded.stored_media, excluded.stored_bytes, excluded.last_error
+  );
+  PERFORM omoide.measure(
+    v_id, p_stored_media - coalesce(v_before.stored_media, 0),
+    p_stored_bytes - coalesce(v_before.stored_bytes, 0), p_state, p_free_bytes, p_total_bytes
   );
 END $$;

@@ -26,6 +26,7 @@ BEGIN
   PERFORM omoide.expire_uploads();
   PERFORM omoide.fold_ledger();
   PERFORM omoide.reset_settings();
+  PERFORM omoide.keep_history(v_id);
   -- Not in the past, and null if there is none (greatest() alone would make that 0).
   SELECT CASE WHEN min(d.next_attempt_at) < now() THEN interval '0'
     ELSE min(d.next_attempt_at) - now() END

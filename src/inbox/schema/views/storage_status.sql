@@ -1,6 +1,7 @@
 -- Each storage, what is owed to it, and its worker, for `inbox status`. One row per storage.
 CREATE OR REPLACE VIEW omoide.storage_status AS
 SELECT s.id, s.name AS storage, s.identity, s.retired_at, s.distrusted_reason,
+  -- A pass over its receipts. Whoever asks often does not ask for it.
   (SELECT count(*) FROM omoide.stored r WHERE r.storage_id = s.id) AS held,
   -- The last receipt is one of the highest ids: no index on stored_at, which nothing else would use.
   (SELECT max(l.stored_at) FROM (
@@ -9,7 +10,7 @@ SELECT s.id, s.name AS storage, s.identity, s.retired_at, s.distrusted_reason,
   coalesce(o.owed, 0) AS owed, coalesce(o.bytes, 0) AS owed_bytes, o.oldest AS oldest_sealed_at,
   coalesce(o.failing, 0) AS failing, coalesce(o.parked, 0) AS parked,
   w.state, w.reason, w.version, w.seen_at, w.standby_seen_at, w.free_bytes, w.total_bytes,
-  w.free_inodes, w.total_inodes, w.last_error
+  w.free_inodes, w.total_inodes, w.last_error, s.required_since
 FROM omoide.storage s
 LEFT JOIN omoide.worker w ON w.storage_id = s.id
 LEFT JOIN (
