@@ -63,3 +63,17 @@ export function parseUtc(text: string): number | null {
   if (!exists || number(9) > 14 || number(10) > 59) return null;
   return time.getTime() / 1000 - offset;
 }
+
+/** `3 d 4 h`, `12 min`, `8 s` */
+export function showDuration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 120) return `${s} s`;
+  if (s < 2 * 3600) return `${Math.round(s / 60)} min`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${Math.round(s % 3600 / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.round(s % 86400 / 3600)} h`;
+}
+
+/** `1 file`, `12,345 files` */
+export function count(n: number | bigint, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString("en-US")} ${BigInt(n) === 1n ? one : many}`;
+}

@@ -2,7 +2,7 @@ import { UsageError } from "../errors.ts";
 import { isUuid } from "../media.ts";
 import { parseSize, parseUtc } from "../units.ts";
 
-export { showBytes } from "../units.ts";
+export { count, showBytes, showDuration } from "../units.ts";
 
 /** Reads `4096`, `200MB`, `1.5GiB`. @throws {UsageError} */
 export function parseBytes(text: string): number {
@@ -38,18 +38,4 @@ export function parseUuid(option: string, text: string): string {
   const uuid = text.toLowerCase();
   if (isUuid(uuid)) return uuid;
   throw new UsageError(`${option} ${JSON.stringify(text)} is not a UUID`);
-}
-
-/** `3 d 4 h`, `12 min`, `8 s` */
-export function showDuration(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds));
-  if (s < 120) return `${s} s`;
-  if (s < 2 * 3600) return `${Math.round(s / 60)} min`;
-  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${Math.round(s % 3600 / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.round(s % 86400 / 3600)} h`;
-}
-
-/** `1 file`, `12,345 files` */
-export function count(n: number | bigint, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString("en-US")} ${BigInt(n) === 1n ? one : many}`;
 }

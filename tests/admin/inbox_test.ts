@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
-import { judge } from "../../src/admin/verdict.ts";
-import type { InboxStatus, StorageStatus } from "../../src/inbox/admin/status.ts";
+import type { InboxStatus, LookStatus, StorageStatus } from "../../src/inbox/status/status.ts";
+import { judge } from "../../src/verdict/verdict.ts";
 import { admin, adminJson } from "./support/run.ts";
 
 /** SAFE is said only from a database that keeps what it commits. */
@@ -12,6 +12,18 @@ const template = sharedTemplate({ fsync: true });
 function database(world: World): string[] {
   return ["--database", world.server.url(world.database)];
 }
+
+const DAY = 86_400;
+
+const LOOKED: LookStatus = {
+  underWayAge: null,
+  seenAge: 9,
+  files: 0,
+  bytes: 0,
+  finishedAge: 9,
+  finishedFiles: 5,
+  finishedBytes: 5,
+};
 
 const WELL: StorageStatus = {
   storage: "hot",
@@ -35,7 +47,19 @@ const WELL: StorageStatus = {
   freeInodes: 50,
   totalInodes: 100,
   lastError: null,
+  registeredAge: 1000 * DAY,
+  looks: { shallow: LOOKED, deep: LOOKED },
 };
+
+/** When the last looks came to their end, in seconds; null: there has been none. */
+function looked(shallow: number | null, deep: number | null): Partial<StorageStatus> {
+  return {
+    looks: {
+      shallow: { ...LOOKED, finishedAge: shallow },
+      deep: { ...LOOKED, finishedAge: deep },
+    },
+  };
+}
 
 function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {}): InboxStatus {
   return {
@@ -47,6 +71,7 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
     bytesLimit: 100,
     diskBytes: 0,
     diskBytesLimit: 100,
+    oldestSnapshotAge: null,
     generations: [],
     usage: [],
     underReplicated: 0,
@@ -61,6 +86,8 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
       data_checksums: true,
       unlogged: [],
     },
+    scrubCycle: 30 * DAY,
+    findings: [],
     sharedPaths: 0,
     foreign: 0,
     ...inbox,
@@ -104,6 +131,25 @@ Deno.test("the verdict is safe, behind or attention, and says why", () => {
     [status({}, { underReplicated: 4 }), "attention", /4 media in fewer than 2 trusted storages/],
     [status({}, { sharedPaths: 2 }), "attention", /2 paths with receipts for different bytes/],
     [status({}, { foreign: 1 }), "attention", /1 table or function .* run `inbox init`/],
+    [
+      status({}, { findings: [{ storage: "hot", kind: "corrupt", open: 2, oldestAge: 90 }] }),
+      "attention",
+      /hot: 2 findings “corrupt”.*`storage repair ROOT --from`/,
+    ],
+    [status(looked(2 * DAY - 1, 60 * DAY - 1)), "safe", null],
+    [status(looked(2 * DAY + 1, 9)), "attention", /names of hot were last looked at 2 d 0 h ago/],
+    [status(looked(9, 60 * DAY + 1)), "attention", /hot was last read to its end 60 d 0 h ago/],
+    [status(looked(null, null)), "attention", /hot was not read to its end yet/],
+    [status({ ...looked(null, null), registeredAge: DAY }), "safe", null],
+    [status(looked(null, null), { scrubCycle: null }), "safe", null],
+    [
+      status(looked(null, null), {
+        scrubCycle: null,
+        findings: [{ storage: "hot", kind: "missing", open: 1, oldestAge: 9 }],
+      }),
+      "attention",
+      /hot: 1 finding “missing”/,
+    ],
     [
       status({}, {
         usage: [{ owner: "x", bytes: 90, bytesLimit: 100, media: 1, mediaLimit: 100 }],

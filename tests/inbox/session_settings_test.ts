@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
-import { inboxStatus } from "../../src/inbox/admin/status.ts";
+import { inboxStatus } from "../../src/inbox/status/ask_status.ts";
 import { listStorages } from "../../src/inbox/admin/storages.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
@@ -97,7 +97,7 @@ inboxTest("worker and administrator work as ever under hostile settings", async 
   assert.equal(hot?.retiredAt, null);
   assert.ok(cold?.retiredAt instanceof Date);
   assert.ok(Math.abs(cold.retiredAt.getTime() - Date.now()) < 3_600_000, String(cold.retiredAt));
-  const status = await inboxStatus(admin);
+  const status = await inboxStatus(admin.connection);
   assert.equal(status.storages[0]?.held, 1);
   await initInbox(admin.connection);
 });

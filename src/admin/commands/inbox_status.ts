@@ -1,16 +1,17 @@
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
-import {
-  type GenerationStatus,
-  type InboxStatus,
-  inboxStatus,
-  type StorageStatus,
-  type Usage,
-} from "../../inbox/admin/status.ts";
 import { judgeDurability } from "../../inbox/durability.ts";
+import { inboxStatus } from "../../inbox/status/ask_status.ts";
+import type {
+  GenerationStatus,
+  InboxStatus,
+  StorageStatus,
+  Usage,
+} from "../../inbox/status/status.ts";
+import { lastLooks } from "../../verdict/looks.ts";
+import { judge, sentence, statusJson } from "../../verdict/verdict.ts";
 import { DATABASE_TO_ASK, plainCommand } from "../command.ts";
 import { count, showBytes, showDuration } from "../units.ts";
-import { judge } from "../verdict.ts";
 
 export const inboxStatusCommand = plainCommand<{ database: string; quick?: boolean }>({
   usage: "status",
@@ -34,18 +35,19 @@ export const inboxStatusCommand = plainCommand<{ database: string; quick?: boole
   need: "ask",
   run: async (_args, { database, quick }, { console }) => {
     await using inbox = await openInbox(database);
-    const status = await inboxStatus(inbox, quick === true);
+    const status = await inboxStatus(inbox.connection, quick === true);
     const verdict = judge(status);
     const { word, attention, behind } = verdict;
-    console.result({ verdict: word, attention, behind, ...status });
+    console.result(statusJson(status, verdict));
     for (const storage of status.storages) {
       for (const line of storageLines(storage)) console.say(line);
     }
     for (const line of inboxLines(status)) console.say(line);
     for (const note of judgeDurability(status.durability).notes) console.say(`  note: ${note}`);
+    if (word !== "safe") console.say(lastLooks(status));
     for (const each of attention) console.say(`! ${each}`);
     for (const each of behind) console.say(`- ${each}`);
-    console.say(sentence(status, word, [...attention, ...behind].length, quick === true));
+    console.say(sentence(status, verdict, quick !== true));
     return verdict.code;
   },
 });
@@ -113,21 +115,4 @@ function generationLine(
 function usageLine({ owner, bytes, bytesLimit, media, mediaLimit }: Usage): string {
   return `  today, ${owner ?? "all owners"}: ${showBytes(bytes)} of ${showBytes(bytesLimit)}, ` +
     `${media.toLocaleString("en-US")} of ${count(mediaLimit, "media", "media")}`;
-}
-
-function sentence(
-  { storages, minCopies }: InboxStatus,
-  word: string,
-  found: number,
-  quick: boolean,
-): string {
-  if (word === "safe") {
-    if (quick) return "SAFE: nothing is owed to any storage (copies not counted: --quick).";
-    const active = storages.filter((storage) => !storage.retired).length;
-    return `SAFE: every media is in all ${active} storages (at least ${minCopies} are required).`;
-  }
-  if (word === "behind") {
-    return "BEHIND: nothing is wrong, but the storages do not have everything yet.";
-  }
-  return `ATTENTION: ${count(found, "thing")} to look at, the most urgent marked with !.`;
 }

@@ -6,7 +6,7 @@ import {
   HIGHEST_CLAIMED_ID,
   rebuildReceipts,
 } from "../../../src/inbox/admin/receipts.ts";
-import { inboxStatus } from "../../../src/inbox/admin/status.ts";
+import { inboxStatus } from "../../../src/inbox/status/ask_status.ts";
 import { retireStorage } from "../../../src/inbox/admin/storages.ts";
 import { replaceIdentity } from "../../../src/inbox/admin/trust.ts";
 import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
@@ -82,9 +82,9 @@ inboxTest(
     // The tree of hot is as its receipts say. That of cold is not: A has the name, B is beside it.
     const files = [heldFile(1n, "bytes of A", USUAL), heldFile(BigInt(id), "bytes of B", beside)];
     await rebuildReceipts(asAdmin(inbox), 1, files);
-    assert.equal((await inboxStatus(asAdmin(inbox))).sharedPaths, 0);
+    assert.equal((await inboxStatus(inbox.admin)).sharedPaths, 0);
     await rebuildReceipts(asAdmin(inbox), 2, files);
-    assert.equal((await inboxStatus(asAdmin(inbox))).sharedPaths, 1);
+    assert.equal((await inboxStatus(inbox.admin)).sharedPaths, 1);
     assert.deepEqual(
       await rowsOf(app, "SELECT paths FROM omoide.find_media($1, $2)", [OWNER, ITEM]),
       [
@@ -101,7 +101,7 @@ inboxTest("uploads of the same bytes share a path, and that is as it should be",
   for (const worker of [await inbox.as("hot"), await inbox.as("cold")]) {
     await acknowledge(worker, ids, "same");
   }
-  assert.equal((await inboxStatus(asAdmin(inbox))).sharedPaths, 0);
+  assert.equal((await inboxStatus(inbox.admin)).sharedPaths, 0);
 });
 
 inboxTest(

@@ -1,7 +1,8 @@
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import type { InboxStatus, StorageStatus } from "../inbox/admin/status.ts";
 import { judgeDurability } from "../inbox/durability.ts";
-import { count, showBytes, showDuration } from "./units.ts";
+import type { InboxStatus, StorageStatus } from "../inbox/status/status.ts";
+import { count, showBytes, showDuration } from "../units.ts";
+import { findingTroubles, lastLooks, lookTroubles } from "./looks.ts";
 
 /**
  * A worker tells that it lives every 10 s and finds a lost connection within 30 s: after a minute it is
@@ -34,7 +35,7 @@ export function judge(status: InboxStatus): Verdict {
     );
   }
   for (const storage of active) {
-    attention.push(...troubles(storage));
+    attention.push(...troubles(storage), ...lookTroubles(storage, status.scrubCycle));
     const { storage: name, owed, owedBytes, oldestOwedAge, failing } = storage;
     if (owed > 0) {
       behind.push(
@@ -46,6 +47,7 @@ export function judge(status: InboxStatus): Verdict {
       );
     }
   }
+  attention.push(...findingTroubles(status));
   attention.push(...limits(status));
   // SAFE is said only from a database that keeps what it commits.
   attention.push(...judgeDurability(status.durability).broken);
@@ -137,4 +139,31 @@ function limits(status: InboxStatus): string[] {
     near(`${who} near today's limit`, media, mediaLimit, (n) => count(n, "media", "media"));
   }
   return found;
+}
+
+/**
+ * The verdict in a sentence.
+ *
+ * @param counted whether the copies of everything that was ever stored were counted
+ */
+export function sentence(status: InboxStatus, verdict: Verdict, counted: boolean): string {
+  const { word, attention, behind } = verdict;
+  if (word === "behind") {
+    return "BEHIND: nothing is wrong, but the storages do not have everything yet.";
+  }
+  if (word === "attention") {
+    const found = attention.length + behind.length;
+    return `ATTENTION: ${count(found, "thing")} to look at, the most urgent marked with !.`;
+  }
+  if (!counted) {
+    return `SAFE: nothing is owed to any storage (copies not counted). ${lastLooks(status)}`;
+  }
+  const active = status.storages.filter((storage) => !storage.retired).length;
+  return `SAFE: every media is in all ${active} storages (at least ${status.minCopies} are required). ` +
+    lastLooks(status);
+}
+
+/** The answer for programs: `inbox status --json`, and the monitor's `/status.json`. */
+export function statusJson(status: InboxStatus, { word, attention, behind }: Verdict) {
+  return { verdict: word, attention, behind, ...status };
 }
