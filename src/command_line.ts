@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "./errors.ts";
+import type { HostPort } from "./sandbox.ts";
 import { printLines } from "./terminal.ts";
 import { parseSize } from "./units.ts";
 import { VERSION } from "./version.ts";
@@ -83,6 +84,23 @@ export function path(text: string): string {
   if (plain.includes(",")) throw refuse("Deno's permission flags cannot carry a comma.");
   if (/\/(\.{0,2})(\/|$)/.test(plain)) throw refuse("The path has an empty part, . or ..");
   return plain;
+}
+
+/** A file that holds a password, or `-` for standard input. */
+export function passwordFile(text: string): string {
+  return text === "-" ? text : path(text);
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. */
+export function listenAddress(text: string): HostPort {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/
+    .exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  if (host === undefined || port > 65_535) {
+    throw refuse("It takes an address with a port, as 127.0.0.1:8080 or [::1]:8080.");
+  }
+  return { host, port };
 }
 
 export function integer(least: number, most: number): (text: string) => number {

@@ -1,6 +1,6 @@
 import { permissionFlags } from "../../src/sandbox.ts";
 import { denoArguments } from "../lib/program_command.ts";
-import { gatewayLaunch } from "../lib/gateway_launch.ts";
+import { gatewayLaunch } from "../lib/http_launch.ts";
 import { placeFor } from "./place.ts";
 import { startFront } from "./front.ts";
 import { admin, DemoSystem } from "./system.ts";

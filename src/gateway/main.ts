@@ -7,14 +7,14 @@ import { lockDown } from "../lock_down.ts";
 import { setUpLog } from "../log.ts";
 import { describeError, runProgram } from "../run_program.ts";
 import { gatewayNeeds } from "../sandbox.ts";
-import { readCredentials } from "./credentials.ts";
+import { readGivenCredentials } from "../standard_input.ts";
 import { parseGatewayOptions } from "./options.ts";
 import { runGateway } from "./run.ts";
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   const options = parseGatewayOptions(args);
   await lockDown(gatewayNeeds(options));
-  const credentials = readCredentials(options);
+  const credentials = readGivenCredentials("gateway", options.passwordFile);
   const log = await setUpLog("gateway", options);
   try {
     await runGateway(options, credentials, log);

@@ -3,10 +3,11 @@ import {
   addLogOptions,
   type AddOption,
   integer,
+  listenAddress,
   type LogFormat,
   type LogLevel,
   parseCommandLine,
-  path,
+  passwordFile,
   refuse,
   required,
 } from "../command_line.ts";
@@ -83,23 +84,7 @@ Exit statuses:
 Signals:
   SIGTERM, SIGINT  take nothing more, keep what has come in, exit; a second one leaves at once`;
 
-function passwordFile(text: string): string {
-  return text === "-" ? text : path(text);
-}
-
 function storageName(text: string): string {
   if (isStorageName(text)) return text;
   throw refuse("A storage's name is a lower-case letter, then up to 30 more or digits.");
-}
-
-/** `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. */
-function listenAddress(text: string): HostPort {
-  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/
-    .exec(text) ?? [];
-  const host = bracketed ?? plain;
-  const port = Number(digits);
-  if (host === undefined || port > 65_535) {
-    throw refuse("It takes an address with a port, as 127.0.0.1:8080 or [::1]:8080.");
-  }
-  return { host, port };
 }

@@ -2,49 +2,12 @@
  * Answers that say what is wrong and what to do about it: problem documents (RFC 9457).
  */
 import { DatabaseUnavailableError } from "../errors.ts";
+import { Problem, problem } from "../problem.ts";
 import { type Refusal, RefusedError } from "../inbox/application/refusal.ts";
 
+export { Problem, problem };
+
 const IANA = "https://iana.org/assignments/http-problem-types#";
-
-/** What a client can do about a problem follows from its type. */
-export class Problem extends Error {
-  override readonly name = "Problem";
-  constructor(
-    readonly status: number,
-    /** `urn:omoide:` and a word, or a type that is registered. */
-    readonly type: string,
-    readonly title: string,
-    /** What to do. */
-    detail: string,
-    readonly more: {
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly fields?: Readonly<Record<string, unknown>>;
-    } = {},
-  ) {
-    super(detail);
-  }
-
-  toResponse(): Response {
-    const { status, type, title, message: detail } = this;
-    return new Response(
-      JSON.stringify({ type, title, status, detail, ...this.more.fields }) + "\n",
-      {
-        status,
-        headers: { "content-type": "application/problem+json", ...this.more.headers },
-      },
-    );
-  }
-}
-
-export function problem(
-  status: number,
-  word: string,
-  title: string,
-  detail: string,
-  headers: Record<string, string> = {},
-): Problem {
-  return new Problem(status, `urn:omoide:${word}`, title, detail, { headers });
-}
 
 /** The offset is another one: the client goes on from `expected`. */
 export function wrongOffset(expected: number, provided: number): Problem {

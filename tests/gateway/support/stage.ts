@@ -1,6 +1,6 @@
 /** A real PostgreSQL with an inbox, and a real gateway in its sandbox before it. */
 import { createHash } from "node:crypto";
-import { gatewayLaunch } from "../../../scripts/lib/gateway_launch.ts";
+import { gatewayLaunch } from "../../../scripts/lib/http_launch.ts";
 import { denoArguments } from "../../../scripts/lib/program_command.ts";
 import {
   makeInbox,

@@ -1,22 +1,31 @@
-import { ConfigurationError, UsageError } from "../errors.ts";
-import type { Credentials } from "../inbox/connect.ts";
-import type { GatewayOptions } from "./options.ts";
+import { ConfigurationError, UsageError } from "./errors.ts";
 
 const MAX_BYTES = 1024 * 1024;
 
+/** What proves who a program and its database are; see `connect`. */
+interface GivenCredentials {
+  readonly password?: string;
+  readonly ca?: string;
+}
+
 /**
- * Reads what proves who this gateway and its database are. It comes by standard input, which needs no
- * permission: systemd's `StandardInput=file:` and the launcher open the file instead.
+ * Reads the credentials of a program that may read no file. They come by standard input, which needs no
+ * permission: systemd's `StandardInput=file:` and the launcher open the file instead. The password is on the
+ * first line; PEM certificates that the database's must be signed by may follow.
  *
- * @throws {UsageError} a file was named that the gateway has no right to read
+ * @param program the word after `omoide-`
+ * @throws {UsageError} a file was named that the program has no right to read
  * @throws {ConfigurationError} standard input has no password
  */
-export function readCredentials({ passwordFile }: GatewayOptions): Credentials {
+export function readGivenCredentials(
+  program: string,
+  passwordFile: string | undefined,
+): GivenCredentials {
   if (passwordFile === undefined) return {};
   if (passwordFile !== "-") {
     throw new UsageError(
-      `The gateway may read no file, so not ${passwordFile} either: start it by ` +
-        "`deno task gateway`, or give --password-file - and the file as standard input",
+      `The ${program} may read no file, so not ${passwordFile} either: start it by ` +
+        `\`deno task ${program}\`, or give --password-file - and the file as standard input`,
     );
   }
   const text = readStandardInput();

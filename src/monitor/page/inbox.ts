@@ -1,0 +1,62 @@
+import type { InboxStatus } from "../../inbox/status/status.ts";
+import { count, showBytes, showDuration } from "../../units.ts";
+import { type Html, html } from "./html.ts";
+
+interface Use {
+  readonly what: string;
+  readonly used: number;
+  readonly limit: number;
+  readonly show: (value: number) => string;
+}
+
+/** The inbox against its limits. */
+export function inboxTable(status: InboxStatus): Html {
+  const media = (n: number) => count(n, "media", "media");
+  const uses: Use[] = [
+    { what: "waiting in the inbox", used: status.bytes, limit: status.bytesLimit, show: showBytes },
+    {
+      ...{ what: "the inbox's files", used: status.diskBytes, limit: status.diskBytesLimit },
+      show: showBytes,
+    },
+    ...status.usage.flatMap(({ owner, bytes, bytesLimit, media: n, mediaLimit }) => {
+      const who = owner === null ? "all owners today" : `owner ${owner} today`;
+      return [
+        { what: who, used: bytes, limit: bytesLimit, show: showBytes },
+        { what: who, used: n, limit: mediaLimit, show: media },
+      ];
+    }),
+  ];
+  return html`
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">what</th>
+          <th scope="col">used</th>
+          <th scope="col">of</th>
+          <th scope="col">share</th>
+        </tr>
+      </thead>
+      <tbody>${uses.map(row)}</tbody>
+    </table>
+    <p
+      class="quiet">${media(status.media)} waiting, in ${count(
+        status.generations.length,
+        "generation",
+      )}; the oldest open transaction is ${status.oldestSnapshotAge === null
+        ? "none"
+        : `${showDuration(status.oldestSnapshotAge)} old`}.</p>
+  `;
+}
+
+function row({ what, used, limit, show }: Use): Html {
+  const share = limit === 0 ? 1 : Math.min(1, used / limit);
+  return html`
+    <tr>
+      <th scope="row">${what}</th>
+      <td>${show(used)}</td>
+      <td>${show(limit)}</td>
+      <td><meter min="0" max="1" high="0.8" value="${share.toFixed(3)}" aria-label="${what}">${Math
+        .round(share * 100)} %</meter></td>
+    </tr>
+  `;
+}
