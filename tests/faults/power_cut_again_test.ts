@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { withAncestors } from "../../src/storage/layout.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { pause } from "../lab/command.ts";
+import { pause, until } from "../lab/command.ts";
 import { directoryOf } from "../lab/expected.ts";
 import { brokenReceipts, receiptsOf, wrongNames } from "../lab/invariants.ts";
 import { Mount } from "../lab/mount.ts";
@@ -41,6 +41,11 @@ for (const system of ["ext4", "xfs"] as const) {
         await run.untilCut(random.pick(["none", "some", "torn"]), random, async () => {
           await using worker = world.start("hot", { args: ["--batch-files", "8"] });
           await worker.says(/serving/);
+          // Every second cut comes after a receipt at least, however slow the machine.
+          if (cut % 2 === 1) {
+            const before = receipts;
+            await until("more is receipted", async () => (await world.receipts("hot")) > before);
+          }
           // The time is the fault.
           await pause(random.between(0, 200));
           await worker.kill();
