@@ -1,6 +1,7 @@
 import type { ApplicationPool } from "../inbox/application/pool.ts";
 import type { Logger } from "../log.ts";
 import type { Budget } from "./budget.ts";
+import type { Buffers } from "./buffers.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** What every request is answered with. */
@@ -8,6 +9,7 @@ export interface Gateway {
   readonly inbox: ApplicationPool;
   readonly log: Logger;
   readonly budget: Budget;
+  readonly buffers: Buffers;
   readonly watchers: Watchers;
   /** Aborted when the gateway stops. */
   readonly stop: AbortSignal;

@@ -37,7 +37,7 @@ export function parseGatewayOptions(args: readonly string[]): GatewayOptions {
     database: parseDatabaseUrl(required(given.database, "--database URL"), "omoide_app"),
     ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
     served: given.served ?? null,
-    connections: given.connections ?? 16,
+    connections: given.connections ?? 8,
     logFormat: given.logFormat ?? "text",
     logLevel: given.logLevel ?? "info",
   };
@@ -66,7 +66,7 @@ function describe(command: Command, option: AddOption): void {
   option("--database <url>", "postgres://[USER@]HOST[:PORT]/DATABASE[?sslmode=…]", String);
   option("--password-file <file>", "holds the role's password; - for standard input", passwordFile);
   option("--served <storage>", "the storage that NGINX serves (default: the first)", storageName);
-  option("--connections <n>", "to the database at the most (default 16)", integer(2, 50));
+  option("--connections <n>", "to the database at the most (default 8)", integer(2, 50));
   addLogOptions(option);
 }
 

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { submitUnlessThere } from "../inbox/application/small_media.ts";
-import { cancelUpload, finishUpload, openUpload } from "../inbox/application/uploads.ts";
+import type { Description } from "../inbox/application/submit.ts";
+import {
+  appendUpload,
+  cancelUpload,
+  finishUpload,
+  openUpload,
+  type UploadKey,
+} from "../inbox/application/uploads.ts";
 import { appendBody, contentLength, otherDigest } from "./body.ts";
 import { describe } from "./description.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
@@ -30,28 +37,88 @@ export async function putMedia(gateway: Gateway, own: OwnRequest): Promise<Respo
 type Put = (
   gateway: Gateway,
   own: OwnRequest,
-  description: ReturnType<typeof describe>,
+  description: Description,
   size: number,
 ) => Promise<Response>;
 
-/** In one statement, as most previews and pictures are. */
-const putSmall: Put = async (gateway, { request }, description, size) => {
-  const content = new Uint8Array(size);
-  let at = 0;
-  if (request.body !== null) {
-    await receive(request.body, gateway, (bytes) => {
-      if (at + bytes.length > size) return Promise.reject(new BodyError("cut"));
-      content.set(bytes, at);
-      at += bytes.length;
-      return Promise.resolve();
-    });
+/**
+ * In one statement, as most previews and pictures are: if it comes in one go. One that trickles in is an
+ * upload, so that no client has a whole file in this program's memory while it is slow.
+ */
+const putSmall: Put = async (gateway, own, description, size) => {
+  if (own.request.body === null || size === 0) {
+    return await submit(gateway, own, description, new Uint8Array());
   }
-  if (at !== size) throw new BodyError("cut");
+  let response: Response | null = null;
+  const slow = new SlowPut(gateway, own, description, size);
+  try {
+    await receive(own.request.body, gateway, async (bytes) => {
+      if (slow.isEmpty && bytes.length === size) {
+        response = await submit(gateway, own, description, bytes);
+      } else {
+        await slow.add(bytes);
+      }
+    });
+    return response ?? await slow.finish();
+  } catch (error) {
+    await slow.giveUp();
+    throw error;
+  }
+};
+
+async function submit(
+  gateway: Gateway,
+  { request }: OwnRequest,
+  description: Description,
+  content: Uint8Array,
+): Promise<Response> {
   const sha256 = createHash("sha256").update(content).digest();
   for (const header of DIGESTS) refuseOtherDigest(request, header, sha256);
   const { mediaId, existed } = await submitUnlessThere(gateway.inbox, description, content, sha256);
-  return stored(existed ? 200 : 201, mediaId, size, sha256);
-};
+  return stored(existed ? 200 : 201, mediaId, content.length, sha256);
+}
+
+/** A small file that comes in several portions. */
+class SlowPut {
+  readonly #hash = createHash("sha256");
+  readonly #upload: UploadKey;
+  #offset = 0;
+
+  constructor(
+    private readonly gateway: Gateway,
+    private readonly own: OwnRequest,
+    private readonly description: Description,
+    private readonly size: number,
+  ) {
+    this.#upload = { key: crypto.randomUUID(), ownerUuid: own.ownerUuid };
+  }
+
+  get isEmpty(): boolean {
+    return this.#offset === 0;
+  }
+
+  async add(bytes: Uint8Array): Promise<void> {
+    const { inbox } = this.gateway;
+    if (this.#offset + bytes.length > this.size) throw new BodyError("cut");
+    if (this.isEmpty) await openUpload(inbox, this.#upload.key, this.description, this.size);
+    this.#hash.update(bytes);
+    // Nobody goes on with it, so no state is kept.
+    this.#offset = await appendUpload(inbox, this.#upload, this.#offset, bytes, new Uint8Array());
+  }
+
+  async finish(): Promise<Response> {
+    if (this.#offset !== this.size) throw new BodyError("cut");
+    const sha256 = this.#hash.digest();
+    for (const header of DIGESTS) refuseOtherDigest(this.own.request, header, sha256);
+    const { mediaId, existed } = await finishUpload(this.gateway.inbox, this.#upload, sha256);
+    return stored(existed ? 200 : 201, mediaId, this.size, sha256);
+  }
+
+  async giveUp(): Promise<void> {
+    // What cannot be given up now expires by itself.
+    if (!this.isEmpty) await cancelUpload(this.gateway.inbox, this.#upload).catch(() => {});
+  }
+}
 
 /**
  * As an upload that nobody else knows of: a slow client then holds no transaction open. One that is cut

@@ -1,4 +1,5 @@
 import type { Budget } from "./budget.ts";
+import type { Buffers } from "./buffers.ts";
 
 /** What is stored by one statement at the most: four chunks. */
 export const PORTION_BYTES = 1024 * 1024;
@@ -18,6 +19,7 @@ export class BodyError extends Error {
 /** What a body is read with. */
 export interface Receiving {
   readonly budget: Budget;
+  readonly buffers: Buffers;
   /** Aborted when the gateway stops: what has come in is stored, nothing more is read. */
   readonly stop: AbortSignal;
 }
@@ -32,11 +34,11 @@ export interface Receiving {
  */
 export async function receive(
   body: ReadableStream<Uint8Array>,
-  { budget, stop }: Receiving,
+  { budget, buffers, stop }: Receiving,
   store: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const reader = body.getReader();
-  const portions = new Portions(budget, store);
+  const portions = new Portions(budget, buffers, store);
   try {
     let next = reader.read();
     for (;;) {
@@ -91,6 +93,7 @@ class Portions {
 
   constructor(
     private readonly budget: Budget,
+    private readonly buffers: Buffers,
     private readonly store: (bytes: Uint8Array) => Promise<void>,
   ) {}
 
@@ -134,7 +137,7 @@ class Portions {
   }
 
   async #storeAll(held: readonly Uint8Array[], bytes: number): Promise<void> {
-    const portion = PARTS.pop() ?? new Uint8Array(PORTION_BYTES);
+    const portion = await this.buffers.take();
     try {
       let filled = 0;
       for (const piece of held) {
@@ -151,7 +154,7 @@ class Portions {
       }
       if (filled > 0) await this.store(portion.subarray(0, filled));
     } finally {
-      if (PARTS.length < SPARE_PARTS) PARTS.push(portion);
+      this.buffers.give(portion);
       this.budget.give(bytes);
     }
   }
@@ -164,7 +167,3 @@ class Portions {
     throw failure.error;
   }
 }
-
-/** Buffers that are used again: 1 MiB of garbage a portion had the process at 144 MB. */
-const PARTS: Uint8Array[] = [];
-const SPARE_PARTS = 16;

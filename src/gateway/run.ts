@@ -4,14 +4,16 @@ import type { Credentials } from "../inbox/connect.ts";
 import type { Logger } from "../log.ts";
 import { listenForSignals } from "../signals.ts";
 import { Budget } from "./budget.ts";
+import { Buffers } from "./buffers.ts";
 import { look } from "./events.ts";
 import type { Gateway } from "./gateway.ts";
 import type { GatewayOptions } from "./options.ts";
+import { PORTION_BYTES } from "./receive.ts";
 import { serve } from "./server.ts";
 import { Watchers } from "./watchers.ts";
 
 /** Bytes of bodies that all requests together hold in memory. */
-const BUDGET_BYTES = 32 * 1024 * 1024;
+const BUDGET_BYTES = 12 * 1024 * 1024;
 
 /** What a connection may take to end when the gateway stops. */
 const STOP_MS = 5_000;
@@ -33,6 +35,7 @@ export async function runGateway(
     inbox,
     log,
     budget: new Budget(BUDGET_BYTES),
+    buffers: new Buffers(options.connections, PORTION_BYTES),
     watchers: new Watchers((ownerUuid) => look(gateway, ownerUuid)),
     stop,
     served: options.served,
