@@ -49,5 +49,10 @@ BEGIN
     hash_state = p_hash_state, touched_at = now(),
     expires_at = least(now() + v_limit.upload_idle, u.opened_at + v_limit.upload_age)
   WHERE u.id = v_upload.id;
+  -- Not waited for until it is on the disk: finishing is, and with it all that came before. A crash of the
+  -- server may take back the last bytes with their offset and state, and the client goes on there.
+  IF current_setting('synchronous_commit') = 'on' THEN
+    PERFORM set_config('synchronous_commit', 'off', true);
+  END IF;
   RETURN v_had + v_more;
 END $$;
