@@ -11,7 +11,7 @@ import { connect } from "../../src/inbox/connect.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { streamMedia } from "../../src/inbox/application/submit.ts";
 import { makeInbox, startPostgres } from "../../tests/support/postgres.ts";
-import { gatewayLaunch } from "../lib/gateway_launch.ts";
+import { gatewayLaunch } from "../lib/http_launch.ts";
 import { denoArguments } from "../lib/program_command.ts";
 
 const MIB = 1024 * 1024;
