@@ -6,7 +6,7 @@ RETURNS TABLE (
   sealed_at timestamptz, released_at timestamptz, path text, is_served boolean, stored_in text[], owed_to text[],
   parked_in text[], parked_reason text
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
   WITH served AS MATERIALIZED (
     SELECT s.id, s.prefix_size FROM omoide.storage s
     WHERE s.name = p_storage OR (p_storage IS NULL AND s.retired_at IS NULL) ORDER BY s.id LIMIT 1
