@@ -1,18 +1,44 @@
 /**
- * `deno task bench`: how fast two concurrent workers carry media into two storages, every fsync in place,
- * as ratios against plain tools in the same run: a naive worker without fsync, and `cp` twice and `sync`.
- * Prints tables; asserts nothing, since machines differ.
+ * `deno task bench`: what the workers do in a second, and what all of it costs, beside floors and peers that
+ * do the same in the same rounds. Prints tables, or JSON; asserts nothing, since machines differ.
  */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { Ground } from "./bench/ground.ts";
-import { carryWithWorkers, COPIES, type Copy, copyTwice, naiveTwice } from "./bench/runs.ts";
+import { describeMachine, load } from "./bench/machine.ts";
+import { reportOf, type ScenarioReport, tableOf } from "./bench/report.ts";
+import { runRounds } from "./bench/rounds.ts";
+import type { Scenario } from "./bench/scenario.ts";
+import { SCENARIOS } from "./bench/scenarios.ts";
+import { SERVER_KINDS, type ServerKind } from "./bench/server.ts";
+import { Stage } from "./bench/stage.ts";
+
+interface Options {
+  readonly rounds: number;
+  readonly only?: readonly Scenario[];
+  readonly server: ServerKind;
+  readonly dir?: string;
+  readonly quick: boolean;
+  readonly json: boolean;
+}
 
 const program = new Command("bench")
-  .option("--rounds <n>", "rounds of each; medians and each round's ratios are printed", count, 3)
-  .option("--owners <n>", "owners of the small media", count, 1)
+  .description("What the workers do in a second, and what all of it costs.")
+  .option("--only <names>", "these scenarios, with commas between them", scenarios)
+  .option("--rounds <n>", "how often each is measured", count, 3)
+  .addOption(
+    new Option("--server <kind>", "which PostgreSQL, as it is installed")
+      .choices(SERVER_KINDS).default("embedded"),
+  )
   .option("--dir <dir>", "where to write: the disk that is measured")
-  .parse(Deno.args, { from: "user" });
-const { rounds, owners, dir } = program.opts<{ rounds: number; owners: number; dir?: string }>();
+  .option("--quick", "tiny loads, to see that it works; the figures mean nothing", false)
+  .option("--json", "every figure of every round, instead of tables", false)
+  .addHelpText(
+    "after",
+    `\nScenarios (* only if named):\n${
+      SCENARIOS.map(({ name, title, long }) => `  ${long ? "*" : " "} ${name.padEnd(16)} ${title}`)
+        .join("\n")
+    }`,
+  );
 
 function count(text: string): number {
   const number = Number(text);
@@ -20,57 +46,37 @@ function count(text: string): number {
   throw new InvalidArgumentError("It takes a whole number from 1.");
 }
 
-const KB = 1000;
-const MB = 1000 * KB;
-const small = { count: 5000, size: 20 * KB, owners };
-const large = { count: 400, size: 2 * MB, owners: 1 };
+function scenarios(text: string): Scenario[] {
+  return text.split(",").map((name) => {
+    const found = SCENARIOS.find((scenario) => scenario.name === name);
+    if (found !== undefined) return found;
+    throw new InvalidArgumentError(`There is no scenario ${JSON.stringify(name)}; see --help.`);
+  });
+}
 
-/** What each way took, in seconds, by round. */
-const taken = new Map<string, number[]>();
-const note = (way: string, seconds: number) => {
-  taken.set(way, [...taken.get(way) ?? [], seconds]);
-  console.log(`  ${way}: ${seconds.toFixed(2)} s`);
-};
-const carry = async (ground: Ground, name: string, load: typeof small) => {
-  const { stored, released } = await carryWithWorkers(ground, load);
-  note(name, stored);
-  note(`${name}, inbox empty`, released);
-};
-
-{
-  await using ground = await Ground.make(dir);
-  for (let round = 1; round <= rounds; round++) {
-    console.log(`round ${round}`);
-    await carry(ground, "small", small);
-    note("naive", await naiveTwice(ground, small));
-    await carry(ground, "large", large);
-    for (const copy of Object.keys(COPIES) as Copy[]) {
-      note(copy, await copyTwice(ground, large, copy));
-    }
+async function measure(options: Options): Promise<void> {
+  const say = options.json ? console.error : console.log;
+  await using ground = await Ground.make(options.dir);
+  const stage = new Stage(ground, options.server, options.quick);
+  const [began, loadBefore] = [new Date().toISOString(), load()];
+  const machine = await describeMachine(stage);
+  const reports: ScenarioReport[] = [];
+  for (const scenario of options.only ?? SCENARIOS.filter(({ long }) => !long)) {
+    const report = reportOf(await runRounds(scenario, stage, options.rounds, say));
+    reports.push(report);
+    if (!options.json) console.log(`\n${tableOf(report).join("\n")}\n`);
   }
+  const run = {
+    began,
+    ended: new Date().toISOString(),
+    arguments: Deno.args,
+    quick: options.quick,
+    server: options.server,
+    machine,
+    load_before: loadBefore,
+    load_after: load(),
+  };
+  console.log(JSON.stringify(options.json ? { ...run, scenarios: reports } : run, null, 2));
 }
 
-const median = (numbers: readonly number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
-const times = (way: string) => taken.get(way) ?? [];
-/** How much faster `way` was than `other`, round by round: the machine's speed drifts between rounds. */
-const ratios = (way: string, other: string) =>
-  times(way).map((seconds, round) => (times(other)[round] ?? NaN) / seconds);
-const row = (way: string, amount: number, unit: string, workers: string) => {
-  const rate = `${(amount / median(times(way))).toFixed(0)} ${unit}`;
-  const against = ratios(workers, way);
-  const shown = way.startsWith(workers)
-    ? ""
-    : `workers / this: ${median(against).toFixed(2)} (${
-      against.map((ratio) => ratio.toFixed(2)).join(", ")
-    })`;
-  console.log(`  ${way.padEnd(30)} ${rate.padStart(12)}  ${shown}`);
-};
-
-console.log(`
-${small.count} media of ${small.size / KB} KB, ${small.owners} owner(s), each into both storages`);
-for (const way of ["small", "small, inbox empty", "naive"]) row(way, small.count, "/s", "small");
-console.log(`${large.count} media of ${large.size / MB} MB, each into both storages`);
-for (const way of ["large", "large, inbox empty", ...Object.keys(COPIES)]) {
-  row(way, large.count * large.size / MB, "MB/s", "large");
-}
+await measure(program.parse(Deno.args, { from: "user" }).opts<Options>());

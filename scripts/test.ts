@@ -6,12 +6,13 @@ import { runTests } from "./lib/test_run/run_tests.ts";
 
 const TESTS = new URL("../tests/", import.meta.url).pathname;
 /**
- * What `--fast` leaves out: whatever boots, mounts, kills or compiles, changes users, or follows recipes.
+ * What `--fast` leaves out: whatever boots, mounts, kills or compiles, changes users, follows recipes, or
+ * starts twenty servers.
  * With the newest PostgreSQL left out too (the oldest is the stricter one: before 18 deferred triggers run
  * as the role that commits), it takes under two minutes on two cores.
  */
 const SLOW = [
-  ...["faults", "lab", "system", "deploy", "run"],
+  ...["faults", "lab", "system", "deploy", "run", "bench"],
   ...["storage/disks_test.ts", "gateway/hostile_test.ts"],
   ...["recovery", "root_rights", "guarded_tree", "hidden_links", "hostile_text", "live_storages"]
     .map((name) => `admin/${name}_test.ts`),

@@ -1,4 +1,4 @@
-import { DemoSystem } from "../demo/system.ts";
+import { run } from "./command.ts";
 
 /**
  * Where a whole benchmark writes. Nothing is removed before its end: for a minute after a file was
@@ -18,19 +18,15 @@ export class Ground implements AsyncDisposable {
     return new Ground(await Deno.realPath(directory));
   }
 
-  async freshDirectory(): Promise<string> {
+  /** Gives `work` a new directory. Afterwards its large files are emptied, which frees no inode. */
+  async inFreshDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
     const directory = `${this.directory}/${++this.#runs}`;
     await Deno.mkdir(directory);
-    return directory;
-  }
-
-  /** A database as it is installed, and two storages, in service: what is carried has just come in. */
-  async withSystem<T>(work: (system: DemoSystem) => Promise<T>): Promise<T> {
-    const system = await DemoSystem.start(await this.freshDirectory(), true);
     try {
-      return await work(system);
+      return await work(directory);
     } finally {
-      await system.stop();
+      await run("find", directory, ..."-type f -size +1M -exec truncate -s 0 {} +".split(" "));
+      await run("sync");
     }
   }
 

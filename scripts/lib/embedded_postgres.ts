@@ -26,6 +26,8 @@ export interface PostgresOptions {
   readonly directory?: string;
   /** More settings, as `name: value`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Gets everything that the server logs, as it comes. */
+  readonly onLog?: (piece: string) => void;
 }
 
 const PACKAGES: Record<PostgresVersion, string> = {
@@ -192,6 +194,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     this.#log = "";
     for await (const piece of process.stderr.pipeThrough(new TextDecoderStream())) {
       this.#log = (this.#log + piece).slice(-200_000);
+      this.options.onLog?.(piece);
       if (this.#log.includes("database system is ready to accept connections")) ready.resolve();
     }
     const { signal, code } = await process.status;

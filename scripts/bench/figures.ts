@@ -1,0 +1,36 @@
+/** What is measured: each figure's unit, in the order in which they are shown. */
+export const FIGURES = {
+  media_per_s: "media/s until the last receipt",
+  mb_per_s: "MB/s until the last receipt",
+  all_done_mb_per_s: "MB/s until nothing is left to do: blobs gone, vacuum and checkpoint done",
+  database_s_per_gb: "s of processor of the database per GB, from coming in until nothing is left",
+  database_user_s_per_gb: "s, of which in PostgreSQL itself",
+  database_system_s_per_gb: "s, of which in the kernel",
+  coming_in_database_s_per_gb: "s of processor of the database per GB, for coming in alone",
+  worker_s_per_gb: "s of processor of the workers per GB, both together",
+  worker_user_s_per_gb: "s, of which in the workers themselves",
+  worker_system_s_per_gb: "s, of which in the kernel",
+  kernel_s_per_gb: "s of processor of the kernel's own threads per GB",
+  processor_s_per_1000: "s of processor of all of these per 1,000 media",
+  wal_per_byte: "bytes of WAL per byte",
+  coming_in_wal_per_byte: "bytes of WAL per byte, for coming in alone",
+  peak_memory_mb: "MB, the most that one worker had",
+  statements_per_media: "statements of the workers per media, both together",
+  worker_fsyncs_per_media: "fsync and fdatasync of the workers per media, both together",
+  database_fsyncs_per_media: "fsync and fdatasync of the database per media",
+  submits_per_s: "submits/s",
+  submit_p50_ms: "ms for one submit, median",
+  latency_p50_ms: "ms from a submit's answer to both receipts, median",
+  latency_p99_ms: "ms, 99th percentile",
+  seconds: "s",
+  core_percent: "% of a core, the busier worker",
+  peak_live_mb: "MB, the most that waited in the inbox",
+  peak_files_mb: "MB, the most that the inbox's files had",
+  files_beyond_live_mb: "MB, the most that files had beyond what waited",
+  others_cores: "cores that others used meanwhile: noise",
+} as const;
+
+export type FigureName = keyof typeof FIGURES;
+
+/** What one run of one contender measured. */
+export type Figures = { readonly [name in FigureName]?: number };

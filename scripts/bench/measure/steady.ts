@@ -1,0 +1,74 @@
+import { submitMedia } from "../../../src/inbox/application/submit.ts";
+import type { Connection } from "../../../src/inbox/connect.ts";
+import { sleep } from "../command.ts";
+import { makeInbox, Workers } from "../inbox.ts";
+import { mediaOf, ofSize, RandomBytes } from "../loads.ts";
+import { Meter } from "../meter.ts";
+import type { Contender } from "../stage.ts";
+import { othersCores } from "./carry.ts";
+import { untilIdle } from "./latency.ts";
+
+/** Seconds. */
+const MEASURED = 60;
+const MEASURED_QUICKLY = 1;
+const SESSIONS = 4;
+/** Bytes that wait, above which the application pauses: a service that is asked for what it can do. */
+const BACKLOG = 256e6;
+
+/** Uploads that never pause while workers carry: how large the inbox's files become. */
+export function steadyUploads(size: number): Contender {
+  return (stage) =>
+    stage.withServer(async (server, directory) => {
+      await makeInbox(server, directory);
+      const connection = await server.connect("bench");
+      await using workers = new Workers(server, directory);
+      await workers.during(untilIdle(connection));
+      const meter = await Meter.start(server, connection);
+      const seconds = stage.quick ? MEASURED_QUICKLY : MEASURED;
+      const end = performance.now() + seconds * 1000;
+      const state = { live: 0 };
+      const sessions = Array.from({ length: SESSIONS }, async () => {
+        const session = await server.connect("bench submit", "omoide_app");
+        const random = new RandomBytes();
+        for (const media of mediaOf(ofSize(size, Infinity, 20))) {
+          if (performance.now() > end) break;
+          while (state.live > BACKLOG && performance.now() < end) await sleep(50);
+          await submitMedia(session, media, random.take(size));
+        }
+        await session.end();
+      });
+      let [live, files, beyond] = [0, 0, 0];
+      while (performance.now() < end) {
+        const now = await inboxBytes(connection);
+        state.live = now.live;
+        live = Math.max(live, now.live);
+        files = Math.max(files, now.files);
+        beyond = Math.max(beyond, now.files - now.live);
+        await workers.during(sleep(200));
+      }
+      await workers.during(Promise.all(sessions));
+      const bill = await meter.bill();
+      const { rows: [row] } = await connection.query<{ media: string }>(
+        "SELECT count(*) AS media FROM omoide.media WHERE released_at IS NOT NULL",
+      );
+      const media = Number(row?.media);
+      await connection.end();
+      return {
+        media_per_s: media / bill.seconds,
+        mb_per_s: media * size / 1e6 / bill.seconds,
+        peak_live_mb: live / 1e6,
+        peak_files_mb: files / 1e6,
+        files_beyond_live_mb: beyond / 1e6,
+        peak_memory_mb: workers.peakMemory() / 1e6,
+        others_cores: othersCores(bill),
+      };
+    });
+}
+
+async function inboxBytes(connection: Connection): Promise<{ live: number; files: number }> {
+  const { rows: [row] } = await connection.query<{ live: number; files: number }>(
+    "SELECT coalesce(sum(live_bytes), 0)::float8 AS live, " +
+      "coalesce(sum(file_bytes), 0)::float8 AS files FROM omoide.generation_status",
+  );
+  return row ?? { live: 0, files: 0 };
+}

@@ -1,0 +1,201 @@
+/** What is measured, as data. */
+import { copiedAndChecked, copiedTwice, copyIntoNothing, filesAlone } from "./floors/floors.ts";
+import { type Load, ofSize } from "./loads.ts";
+import { type Carrier, carrying } from "./measure/carry.ts";
+import { counted } from "./measure/counts.ts";
+import { grown } from "./measure/growth.ts";
+import { latencyAtRest } from "./measure/latency.ts";
+import { emptyProgram, idleWorkers, onceWithNothing } from "./measure/programs.ts";
+import { steadyUploads } from "./measure/steady.ts";
+import { submitting } from "./measure/submits.ts";
+import { omoideWorkers } from "./measure/workers.ts";
+import { driver, naive, queue } from "./peers/peers.ts";
+import type { Scenario, Target } from "./scenario.ts";
+
+const KB = 1000;
+const MB = 1000 * KB;
+
+/** A picture archive: each picture with a preview and a thumbnail. */
+const MIX: Load = {
+  count: 450,
+  kinds: [
+    { mediaType: "content", bytes: [1 * MB, 5 * MB] },
+    { mediaType: "preview", bytes: [100 * KB, 300 * KB] },
+    { mediaType: "thumbnail", bytes: [10 * KB, 50 * KB] },
+  ],
+  owners: 20,
+};
+
+const PEERS: Readonly<Record<string, Carrier>> = {
+  "row at a time": naive,
+  "job queue": queue,
+  "ordinary driver": driver,
+};
+
+/** The workers beside peers and floors, on one load. */
+function carried(
+  name: string,
+  title: string,
+  load: Load,
+  targets: readonly Target[] = [],
+  peers = Object.keys(PEERS),
+): Scenario {
+  const chosen = peers.flatMap((peer) => {
+    const carrier = PEERS[peer];
+    return carrier === undefined ? [] : [[peer, carrying(carrier, load)] as const];
+  });
+  return {
+    name,
+    title,
+    contenders: {
+      workers: carrying(omoideWorkers, load),
+      ...Object.fromEntries(chosen),
+      "files alone": filesAlone(load),
+      "COPY into nothing": copyIntoNothing(load),
+      "cp twice, sync": copiedTwice(load),
+      "cp twice, sha256sum, sync": copiedAndChecked(load),
+    },
+    compared: "media_per_s",
+    targets: [...BILL, ...targets],
+  };
+}
+
+/** Half of what it was with DELETE and VACUUM, 15.7 s; see the README. */
+const DATABASE_SECONDS_PER_GB = 7.85;
+const BILL: readonly Target[] = [
+  { figure: "wal_per_byte", most: 1.2 },
+  { figure: "database_s_per_gb", most: DATABASE_SECONDS_PER_GB },
+  { figure: "peak_memory_mb", most: 100 },
+];
+const AS_FAST_AS_COPYING: Target = {
+  figure: "mb_per_s",
+  to: "cp twice, sha256sum, sync",
+  least: 1,
+  everyRound: true,
+};
+
+function submitted(size: number, sessions: number): Scenario {
+  return {
+    name: `submits-${size / KB}kb-${sessions}`,
+    title: `Uploads of ${size / KB} KB by ${sessions} session(s), nobody carries`,
+    contenders: {
+      "workers wait": submitting(size, sessions, "as workers"),
+      "no notifications": submitting(size, sessions, "none"),
+      "each one notifies": submitting(size, sessions, "always asleep"),
+    },
+    compared: "submits_per_s",
+    targets: [{ figure: "submits_per_s", to: "no notifications", least: 0.9 }],
+  };
+}
+
+const COUNTED = ofSize(20 * KB, 2048);
+
+export const SCENARIOS: readonly Scenario[] = [
+  carried("4kb", "5,000 media of 4 KB, one owner", ofSize(4 * KB, 5000)),
+  carried("20kb", "5,000 media of 20 KB, one owner", ofSize(20 * KB, 5000), [
+    { figure: "media_per_s", to: "row at a time", least: 4 },
+    { figure: "media_per_s", to: "job queue", least: 10 },
+  ]),
+  carried("20kb-20", "5,000 media of 20 KB, 20 owners", ofSize(20 * KB, 5000, 20)),
+  carried("300kb", "1,000 media of 300 KB", ofSize(300 * KB, 1000)),
+  carried("2mb", "300 media of 2 MB", ofSize(2 * MB, 300), [AS_FAST_AS_COPYING]),
+  carried(
+    "200mb",
+    "3 media of 200 MB",
+    ofSize(200 * MB, 3),
+    [AS_FAST_AS_COPYING],
+    // The others hold a row twice as text, 400 MB of it, or none at all.
+    [],
+  ),
+  carried("mix", "A picture archive: 150 pictures with preview and thumbnail, 20 owners", MIX),
+  ...[4 * KB, 20 * KB].flatMap((size) => [1, 4, 16].map((sessions) => submitted(size, sessions))),
+  {
+    name: "latency",
+    title: "One upload at a time of 300 KB, workers that have nothing else to do",
+    contenders: { workers: latencyAtRest(300 * KB) },
+    targets: [{ figure: "latency_p50_ms", most: 12 }],
+  },
+  {
+    name: "start",
+    title: "`--once` with nothing to do",
+    contenders: { worker: onceWithNothing, "an empty program": emptyProgram },
+    compared: "seconds",
+  },
+  {
+    name: "idle",
+    title: "Workers that have nothing to do",
+    contenders: { workers: idleWorkers },
+    targets: [{ figure: "core_percent", most: 0.5 }, { figure: "peak_memory_mb", most: 100 }],
+  },
+  {
+    name: "counts",
+    title: "2,048 media of 20 KB, counted",
+    contenders: {
+      workers: counted(omoideWorkers, COUNTED),
+      ...Object.fromEntries(
+        Object.entries(PEERS).map(([name, carrier]) => [name, counted(carrier, COUNTED)]),
+      ),
+    },
+    once: true,
+  },
+  {
+    name: "steady",
+    title: "Uploads of 300 KB that never pause, for a minute",
+    contenders: { workers: steadyUploads(300 * KB) },
+    targets: [{ figure: "files_beyond_live_mb", most: 2 * 512 * 1.048576 }],
+  },
+  {
+    name: "backlog",
+    title: "The first 10,000 media of a backlog (1 KB each, 1,000 at a time where that is all)",
+    contenders: {
+      "of 1,000": grown({ backlog: 1000 }),
+      "of 10,000": grown({ backlog: 10_000 }),
+      "of 100,000": grown({ backlog: 100_000 }),
+    },
+    compared: "media_per_s",
+    targets: [{ figure: "media_per_s", of: "of 100,000", to: "of 1,000", least: 0.9 }],
+  },
+  {
+    name: "backlog-1m",
+    title: "The same of a million",
+    contenders: {
+      "of 1,000": grown({ backlog: 1000 }),
+      "of 1,000,000": grown({ backlog: 1_000_000 }),
+    },
+    compared: "media_per_s",
+    targets: [{ figure: "media_per_s", of: "of 1,000,000", to: "of 1,000", least: 0.9 }],
+    long: true,
+  },
+  {
+    name: "absent",
+    title: "One storage alone, while 100,000 media are owed to the other, which is absent",
+    contenders: {
+      "nothing owed": grown({ backlog: 10_000, workers: ["hot"] }),
+      "100,000 owed": grown({ backlog: 10_000, workers: ["hot"], absent: 100_000 }),
+    },
+    compared: "media_per_s",
+    targets: [{ figure: "media_per_s", of: "100,000 owed", to: "nothing owed", least: 0.9 }],
+  },
+  {
+    name: "history",
+    title: "A backlog of 10,000, with media that have left before",
+    contenders: {
+      "none": grown({ backlog: 10_000 }),
+      "1,000,000": grown({ backlog: 10_000, history: 1_000_000 }),
+    },
+    compared: "media_per_s",
+    targets: [{ figure: "media_per_s", of: "1,000,000", to: "none", least: 0.95 }],
+    long: true,
+  },
+  {
+    name: "history-10m",
+    title: "The same with ten million, which take half an hour to be made",
+    contenders: {
+      "none": grown({ backlog: 10_000 }),
+      "10,000,000": grown({ backlog: 10_000, history: 10_000_000 }),
+    },
+    compared: "media_per_s",
+    targets: [{ figure: "media_per_s", of: "10,000,000", to: "none", least: 0.95 }],
+    long: true,
+  },
+];

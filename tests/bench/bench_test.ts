@@ -1,0 +1,79 @@
+/** The benchmark runs, and its JSON has every figure. What the figures are is nothing that a test knows. */
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { type FigureName, FIGURES } from "../../scripts/bench/figures.ts";
+import type { ScenarioReport } from "../../scripts/bench/report.ts";
+import { SCENARIOS } from "../../scripts/bench/scenarios.ts";
+import { requireTools } from "../support/require_tool.ts";
+
+/** Those that are counted under strace. */
+const COUNTS: readonly FigureName[] = [
+  "statements_per_media",
+  "worker_fsyncs_per_media",
+  "database_fsyncs_per_media",
+];
+/** Where none of the runs' directories may be left. */
+const PREFIX = "omoide-bench-";
+
+async function bench(names: readonly string[]): Promise<ScenarioReport[]> {
+  const directory = await Deno.makeTempDir();
+  await Deno.chmod(directory, 0o755);
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-A", "--no-check", new URL("../../scripts/bench.ts", import.meta.url).pathname],
+        ...["--quick", "--json", "--rounds", "1", "--dir", directory, "--only", names.join(",")],
+      ],
+    }).output();
+    const [output, errors] = [stdout, stderr].map((text) => new TextDecoder().decode(text));
+    ok(code === 0, errors);
+    deepStrictEqual(
+      [...Deno.readDirSync(directory)].filter(({ name }) => name.startsWith(PREFIX)),
+      [],
+    );
+    return (JSON.parse(output ?? "") as { scenarios: ScenarioReport[] }).scenarios;
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Each contender of each scenario has figures, each of them a number; @returns which there are. */
+function figuresIn(reports: readonly ScenarioReport[], names: readonly string[]): string[] {
+  deepStrictEqual(reports.map(({ name }) => name), names);
+  for (const { name, contenders } of reports) {
+    const known = SCENARIOS.find((scenario) => scenario.name === name)?.contenders ?? {};
+    deepStrictEqual(Object.keys(contenders), Object.keys(known));
+    for (const [contender, figures] of Object.entries(contenders)) {
+      ok(figures.length > 0, `${name}: ${contender} has no figure`);
+      for (const { figure, rounds } of figures) {
+        ok(rounds.length === 1 && Number.isFinite(rounds[0]), `${name}: ${contender}: ${figure}`);
+      }
+    }
+  }
+  const all = reports.flatMap(({ contenders }) => Object.values(contenders).flat());
+  return [...new Set(all.map(({ figure }) => figure))].sort();
+}
+
+Deno.test("a quick run of the benchmark gives every figure, and leaves nothing behind", async () => {
+  const names = ["20kb", "submits-4kb-1", "latency", "start", "idle", "steady", "absent"];
+  const reports = await bench(names);
+  const wanted = Object.keys(FIGURES).filter((name) => !COUNTS.some((count) => count === name));
+  deepStrictEqual(figuresIn(reports, names), wanted.sort());
+  for (const { targets, ratios } of reports) {
+    const compared = Object.values(ratios).flatMap(({ rounds }) => rounds);
+    const values = [...targets.map(({ value }) => value), ...compared];
+    ok(values.every(Number.isFinite), JSON.stringify({ targets, ratios }));
+  }
+});
+
+Deno.test({
+  name: "a quick run counts fsyncs and statements",
+  ...requireTools(["strace"]),
+  fn: async () => {
+    const reports = await bench(["counts"]);
+    deepStrictEqual(figuresIn(reports, ["counts"]), [...COUNTS].sort());
+    const [workers = []] = Object.values(reports[0]?.contenders ?? {});
+    // Each file is synced in two storages, and a database that keeps what it commits syncs its WAL.
+    const [statements = 0, ofWorkers = 0, ofDatabase = 0] = workers.map(({ median }) => median);
+    ok(statements > 0 && ofWorkers >= 2 && ofDatabase > 0, JSON.stringify(workers));
+  },
+});
