@@ -136,7 +136,7 @@ inboxTest("the application cannot call what the workers call", async (inbox) => 
       "tally_inbox(-1000000000, 0)",
       "expire_uploads()",
       "own_upload(gen_random_uuid(), gen_random_uuid())",
-      `insert_sealed(1, '${UUID}', '${UUID}', 'content', 'jpg', 0, sha256(''))`,
+      `insert_sealed(1, 1, '${UUID}', '${UUID}', 'content', 'jpg', 0, sha256(''))`,
       "owe(1)",
     ]
   ) {
