@@ -149,7 +149,9 @@ inboxTest("storages' roles are bounded in connections and temporary files", asyn
     [
       { rolname: "omoide_app", rolcanlogin: true, rolconnlimit: 60 },
       { rolname: "omoide_cold", rolcanlogin: true, rolconnlimit: 12 },
+      { rolname: "omoide_cold_scrub", rolcanlogin: true, rolconnlimit: 3 },
       { rolname: "omoide_hot", rolcanlogin: true, rolconnlimit: 12 },
+      { rolname: "omoide_hot_scrub", rolcanlogin: true, rolconnlimit: 3 },
       { rolname: "omoide_monitor", rolcanlogin: true, rolconnlimit: 5 },
       { rolname: "omoide_owner", rolcanlogin: false, rolconnlimit: 0 },
     ],
