@@ -32,14 +32,9 @@ export async function chooseContainer(): Promise<Container> {
 const NAMESPACES: Container = {
   prefix: [
     // The question closes the gap between the start and `--pdeathsig`, in which our death would go unseen.
-    ...[
-      "setpriv",
-      "--pdeathsig=KILL",
-      "sh",
-      "-c",
-      '[ "$PPID" = "$0" ] && exec "$@"',
-      `${Deno.pid}`,
-    ],
+    // What unshare says when its child is killed helps nobody; the first process takes standard error back.
+    ...["setpriv", "--pdeathsig=KILL", "sh", "-c"],
+    ...['[ "$PPID" = "$0" ] && exec "$@" 3>&2 2>/dev/null', `${Deno.pid}`],
     "unshare",
     // Whoever may not make namespaces as it is may often make them in one of users, as the same user.
     ...(Deno.build.os === "linux" && Deno.uid() === 0 ? [] : ["--user", "--map-current-user"]),

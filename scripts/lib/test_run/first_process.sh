@@ -1,6 +1,7 @@
 #!/bin/sh
 # first_process.sh COMMAND…: the first process of a test run, in its namespaces. The first process must
-# wait for all whose parents have ended, which a shell does and Deno doesn't.
+# wait for all whose parents have ended, which a shell does and Deno doesn't. Standard error comes as 3.
+exec 2>&3 3>&-
 
 # The table of mounts is a copy: what a test elsewhere has mounted would be held by it, and that test could
 # never be rid of its disk. The innermost are the last.
