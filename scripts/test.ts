@@ -17,8 +17,8 @@ const SLOW = [
   ...["recovery", "root_rights", "guarded_tree", "hidden_links", "hostile_text", "live_storages"]
     .map((name) => `admin/${name}_test.ts`),
 ];
-/** The whole takes under ten where nothing else runs. CI gives up at 25 by itself, without a word. */
-const MINUTES = Deno.env.get("CI") === "true" ? 22 : 90;
+/** The whole takes about ten where nothing else runs, and several times as long on a busy machine. */
+const MINUTES = Deno.env.get("CI") === "true" ? 60 : 90;
 
 const args = Deno.args.filter((arg) => arg !== "--fast");
 const fast = args.length < Deno.args.length;

@@ -1,4 +1,4 @@
-/** Resolves after so many milliseconds, or as soon as one of the signals is aborted. */
+/** Resolves after so many milliseconds (at once if below 0), or as soon as one of the signals is aborted. */
 export function sleep(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -6,7 +6,7 @@ export function sleep(ms: number, ...signals: readonly AbortSignal[]): Promise<v
       for (const signal of signals) signal.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimeout(end, Math.max(0, ms));
     for (const signal of signals) {
       if (signal.aborted) return end();
       signal.addEventListener("abort", end, { once: true });
