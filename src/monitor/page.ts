@@ -3,7 +3,8 @@ import type { Details } from "../inbox/status/details.ts";
 import type { History } from "../inbox/status/history.ts";
 import { messageOf } from "../errors.ts";
 import { showDuration } from "../units.ts";
-import { sentence } from "../verdict/verdict.ts";
+import { lastLooks } from "../verdict/looks.ts";
+import { headline } from "../verdict/verdict.ts";
 import { VERSION } from "../version.ts";
 import { charts } from "./page/charts.ts";
 import { findingTable, parkedTable } from "./page/details.ts";
@@ -108,7 +109,9 @@ function pageOf(latest: Latest, details: Details | null, history: History | null
 function header(latest: Latest, word: keyof typeof WORDS, now: number): Html {
   const { status, verdict, counted, age, error } = latest;
   const at = new Date((now - age) * 1000).toISOString().slice(0, 19).replace("T", " ");
-  const last = status === null || verdict === null ? null : sentence(status, verdict, counted);
+  const known = status === null || verdict === null
+    ? null
+    : { line: headline(status, verdict, counted), looks: lastLooks(status), verdict };
   const items = (list: readonly string[], name: string) =>
     list.length === 0
       ? null
@@ -116,19 +119,18 @@ function header(latest: Latest, word: keyof typeof WORDS, now: number): Html {
   return html`
     <header id="verdict" class="${word}">
       <h1><span class="sign" aria-hidden="true">${WORDS[word].sign}</span> ${error === null
+        ? known?.line ?? ""
+        : "UNKNOWN: the inbox does not answer."}</h1>
+      ${error === null ? null : html`<p>${messageOf(error)}</p>`}
+      ${error === null
         ? null
-        : html`
-          UNKNOWN: ${messageOf(error)}.
-        `}${error !== null && last !== null
-        ? html`
-          The last answer, ${showDuration(age)} ago:
-        `
-        : null}${last === null ? null : prose(last)}</h1>
-      ${items(verdict?.attention ?? [], "attention")}
-      ${items(verdict?.behind ?? [], "behind")}
-      <p class="quiet">${last === null
-        ? "It has not answered since this monitor started."
-        : `As of ${at} UTC.`}</p>
+        : known === null
+        ? html`<p>It has not answered since this monitor started.</p>`
+        : html`<p>The last answer, ${showDuration(age)} ago: ${known.line}</p>`}
+      ${items(known?.verdict.attention ?? [], "attention")}
+      ${items(known?.verdict.behind ?? [], "behind")}
+      ${known === null ? null : html`<p>${prose(known.looks)}</p>`}
+      ${known === null ? null : html`<p class="quiet">As of ${at} UTC.</p>`}
     </header>
   `;
 }

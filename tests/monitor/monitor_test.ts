@@ -40,7 +40,7 @@ Deno.test("safe, behind, attention, and the database away: page, /healthz and /s
   assert.match(health.text, /^SAFE: every media is in all 2 storages/);
   const page = await monitor.get("/");
   assert.match(page.text, /<title>Safe – Omoide<\/title>/);
-  assert.match(lineOf(page), /hot was not looked at yet and not read to its end yet/);
+  assert.match(lineOf(page), /Nobody has looked at hot yet; nobody has looked at cold yet\./);
 
   await world.submitMany(new Random(2), 2);
   await atWork(world);

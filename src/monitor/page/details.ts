@@ -23,8 +23,8 @@ export function findingTable(details: Details | null): Html {
           <tr>
             <th scope="row">${storage}</th>
             <td><strong>${kind}</strong> <code>${path}</code> ${prose(detail)}</td>
-            <td>${ago(age)}</td>
-            <td>${prose(FIXES[kind])}</td>
+            <td><span class="label">since</span><span>${ago(age)}</span></td>
+            <td><span class="label">what helps</span><span>${prose(FIXES[kind])}</span></td>
           </tr>
         `
       )}</tbody>
@@ -53,8 +53,8 @@ export function parkedTable(details: Details | null): Html {
           <tr>
             <th scope="row">${mediaId} for ${storage}</th>
             <td>${mediaType} of <code>${item}</code>, owner <code>${owner}</code></td>
-            <td>${ago(age)}</td>
-            <td>${reason}</td>
+            <td><span class="label">since</span><span>${ago(age)}</span></td>
+            <td><span class="label">reason</span><span>${reason}</span></td>
           </tr>
         `
       )}</tbody>

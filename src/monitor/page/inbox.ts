@@ -1,4 +1,4 @@
-import type { InboxStatus } from "../../inbox/status/status.ts";
+import type { InboxStatus, Usage } from "../../inbox/status/status.ts";
 import { count, showBytes, showDuration } from "../../units.ts";
 import { type Html, html } from "./html.ts";
 
@@ -18,16 +18,18 @@ export function inboxTable(status: InboxStatus): Html {
       ...{ what: "the inbox's files", used: status.diskBytes, limit: status.diskBytesLimit },
       show: showBytes,
     },
-    ...status.usage.flatMap(({ owner, bytes, bytesLimit, media: n, mediaLimit }) => {
-      const who = owner === null ? "all owners today" : `owner ${owner} today`;
-      return [
-        { what: who, used: bytes, limit: bytesLimit, show: showBytes },
-        { what: who, used: n, limit: mediaLimit, show: media },
-      ];
-    }),
+    ...status.usage.filter(isNoted).flatMap(
+      ({ owner, bytes, bytesLimit, media: n, mediaLimit }) => {
+        const who = owner === null ? "all owners today" : `owner ${owner} today`;
+        return [
+          { what: who, used: bytes, limit: bytesLimit, show: showBytes },
+          { what: who, used: n, limit: mediaLimit, show: media },
+        ];
+      },
+    ),
   ];
   return html`
-    <table>
+    <table class="cards">
       <thead>
         <tr>
           <th scope="col">what</th>
@@ -48,14 +50,21 @@ export function inboxTable(status: InboxStatus): Html {
   `;
 }
 
+/** All owners together, and those that have used a tenth of what they may. */
+function isNoted({ owner, bytes, bytesLimit, media, mediaLimit }: Usage): boolean {
+  return owner === null || bytes > bytesLimit / 10 || media > mediaLimit / 10;
+}
+
 function row({ what, used, limit, show }: Use): Html {
   const share = limit === 0 ? 1 : Math.min(1, used / limit);
   return html`
     <tr>
       <th scope="row">${what}</th>
-      <td>${show(used)}</td>
-      <td>${show(limit)}</td>
-      <td><meter min="0" max="1" high="0.8" value="${share.toFixed(3)}" aria-label="${what}">${Math
+      <td><span class="label">used</span><span>${show(used)}</span></td>
+      <td><span class="label">of</span><span>${show(limit)}</span></td>
+      <td><span class="label">share</span><meter min="0" max="1" high="0.8" value="${share.toFixed(
+        3,
+      )}" aria-label="${what}">${Math
         .round(share * 100)} %</meter></td>
     </tr>
   `;

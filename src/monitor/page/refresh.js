@@ -14,12 +14,10 @@ async function refresh() {
   }
   document.body.classList.remove("stale");
   document.title = fresh.title;
-  for (const part of fresh.querySelectorAll("main > [id]")) replace(part);
-  if (
-    document.querySelectorAll("main > [id]").length !== fresh.querySelectorAll("main > [id]").length
-  ) {
-    document.querySelector("main").replaceWith(fresh.querySelector("main"));
-  }
+  const main = document.querySelector("main"), freshMain = fresh.querySelector("main");
+  // The first answer of a database that had given none brings all the rest.
+  if (main.children.length !== freshMain.children.length) main.replaceWith(freshMain);
+  else for (const part of [...freshMain.children]) replace(part);
 }
 
 function replace(part) {
