@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
-import { run } from "../lab/command.ts";
+import { run, until } from "../lab/command.ts";
 import { Random } from "../lab/random.ts";
 import { World } from "../lab/world.ts";
 import { type BaseRuntime, baseRuntime } from "../support/denort.ts";
@@ -51,6 +51,38 @@ Deno.test({
       assert.equal(answer.status, 200, await answer.clone().text());
       assert.equal((await answer.arrayBuffer()).byteLength, size);
     });
+
+    await t.step(
+      "scrubs look at both storages, and the monitor says that all is safe",
+      async () => {
+        for (const block of under("Looking again")) await place.follow(block);
+        const url = `http://127.0.0.1:${place.monitorPort}`;
+        const health = await until("every storage has been looked at", async () => {
+          try {
+            const answer = await fetch(`${url}/healthz`);
+            const text = await answer.text();
+            return answer.ok && /Hot was last looked at .*cold was last looked at/.test(text) &&
+              text;
+          } catch {
+            return false;
+          }
+        });
+        assert.match(health, /^SAFE: every media is in all 2 storages/);
+        assert.deepEqual(
+          await world.query(
+            "SELECT DISTINCT finished_findings::int AS found FROM omoide.look " +
+              "WHERE finished_at IS NOT NULL",
+          ),
+          [{ found: 0 }],
+        );
+        // As root of what the scrub sees.
+        const pid = await machine.property("omoide-scrub@hot", "MainPID");
+        const mounts = await machine.run("cat", `/proc/${pid}/mounts`);
+        const root = mounts.split("\n").filter((line) => line.includes(" /srv/omoide/hot "));
+        assert.deepEqual(root.map((line) => / ro[, ]/.test(line)), [true], mounts);
+        await machine.run("systemctl", "stop", "omoide-scrub@hot", "omoide-scrub@cold");
+      },
+    );
 
     await t.step(
       "append-only directories: root cannot remove a file, the worker goes on",
@@ -130,6 +162,7 @@ class Place implements AsyncDisposable {
   readonly #roots: { name: string; root: string }[];
   readonly world: World;
   readonly nginxPort = freePort();
+  readonly monitorPort = freePort();
 
   private constructor(
     readonly machine: Machine,
@@ -177,6 +210,9 @@ class Place implements AsyncDisposable {
       "-euc",
       `cd ${directory}\n` + script
         .replaceAll("deno task compile-admin", `${deno}/compile_admin.ts`)
+        .replaceAll("deno task compile-scrub", `${deno}/compile_scrub.ts`)
+        .replaceAll("deno task compile-monitor", `${deno}/compile_monitor.ts`)
+        .replaceAll("127.0.0.1:9187", `127.0.0.1:${this.monitorPort}`)
         .replaceAll("deno task compile ", `${deno}/compile.ts `),
     );
   }

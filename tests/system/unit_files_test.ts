@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
-import { CHECK_UNIT, GATEWAY_UNIT, sandboxOf, WORKER_UNIT } from "./support/unit_files.ts";
+import {
+  CHECK_UNIT,
+  GATEWAY_UNIT,
+  MONITOR_UNIT,
+  sandboxOf,
+  SCRUB_UNIT,
+  WORKER_UNIT,
+} from "./support/unit_files.ts";
 
 const NEEDS_ANALYZE = requireTools(["systemd-analyze"]);
 
-for (const unit of [WORKER_UNIT, CHECK_UNIT, GATEWAY_UNIT]) {
+for (const unit of [WORKER_UNIT, CHECK_UNIT, GATEWAY_UNIT, SCRUB_UNIT, MONITOR_UNIT]) {
   Deno.test({
     ...NEEDS_ANALYZE,
     name: `systemd finds nothing wrong in ${basename(unit)}`,

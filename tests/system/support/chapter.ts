@@ -35,5 +35,7 @@ export function fitted(
 ): string {
   return block.script
     .replaceAll("--database-address 192.0.2.5", "--database-address 127.0.0.1")
+    .replaceAll("IPAddressAllow=192.0.2.5", "IPAddressAllow=127.0.0.1")
+    .replaceAll("192.0.2.5 \\\n", "127.0.0.1 \\\n")
     .replaceAll("192.0.2.5/omoide", `127.0.0.1:${databasePort}/omoide`);
 }

@@ -5,6 +5,8 @@ const DIRECTORY = new URL("../../../scripts/deploy/systemd/", import.meta.url).p
 export const WORKER_UNIT = `${DIRECTORY}omoide-worker@.service`;
 export const CHECK_UNIT = `${DIRECTORY}omoide-check@.service`;
 export const GATEWAY_UNIT = `${DIRECTORY}omoide-gateway.service`;
+export const SCRUB_UNIT = `${DIRECTORY}omoide-scrub@.service`;
+export const MONITOR_UNIT = `${DIRECTORY}omoide-monitor.service`;
 export const INSTALL_SCRIPT =
   new URL("../../../scripts/deploy/install.sh", import.meta.url).pathname;
 
