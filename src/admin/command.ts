@@ -55,13 +55,13 @@ interface Description {
   readonly examples: readonly string[];
   /** Exit statuses that mean something particular here, beside those every command has. */
   readonly exits?: Partial<Record<ExitCode, string>>;
-  readonly need: Need;
 }
 
 type Args = readonly string[];
 
 /** A command that looks at no tree. */
 export interface PlainSpec<Options> extends Description {
+  readonly need: Need;
   readonly run: (args: Args, options: Options, context: Context) => Promise<ExitCode>;
 }
 
@@ -70,6 +70,8 @@ export interface PlainSpec<Options> extends Description {
  * `prepare` come before that, as whoever started the program.
  */
 export interface TreeSpec<Options, Prepared> extends Description {
+  /** It may depend on whether a database was named. */
+  readonly need: Need | ((options: Options) => Need);
   /** Which tree, as it was given; null where these arguments name none. */
   readonly tree: (args: Args, options: Options) => string | null;
   /** Whether the tree may still have to be made. */
@@ -139,7 +141,7 @@ export function treeCommand<Options, Prepared = undefined>(
       const prepared = spec.prepare?.(args, options) as Prepared;
       const open = source === null || tree === null ? noSource : sourceFor(tree, locate(source));
       if (tree !== null) enterTree(tree);
-      drop(spec.need);
+      drop(typeof spec.need === "function" ? spec.need(options) : spec.need);
       const context = new TreeContext(given.json === true, tree?.path ?? "", open);
       return run(context, () => spec.run(args, options, context, prepared));
     },

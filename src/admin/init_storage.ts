@@ -16,6 +16,8 @@ export interface StorageInit extends InitRootOptions {
   readonly prefixSize?: number;
   /** The role's new password. */
   readonly password?: string;
+  /** The new password of its scrub's role. */
+  readonly scrubPassword?: string;
 }
 
 /**
@@ -33,11 +35,15 @@ export async function initStorage(
   for (let attempt = 1;; attempt++) {
     const identity = await decideIdentity(inbox, wanted);
     const { storage: name, uuid, prefixSize } = identity;
-    const { password } = wanted;
+    const { password, scrubPassword } = wanted;
     try {
       const registered = await registerStorage(
         inbox.connection,
-        { name, identity: uuid, prefixSize, ...(password === undefined ? {} : { password }) },
+        {
+          ...{ name, identity: uuid, prefixSize },
+          ...(password === undefined ? {} : { password }),
+          ...(scrubPassword === undefined ? {} : { scrubPassword }),
+        },
         () => initRoot(wanted.root, identity, wanted),
       );
       return { ...registered, identity };

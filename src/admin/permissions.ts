@@ -4,13 +4,15 @@
  *
  * - `look`: reads files only. Not one byte is written, wherever the bug.
  * - `ask`: talks to the database only, and reads files.
+ * - `run`: as `ask`, and starts the program that the administrator names.
  * - `change`: writes files and talks to the database.
  */
-export type Need = "look" | "ask" | "change";
+export type Need = "look" | "ask" | "run" | "change";
 
 const DROPPED: Record<Need, readonly (Deno.PermissionName | "import")[]> = {
   look: ["net", "write", "run", "ffi", "import"],
   ask: ["write", "run", "ffi", "import"],
+  run: ["write", "ffi", "import"],
   change: ["run", "ffi", "import"],
 };
 

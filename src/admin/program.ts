@@ -4,9 +4,11 @@ import { printError, printHelp, printLines } from "../terminal.ts";
 import { addCommand, type Outcome } from "./add_command.ts";
 import type { AdminCommand } from "./command.ts";
 import { inboxParked, inboxRetry } from "./commands/inbox_deliveries.ts";
+import { inboxFindings } from "./commands/inbox_findings.ts";
 import { inboxInit } from "./commands/inbox_init.ts";
 import { inboxLimits } from "./commands/inbox_limits.ts";
 import { inboxStatusCommand } from "./commands/inbox_status.ts";
+import { inboxWatch } from "./commands/inbox_watch.ts";
 import { storageAdopt } from "./commands/storage_adopt.ts";
 import { storageCompare } from "./commands/storage_compare.ts";
 import { storageInit } from "./commands/storage_init.ts";
@@ -35,7 +37,15 @@ export const GROUPS: readonly Group[] = [
   {
     name: "inbox",
     description: "Create, inspect and limit the inbox.",
-    commands: [inboxInit, inboxStatusCommand, inboxParked, inboxRetry, inboxLimits],
+    commands: [
+      inboxInit,
+      inboxStatusCommand,
+      inboxWatch,
+      inboxFindings,
+      inboxParked,
+      inboxRetry,
+      inboxLimits,
+    ],
   },
   {
     name: "storage",

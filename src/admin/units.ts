@@ -13,6 +13,16 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
+/** Reads `30d`, `12h`, `90min` or `30s`, as seconds. @throws {UsageError} */
+export function parseDuration(text: string): number {
+  const [, digits, unit = ""] = /^(\d{1,6})(d|h|min|s)$/.exec(text) ?? [];
+  const seconds = Number(digits) * (DURATIONS[unit] ?? Number.NaN);
+  if (seconds > 0) return seconds;
+  throw new UsageError(`${JSON.stringify(text)} is no time, such as 30d, 12h, 5min or 30s`);
+}
+
+const DURATIONS: Readonly<Record<string, number>> = { d: 86_400, h: 3600, min: 60, s: 1 };
+
 /** Reads a whole number within bounds. @throws {UsageError} */
 export function parseCount(text: string, least: number, most: number): number {
   const value = Number(text);

@@ -40,10 +40,18 @@ export function lastLooks({ storages, scrubCycle }: InboxStatus): string {
   if (scrubCycle === null) {
     return "Nobody looks at the storages again: `inbox limits --scrub-cycle 30d` has the verdict ask for it.";
   }
-  return storages.filter(({ retired }) => !retired).map(({ storage, looks: { shallow, deep } }) =>
-    `${storage} was ${lastDone(shallow.finishedAge, "looked at")} and ` +
-    `${lastDone(deep.finishedAge, "read to its end")}`
-  ).join("; ") + ".";
+  const active = storages.filter(({ retired }) => !retired);
+  const sentences = active.map(({ storage, looks: { shallow, deep } }) =>
+    shallow.finishedAge === null && deep.finishedAge === null
+      ? `nobody has looked at ${storage} yet`
+      : `${storage} was ${lastDone(shallow.finishedAge, "looked at")} and ` +
+        lastDone(deep.finishedAge, "read to its end")
+  );
+  return sentences.length === 0 ? "" : `${capital(sentences.join("; "))}.`;
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 function lastDone(age: number | null, what: string): string {

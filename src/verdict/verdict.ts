@@ -146,8 +146,11 @@ function limits(status: InboxStatus): string[] {
  *
  * @param counted whether the copies of everything that was ever stored were counted
  */
-export function sentence(status: InboxStatus, verdict: Verdict, counted: boolean): string {
-  const { word, attention, behind } = verdict;
+export function headline(
+  { storages, minCopies }: InboxStatus,
+  { word, attention, behind }: Verdict,
+  counted: boolean,
+): string {
   if (word === "behind") {
     return "BEHIND: nothing is wrong, but the storages do not have everything yet.";
   }
@@ -155,12 +158,15 @@ export function sentence(status: InboxStatus, verdict: Verdict, counted: boolean
     const found = attention.length + behind.length;
     return `ATTENTION: ${count(found, "thing")} to look at, the most urgent marked with !.`;
   }
-  if (!counted) {
-    return `SAFE: nothing is owed to any storage (copies not counted). ${lastLooks(status)}`;
-  }
-  const active = status.storages.filter((storage) => !storage.retired).length;
-  return `SAFE: every media is in all ${active} storages (at least ${status.minCopies} are required). ` +
-    lastLooks(status);
+  if (!counted) return "SAFE: nothing is owed to any storage (copies not counted).";
+  const active = storages.filter((storage) => !storage.retired).length;
+  return `SAFE: every media is in all ${active} storages (at least ${minCopies} are required).`;
+}
+
+/** The verdict as the last line: SAFE says how old its evidence is. */
+export function sentence(status: InboxStatus, verdict: Verdict, counted: boolean): string {
+  const line = headline(status, verdict, counted);
+  return verdict.word === "safe" ? `${line} ${lastLooks(status)}` : line;
 }
 
 /** The answer for programs: `inbox status --json`, and the monitor's `/status.json`. */

@@ -29,6 +29,11 @@ async function hostileWorld(): Promise<World> {
     "UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = $1 WHERE name = 'hot'",
     [HOSTILE],
   );
+  await world.query(
+    "INSERT INTO omoide.found (storage_id, kind, depth, path, detail) " +
+      "SELECT id, 'unexpected', 'shallow', $1, $1 FROM omoide.storage",
+    [HOSTILE],
+  );
   for (const place of [".omoide", ".omoide/objects/00", "content"]) {
     await Deno.writeTextFile(`${world.root("hot")}/${place}/${HOSTILE}`, "x");
   }
@@ -56,6 +61,9 @@ Deno.test("no command of the administrator's lets what others wrote act on the t
   const commands: Record<string, string[]> = {
     "inbox init": ["--uuid", HOSTILE, ...database],
     "inbox status": database,
+    // The command ends who runs it, once that has said why.
+    "inbox watch": ["--on-change", "kill -INT $PPID", "--every", "1s", ...database],
+    "inbox findings": database,
     "inbox parked": database,
     "inbox retry": [HOSTILE, ...database],
     "inbox limits": ["--max-inbox-bytes", HOSTILE, ...database],

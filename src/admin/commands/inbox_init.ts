@@ -1,33 +1,44 @@
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
 import { initInbox } from "../../inbox/admin/migrate.ts";
+import { readPasswordFile } from "../../storage/credential_file.ts";
 import { parseUuid } from "../units.ts";
 import { DATABASE, plainCommand } from "../command.ts";
 
-export const inboxInit = plainCommand<{ database: string; uuid?: string }>({
+export const inboxInit = plainCommand<
+  { database: string; uuid?: string; monitorPasswordFile?: string }
+>({
   usage: "init",
   summary: "create or migrate the inbox; repair roles and privileges",
   description:
     "Creates schema, roles and privileges in an existing database, or applies what a newer " +
     "release adds, and undoes changes made by hand. Safe to rerun, also beside running " +
-    "workers. Sets no password: the application's role gets one with ALTER ROLE omoide_app.",
+    "workers. The application's role gets its password with ALTER ROLE omoide_app.",
   options: [
     DATABASE,
     [
       "--uuid <uuid>",
       "recreate a lost inbox with this UUID: `inbox` in a root's .omoide/storage.json",
     ],
+    [
+      "--monitor-password-file <file>",
+      "the new password of omoide_monitor, who may look; without it, the role keeps its own",
+    ],
   ],
   examples: ["omoide-admin inbox init --database postgres://postgres@localhost/omoide"],
   exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not suitable" },
   need: "ask",
-  run: async (_args, { database, uuid: given }, { console }) => {
+  run: async (_args, { database, uuid: given, monitorPasswordFile }, { console }) => {
+    const monitorPassword = monitorPasswordFile === undefined
+      ? undefined
+      : readPasswordFile(monitorPasswordFile);
     const uuid = given === undefined ? undefined : parseUuid("--uuid", given);
     const connection = await connectAdmin(database);
     try {
       const { inbox, schemaVersion, applied, warnings, durability } = await initInbox(
         connection,
         uuid,
+        monitorPassword,
       );
       console.result({ inbox, schemaVersion, applied, warnings, durability });
       for (const broken of durability.broken) console.say(`WARNING: ${broken}.`);

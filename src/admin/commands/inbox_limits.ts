@@ -9,9 +9,11 @@ import {
   setLimits,
 } from "../../inbox/admin/limits.ts";
 import { DATABASE, plainCommand } from "../command.ts";
-import { parseBytes, parseCount, showBytes } from "../units.ts";
+import { parseBytes, parseCount, parseDuration, showBytes, showDuration } from "../units.ts";
 
 const isBytes = (name: Limit) => name.includes("bytes");
+const isTime = (name: Limit) => name === "scrub_cycle";
+const placeholder = (name: Limit) => isBytes(name) ? "size" : isTime(name) ? "time" : "n";
 const flag = (name: Limit) => name.replaceAll("_", "-");
 /** Commander names `--max-inbox-bytes` maxInboxBytes. */
 const camel = (name: Limit) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
@@ -23,12 +25,11 @@ export const inboxLimits = plainCommand<{ database: string } & Record<string, un
     "all of them or none; they hold from the next upload on.",
   options: [
     DATABASE,
-    ...LIMIT_NAMES.map((name) =>
-      [`--${flag(name)} <${isBytes(name) ? "size" : "n"}>`, LIMITS[name]] as const
-    ),
+    ...LIMIT_NAMES.map((name) => [`--${flag(name)} <${placeholder(name)}>`, LIMITS[name]] as const),
   ],
   examples: [
     "omoide-admin inbox limits --database postgres://postgres@localhost/omoide",
+    "omoide-admin inbox limits --scrub-cycle 90d --database …",
     "omoide-admin inbox limits --max-inbox-bytes 20GiB --owner-media-per-day 500 --database …",
   ],
   need: "ask",
@@ -37,7 +38,7 @@ export const inboxLimits = plainCommand<{ database: string } & Record<string, un
     for (const name of LIMIT_NAMES) {
       const text = options[camel(name)];
       if (typeof text !== "string") continue;
-      wanted[name] = isBytes(name) ? parseBytes(text) : parseCount(text, 0, 2 ** 53 - 1);
+      wanted[name] = parse(name, text);
     }
     await using inbox = await openInbox(options.database);
     const before = await readLimits(inbox);
@@ -52,6 +53,15 @@ export const inboxLimits = plainCommand<{ database: string } & Record<string, un
   },
 });
 
-function show(name: Limit, value: number): string {
+/** A size, a number, or a time such as `30d`, which may be `off`. @throws {UsageError} */
+function parse(name: Limit, text: string): number | null {
+  if (isBytes(name)) return parseBytes(text);
+  if (isTime(name)) return text === "off" ? null : parseDuration(text);
+  return parseCount(text, 0, 2 ** 53 - 1);
+}
+
+function show(name: Limit, value: number | null): string {
+  if (value === null) return "off";
+  if (isTime(name)) return showDuration(value);
   return isBytes(name) ? showBytes(value) : value.toLocaleString("en-US");
 }

@@ -8,10 +8,17 @@ import { count, parseCount } from "../units.ts";
 interface Options {
   readonly database: string;
   readonly passwordFile?: string;
+  readonly scrubPasswordFile?: string;
   readonly prefixSize?: string;
 }
 
-export const storageInit = treeCommand<Options, { readonly password: string | undefined }>({
+/** The roles' new passwords. */
+interface Passwords {
+  readonly password?: string;
+  readonly scrubPassword?: string;
+}
+
+export const storageInit = treeCommand<Options, Passwords>({
   usage: "init <name> <root>",
   summary: "make a directory a storage and register it",
   description:
@@ -22,6 +29,7 @@ export const storageInit = treeCommand<Options, { readonly password: string | un
   options: [
     DATABASE,
     ["--password-file <file>", "the role's new password; without it, the role keeps its own"],
+    ["--scrub-password-file <file>", "likewise of omoide_NAME_scrub, the role of its scrub"],
     [
       "--prefix-size <n>",
       `leading characters of the item that name its directory, 1 to 8 (default: ${DEFAULT_PREFIX_SIZE})`,
@@ -39,17 +47,20 @@ export const storageInit = treeCommand<Options, { readonly password: string | un
   need: "change",
   tree: ([, root = ""]) => root,
   makesTree: true,
-  prepare: (_args, { passwordFile }) => ({
-    password: passwordFile === undefined ? undefined : readPasswordFile(passwordFile),
+  prepare: (_args, { passwordFile, scrubPasswordFile }) => ({
+    ...(passwordFile === undefined ? {} : { password: readPasswordFile(passwordFile) }),
+    ...(scrubPasswordFile === undefined
+      ? {}
+      : { scrubPassword: readPasswordFile(scrubPasswordFile) }),
   }),
-  run: async ([name = ""], { database, prefixSize }, { console, path: root }, { password }) => {
+  run: async ([name = ""], { database, prefixSize }, { console, path: root }, passwords) => {
     const size = prefixSize === undefined ? undefined : parseCount(prefixSize, 1, 8);
     await using inbox = await openInbox(database);
     const { identity, role, created, owed } = await initStorage(inbox, {
       name,
       root,
       ...(size === undefined ? {} : { prefixSize: size }),
-      ...(password === undefined ? {} : { password }),
+      ...passwords,
     });
     console.result({ ...identity, root, role, created, owed });
     console.say(

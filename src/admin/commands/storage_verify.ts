@@ -5,6 +5,7 @@ import { Journal } from "../../storage/admin/journal.ts";
 import { NamedFile } from "../../storage/admin/named_file.ts";
 import { verify, type VerifyReport } from "../../storage/admin/verify.ts";
 import { type Context, treeCommand } from "../command.ts";
+import { RecordedLook } from "../record_look.ts";
 import type { Root } from "../roots.ts";
 import { count, parseBytes, parseCount, showBytes } from "../units.ts";
 
@@ -13,6 +14,7 @@ interface Options {
   readonly rate?: string;
   readonly fraction?: string;
   readonly resume?: string;
+  readonly database?: string;
 }
 
 interface Prepared {
@@ -28,11 +30,16 @@ export const storageVerify = treeCommand<Options, Prepared>({
   description:
     "Reads every object against the checksum in its name, and looks at every name in the tree: " +
     "public files that are links to no object, unexpected files, orphans, modes and owners. " +
-    "Reads only, needs no database, and may run beside the worker.",
+    "Reads only, needs no database, and may run beside the worker. With --database the inbox hears of " +
+    "it as of a scrub's look at every byte.",
   options: [
     ["--parallel <n>", "files to read at once", PARALLEL],
     ["--rate <size>", "read at most this much per second, such as 50M"],
     ["--fraction <share>", "read only this share of the objects, chosen at random, such as 0.05"],
+    [
+      "--database <url>",
+      "record what was found: a superuser's URL; PGPASSWORD is read too. Only a look at everything counts",
+    ],
     ["--resume <file>", "keep the state in this file, and continue from there when run again"],
   ],
   examples: [
@@ -44,7 +51,7 @@ export const storageVerify = treeCommand<Options, Prepared>({
     [EXIT.OK]: "everything that was read is intact and in its place",
     [EXIT.ATTENTION]: "something is not: see the output",
   },
-  need: "look",
+  need: ({ database }) => database === undefined ? "look" : "ask",
   tree: ([root = ""]) => root,
   prepare: (_args, { resume }) => ({
     state: resume === undefined ? null : NamedFile.toAppend(resume),
@@ -52,6 +59,10 @@ export const storageVerify = treeCommand<Options, Prepared>({
   run: async (_args, options, { console, signal, openRoot }, { state }) => {
     const root = openRoot();
     const fraction = parseFraction(options.fraction);
+    refusePart(options);
+    const look = options.database === undefined
+      ? null
+      : await RecordedLook.begin(options.database, root);
     const journal = state === null ? null : Journal.of(state, root.identity, fraction);
     try {
       const report = await verify(root.path, root.identity, {
@@ -66,12 +77,23 @@ export const storageVerify = treeCommand<Options, Prepared>({
           console.progress(`verifying ${root.identity.storage}`, bytes, total, "bytes");
         },
       });
-      return tell(report, root, options, console);
+      // First what was found: the database may be away by now.
+      const code = tell(report, root, options, console);
+      if (!report.interrupted) await look?.finish(report);
+      return code;
     } finally {
       journal?.close();
     }
   },
 });
+
+/** What was read in an earlier run may have changed since; what was not read is not known. */
+function refusePart({ database, fraction, resume }: Options): void {
+  if (database === undefined || (fraction === undefined && resume === undefined)) return;
+  throw new UsageError(
+    "--database records a look at everything: leave --fraction and --resume out",
+  );
+}
 
 function parseFraction(text: string | undefined): number {
   if (text === undefined) return 1;

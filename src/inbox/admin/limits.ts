@@ -2,7 +2,7 @@ import { ConfigurationError, messageOf } from "../../errors.ts";
 import { sqlstateOf } from "../connect.ts";
 import { type AdminInbox, ask } from "./inbox.ts";
 
-/** The inbox's limits, by their columns in `omoide.settings`. Bytes, or numbers of media. */
+/** The inbox's limits, by their columns in `omoide.settings`. Bytes, numbers of media, or seconds. */
 export const LIMITS = {
   min_copies: "storages that must hold a media before its blob may leave the inbox",
   max_inbox_bytes: "bytes that wait in the inbox",
@@ -15,15 +15,22 @@ export const LIMITS = {
   owner_media_per_day: "media of one owner per day (UTC)",
   all_bytes_per_day: "bytes of all owners per day (UTC)",
   all_media_per_day: "media of all owners per day (UTC)",
+  scrub_cycle: "time within which each storage should be read to its end; off: nobody looks again",
 } as const;
 
 export type Limit = keyof typeof LIMITS;
 export const LIMIT_NAMES = Object.keys(LIMITS) as Limit[];
 
-export type Limits = Record<Limit, number>;
+/** Null: there is none, which only `scrub_cycle` may be. */
+export type Limits = Record<Limit, number | null>;
+
+/** The one that is an interval. */
+const IN_SECONDS: Limit = "scrub_cycle";
 
 export async function readLimits({ connection }: AdminInbox): Promise<Limits> {
-  const columns = LIMIT_NAMES.map((name) => `${name}::float8`).join(", ");
+  const columns = LIMIT_NAMES.map((name) =>
+    name === IN_SECONDS ? `extract(epoch FROM ${name})::float8 AS ${name}` : `${name}::float8`
+  ).join(", ");
   const [limits] = await ask<Limits>(connection, `SELECT ${columns} FROM omoide.settings`);
   if (limits === undefined) throw new Error("the inbox has no settings");
   return limits;
@@ -33,7 +40,9 @@ export async function readLimits({ connection }: AdminInbox): Promise<Limits> {
 export async function setLimits(inbox: AdminInbox, wanted: Partial<Limits>): Promise<void> {
   const names = LIMIT_NAMES.filter((name) => wanted[name] !== undefined);
   if (names.length === 0) return;
-  const columns = names.map((name, i) => `${name} = $${i + 1}`).join(", ");
+  const columns = names.map((name, i) =>
+    `${name} = $${i + 1}${name === IN_SECONDS ? "::float8 * interval '1 second'" : ""}`
+  ).join(", ");
   try {
     await ask(
       inbox.connection,

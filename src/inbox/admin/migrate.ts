@@ -37,12 +37,14 @@ export interface InitializedInbox {
  * and what the roles have set for themselves. Twenty at once do it once and wait for each other.
  *
  * @param connection a superuser's
+ * @param monitorPassword the new password of omoide_monitor, who keeps its own otherwise
  * @param wanted the UUID that a new inbox gets: of one that was lost, to which its storages belong
  * @throws {ConfigurationError} when the server, the role or the database is not fit, with the fix
  */
 export async function initInbox(
   connection: Connection,
   wanted?: string,
+  monitorPassword?: string,
 ): Promise<InitializedInbox> {
   return await asAdministrator(connection, async () => {
     const found = await findInbox(connection);
@@ -54,7 +56,7 @@ export async function initInbox(
     const inbox = found?.inbox ?? wanted ?? crypto.randomUUID();
     await ensureRole(connection, inbox, "omoide_owner", FORMS.owner);
     await ensureRole(connection, inbox, "omoide_app", FORMS.app);
-    await ensureRole(connection, inbox, "omoide_monitor", FORMS.monitor);
+    await ensureRole(connection, inbox, "omoide_monitor", FORMS.monitor, monitorPassword);
     await repairOwnership(connection);
     const applied = await migrate(connection, inbox, found?.schemaVersion ?? 0);
     await applyDefinitions(connection);

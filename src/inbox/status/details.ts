@@ -34,7 +34,7 @@ export const DETAILS = 50;
 export const ASK_FINDINGS = `
   SELECT storage, kind, path, detail, extract(epoch FROM now() - found_at)::float8 AS age
   FROM omoide.finding WHERE closed_at IS NULL
-  ORDER BY found_at, storage, path LIMIT ${DETAILS}`;
+  ORDER BY found_at, storage, path LIMIT $1`;
 
 export const ASK_PARKED = `
   SELECT storage, media_id::float8 AS "mediaId", owner_uuid AS owner, item_uuid AS item,

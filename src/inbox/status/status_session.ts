@@ -4,13 +4,8 @@ import type { DatabaseAddress } from "../database_url.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 import { ask } from "./ask.ts";
 import { askCounts, askStatus } from "./ask_status.ts";
-import {
-  ASK_FINDINGS,
-  ASK_PARKED,
-  type Details,
-  type OpenFinding,
-  type ParkedMedia,
-} from "./details.ts";
+import { ASK_PARKED, DETAILS, type Details, type ParkedMedia } from "./details.ts";
+import { openFindings } from "./open_findings.ts";
 import { ASK_RECENT, ASK_YEAR, type History, type HistoryPoint } from "./history.ts";
 import type { CheapStatus, Counts } from "./status.ts";
 
@@ -44,7 +39,7 @@ export class StatusSession implements Disposable {
   }
 
   async details(): Promise<Details> {
-    const findings = await ask<OpenFinding>(this.connection, ASK_FINDINGS);
+    const findings = await openFindings(this.connection, DETAILS);
     return { findings, parked: await ask<ParkedMedia>(this.connection, ASK_PARKED) };
   }
 

@@ -1,0 +1,58 @@
+import type { Finding, FindingKind } from "../finding.ts";
+import { openInbox } from "../inbox/admin/inbox.ts";
+import { recordDeepLook, timeInInbox } from "../inbox/admin/looks.ts";
+import type {
+  Finding as Verified,
+  FindingKind as VerifiedKind,
+} from "../storage/admin/findings.ts";
+import type { VerifyReport } from "../storage/admin/verify.ts";
+import { requireRegistered } from "./rebuild.ts";
+import type { Root } from "./roots.ts";
+
+/** What a finding of `verify` is called in the inbox; null for those that are none there. */
+const KINDS: Readonly<Record<VerifiedKind, FindingKind | null>> = {
+  corrupt: "corrupt",
+  unreadable: "unreadable",
+  // Nobody can say whether its bytes are right.
+  unvouched: "unexpected",
+  misnamed: "unexpected",
+  unlinked: "missing",
+  unexpected: "unexpected",
+  mode: "unexpected",
+  owner: "unexpected",
+  link: "unexpected",
+  // A look under way or an attempt that died: the scrub does not report it either.
+  orphan: null,
+};
+
+/** A verification that the inbox is to hear of. Reading takes hours, for which no connection is kept. */
+export class RecordedLook {
+  private constructor(
+    private readonly database: string,
+    private readonly root: Root,
+    private readonly startedAt: string,
+  ) {}
+
+  /** @throws {ConfigurationError} the root is not registered there */
+  static async begin(database: string, root: Root): Promise<RecordedLook> {
+    await using inbox = await openInbox(database);
+    await requireRegistered(inbox, root);
+    return new RecordedLook(database, root, await timeInInbox(inbox));
+  }
+
+  /** Only a look at everything is one. */
+  async finish({ objects, bytes, findings }: VerifyReport): Promise<void> {
+    await using inbox = await openInbox(this.database);
+    const { id } = await requireRegistered(inbox, this.root);
+    await recordDeepLook(inbox, id, {
+      startedAt: this.startedAt,
+      ...{ files: objects, bytes },
+      findings: findings.flatMap(inInbox),
+    });
+  }
+}
+
+function inInbox({ kind, path, detail }: Verified): Finding[] {
+  const known = KINDS[kind];
+  return known === null ? [] : [{ kind: known, path, detail, mediaId: null }];
+}

@@ -1,0 +1,67 @@
+import type { Finding } from "../../finding.ts";
+import { type AdminInbox, ask, transaction } from "./inbox.ts";
+
+/** How many findings one statement takes. */
+const PAGE = 1000;
+
+/** The database's clock, which findings are dated by. Milliseconds since the epoch would lose some of it. */
+export async function timeInInbox({ connection }: AdminInbox): Promise<string> {
+  const [row] = await ask<{ time: string }>(connection, "SELECT clock_timestamp()::text AS time");
+  if (row === undefined) throw new TypeError("the database has no time");
+  return row.time;
+}
+
+/** What an administrator's own look at every byte of a storage came to. */
+export interface DeepLook {
+  /** When it began, as `timeInInbox` said. */
+  readonly startedAt: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Records a deep look that an administrator has made, all or nothing: it opens what it found and closes
+ * what it found well. A scrub's own look that is under way is given up: everything has just been read.
+ */
+export async function recordDeepLook(
+  inbox: AdminInbox,
+  storageId: number,
+  { startedAt, files, bytes, findings }: DeepLook,
+): Promise<void> {
+  const { connection } = inbox;
+  await transaction(inbox, async () => {
+    await ask(
+      connection,
+      `INSERT INTO omoide.look AS l (storage_id, depth, started_at, seen_at)
+      VALUES ($1, 'deep', $2, clock_timestamp())
+      ON CONFLICT (storage_id, depth) DO UPDATE SET started_at = excluded.started_at,
+        seen_at = excluded.seen_at, position = NULL, files = 0, bytes = 0, findings = 0`,
+      [storageId, startedAt],
+    );
+    for (let at = 0; at < findings.length; at += PAGE) {
+      const page = findings.slice(at, at + PAGE);
+      await ask(
+        connection,
+        "SELECT omoide.keep_findings($1::smallint, 'deep', $2, $3, $4, $5)",
+        [
+          storageId,
+          page.map(({ kind }) => kind),
+          page.map(({ path }) => storable(path)),
+          page.map(({ detail }) => storable(detail)),
+          page.map(({ mediaId }) => mediaId),
+        ],
+      );
+    }
+    await ask(connection, "SELECT omoide.end_look($1::smallint, 'deep', $2, $3)", [
+      storageId,
+      files,
+      bytes,
+    ]);
+  });
+}
+
+/** A path of a tree may have what no text of the database can: a zero byte, half of a surrogate pair. */
+function storable(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\u{fffd}");
+}

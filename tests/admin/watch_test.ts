@@ -1,0 +1,133 @@
+/** `inbox watch` runs a command when there is something new to look at; `inbox findings`; the scrub's cycle. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { newsOf, type Seen } from "../../src/admin/watch.ts";
+import { until } from "../lab/command.ts";
+import { Random } from "../lab/random.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
+import { admin, adminExits, adminJson, databaseOf } from "./support/run.ts";
+
+/** SAFE is said only from a database that keeps what it commits. */
+const template = sharedTemplate({ fsync: true });
+const MAIN = new URL("../../src/admin/main.ts", import.meta.url).pathname;
+
+async function find(world: World, kind: string, path: string): Promise<void> {
+  await world.query(
+    "INSERT INTO omoide.found (storage_id, kind, depth, path, detail) " +
+      "SELECT id, $1, 'shallow', $2, 'is so' FROM omoide.storage WHERE name = 'hot'",
+    [kind, path],
+  );
+}
+
+Deno.test("watch runs its command for what is new, again if it failed, and once when all is well", async () => {
+  await using world = await template().world();
+  await world.submitMany(new Random(1), 2);
+  await world.drainAll();
+  const file = join(await Deno.makeTempDir(), "mails");
+  const fails = `${file}.fails`;
+  await Deno.writeTextFile(fails, "");
+  // Fails the first time, and tries to read a password that is not for it.
+  const command = `{ echo "<$OMOIDE_VERDICT$PGPASSWORD>"; cat; } >>${file}; rm ${fails}`;
+  const script = command.replace(/rm (\S+)$/, "test ! -e $1 || { rm $1; exit 3; }");
+  const watch = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--no-check", MAIN, "inbox", "watch", ...databaseOf(world)],
+      ...["--every", "1s", "--on-change", script],
+    ],
+    env: { PGPASSWORD: "secret" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = watch.output();
+  const mails = async () => {
+    try {
+      return (await Deno.readTextFile(file)).split(/^(?=<\w*>$)/m);
+    } catch {
+      return [];
+    }
+  };
+  try {
+    await find(world, "missing", "content/a\x1b[2J.jpg");
+    await until("the failed command was run again", async () => (await mails()).length === 2);
+    const [first = "", second] = await mails();
+    assert.match(first, /^<attention>\nATTENTION: .*\n! hot: 1 finding “missing”/);
+    assert.equal(second?.split("\n")[0], "<attention>");
+
+    // No news: uploads come and go.
+    await world.submitMany(new Random(2), 1);
+    await world.query("UPDATE omoide.worker SET state = 'storing', seen_at = now()");
+    await find(world, "corrupt", "content/b.jpg");
+    await until("the second kind was told of", async () => (await mails()).length === 3);
+    assert.match((await mails())[2] ?? "", /^<attention>\n(.*\n)*! hot: 1 finding “corrupt”/);
+
+    await world.query("UPDATE omoide.found SET closed_at = now()");
+    await world.query("UPDATE omoide.worker SET seen_at = now()");
+    await until("that all is well was told of", async () => (await mails()).length === 4);
+    assert.match((await mails())[3] ?? "", /^<behind>\nBEHIND: nothing is wrong/);
+  } finally {
+    watch.kill("SIGINT");
+  }
+  const { code, stderr } = await output;
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  assert.match(new TextDecoder().decode(stderr), /ended with 3; it will be run again/);
+});
+
+Deno.test("numbers, ages and what only takes time are no news; a kind, a storage or a reason is", () => {
+  const seen = (...lines: string[]): Seen => ({
+    word: "attention",
+    lines: ["ATTENTION", ...lines],
+  });
+  const news = (...lines: string[]) => newsOf(seen(...lines));
+  assert.equal(
+    news("! hot2 was last seen 61 s ago; start it", "- cold is owed 3 media (1.5 KiB)"),
+    news("! hot2 was last seen 3 d 4 h ago; start it", "- cold is owed 12,000 media (3 GiB)"),
+  );
+  assert.notEqual(news("! hot2 takes nothing: full"), news("! hot3 takes nothing: full"));
+  assert.notEqual(news("! hot takes nothing: full"), news("! hot takes nothing: read-only"));
+  assert.notEqual(news("! a"), news("! a", "! b"));
+  assert.equal(newsOf({ word: "safe", lines: ["SAFE"] }), newsOf({ word: "behind", lines: ["B"] }));
+});
+
+Deno.test("findings are listed with what helps, escaped, and for whoever only asks", async () => {
+  await using world = await template().world();
+  const none = await adminExits(0, "inbox", "findings", ...databaseOf(world));
+  assert.equal(none.stdout, "0 findings.\n");
+  await find(world, "receipt without file", "content/a\x1b[2J\nSAFE: all.jpg");
+  await world.query("ALTER ROLE omoide_monitor PASSWORD 'monitor'");
+  const url = new URL(world.server.url(world.database, "omoide_monitor"));
+  url.password = "monitor";
+  const { stdout } = await adminExits(8, "inbox", "findings", "--database", url.href);
+  assert.match(stdout, /^hot: receipt without file: content\/a\\x1b\[2J\\nSAFE: all\.jpg is so/);
+  assert.match(stdout, /\nWhat helps against “receipt without file”: `storage sync` from another/);
+});
+
+Deno.test("the scrub's cycle is set, and off has the verdict say that nobody looks", async () => {
+  await using world = await template().world();
+  await world.submitMany(new Random(3), 1);
+  await world.drainAll();
+  // As if registered long ago, and never looked at.
+  await world.query("UPDATE omoide.storage SET required_since = now() - interval '100 days'");
+  const database = databaseOf(world);
+  const status = await admin(["inbox", "status", ...database]);
+  assert.equal(status.code, 8, status.stdout);
+  assert.match(status.stdout, /! the names of hot were not looked at yet; start omoide-scrub@hot/);
+  assert.match(status.stdout, /! hot was not read to its end yet, and should be every 30 d 0 h/);
+
+  for (const text of ["soon", "30", "59min", "-1d"]) {
+    const { code } = await admin(["inbox", "limits", "--scrub-cycle", text, ...database]);
+    assert.ok([2, 4].includes(code), `${text}: ${code}`);
+  }
+  const { stdout } = await adminExits(0, "inbox", "limits", "--scrub-cycle", "off", ...database);
+  assert.match(stdout, /--scrub-cycle off, was 30 d 0 h: /);
+  const safe = await admin(["inbox", "status", ...database]);
+  assert.equal(safe.code, 0, safe.stdout);
+  assert.match(
+    safe.stdout,
+    /\nSAFE: .* Nobody looks at the storages again: `inbox limits --scrub-cycle 30d`/,
+  );
+  await adminExits(0, "inbox", "limits", "--scrub-cycle", "60d", ...database);
+  const { result } = await adminJson<Record<string, number>>(["inbox", "limits", ...database]);
+  assert.equal(result["scrub_cycle"], 60 * 86_400);
+});
