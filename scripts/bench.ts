@@ -15,6 +15,7 @@ import { Stage } from "./bench/stage.ts";
 interface Options {
   readonly rounds: number;
   readonly only?: readonly Scenario[];
+  readonly beside?: readonly string[];
   readonly server: ServerKind;
   readonly dir?: string;
   readonly quick: boolean;
@@ -24,6 +25,11 @@ interface Options {
 const program = new Command("bench")
   .description("What the workers do in a second, and what all of it costs.")
   .option("--only <names>", "these scenarios, with commas between them", scenarios)
+  .option(
+    "--beside <names>",
+    "the first of each scenario and these of the others, with commas between them",
+    (text: string) => text.split(",").map((name) => name.trim()),
+  )
   .option("--rounds <n>", "how often each is measured", count, 3)
   .addOption(
     new Option("--server <kind>", "which PostgreSQL, as it is installed")
@@ -54,6 +60,18 @@ function scenarios(text: string): Scenario[] {
   });
 }
 
+/** A scenario with fewer contenders, and the targets that can still be judged. */
+function narrowed(scenario: Scenario, beside: readonly string[] | undefined): Scenario {
+  if (beside === undefined) return scenario;
+  const contenders = Object.fromEntries(
+    Object.entries(scenario.contenders).filter(([name], at) => at === 0 || beside.includes(name)),
+  );
+  const targets = (scenario.targets ?? []).filter(({ of, to }) =>
+    [of, to].every((name) => name === undefined || name in contenders)
+  );
+  return { ...scenario, contenders, targets };
+}
+
 async function measure(options: Options): Promise<void> {
   const say = options.json ? console.error : console.log;
   await using ground = await Ground.make(options.dir);
@@ -61,7 +79,8 @@ async function measure(options: Options): Promise<void> {
   const [began, loadBefore] = [new Date().toISOString(), load()];
   const machine = await describeMachine(stage);
   const reports: ScenarioReport[] = [];
-  for (const scenario of options.only ?? SCENARIOS.filter(({ long }) => !long)) {
+  const wanted = options.only ?? SCENARIOS.filter(({ long }) => !long);
+  for (const scenario of wanted.map((each) => narrowed(each, options.beside))) {
     const report = reportOf(await runRounds(scenario, stage, options.rounds, say));
     reports.push(report);
     if (!options.json) console.log(`\n${tableOf(report).join("\n")}\n`);

@@ -112,7 +112,12 @@ function sumOf(processes: readonly Process[]): Used {
 }
 
 function minus(a: Used, b: Used): Used {
-  return { user: a.user - b.user, system: a.system - b.system };
+  return { user: whole(a.user - b.user), system: whole(a.system - b.system) };
+}
+
+/** To the tick: what is left of adding fractions would be shown as a figure. */
+function whole(seconds: number): number {
+  return Math.round(seconds * TICKS_PER_SECOND) / TICKS_PER_SECOND;
 }
 
 /** Seconds of all processors that were neither idle nor waiting for a disk. */

@@ -88,7 +88,7 @@ function submitted(size: number, sessions: number): Scenario {
   };
 }
 
-const COUNTED = ofSize(20 * KB, 2048);
+const COUNTED = ofSize(20 * KB, 1024);
 
 export const SCENARIOS: readonly Scenario[] = [
   carried("4kb", "5,000 media of 4 KB, one owner", ofSize(4 * KB, 5000)),
@@ -129,7 +129,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "counts",
-    title: "2,048 media of 20 KB, counted",
+    title: "1,024 media of 20 KB, counted",
     contenders: {
       workers: counted(omoideWorkers, COUNTED),
       ...Object.fromEntries(

@@ -51,9 +51,10 @@ function debianBinaries(): string {
 /** What a reader must know of the server. */
 export async function describeServer(connection: Connection): Promise<Record<string, string>> {
   const names = ["server_version", "jit", "shared_buffers", "max_wal_size", "checkpoint_timeout"];
+  // Our sessions turn it off; what counts is what the server was installed with.
+  await connection.query("RESET jit");
   const { rows } = await connection.query<{ name: string; value: string }>(
-    // Not the session's own: ours turn JIT off.
-    "SELECT name, concat(reset_val, unit) AS value FROM pg_settings WHERE name = ANY ($1) " +
+    "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name " +
       "UNION ALL SELECT 'jit_available', pg_jit_available()::text",
     [[...names, "autovacuum", "fsync", "synchronous_commit"]],
   );
