@@ -26,9 +26,8 @@ const program = new Command("bench")
   .description("What the workers do in a second, and what all of it costs.")
   .option("--only <names>", "these scenarios, with commas between them", scenarios)
   .option(
-    "--beside <names>",
-    "the first of each scenario and these of the others, with commas between them",
-    (text: string) => text.split(",").map((name) => name.trim()),
+    "--beside <names...>",
+    "the first of each scenario, and these of the others",
   )
   .option("--rounds <n>", "how often each is measured", count, 3)
   .addOption(
