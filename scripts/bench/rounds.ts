@@ -19,7 +19,10 @@ export async function runRounds(
     for (const name of round % 2 === 1 ? names : names.toReversed()) {
       progress(`${scenario.name}, round ${round} of ${wanted}: ${name}`);
       const figures = await scenario.contenders[name]?.(stage);
-      if (figures !== undefined) measured[name]?.push(figures);
+      if (figures === undefined) continue;
+      measured[name]?.push(figures);
+      // An hour's figures are not lost when somebody needs the machine.
+      progress(`  ${JSON.stringify(figures)}`);
     }
   }
   return { scenario, rounds: measured };
