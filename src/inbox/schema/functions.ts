@@ -19,6 +19,7 @@ import check_pending from "./functions/check_pending.sql" with { type: "text" };
 import check_room from "./functions/check_room.sql" with { type: "text" };
 import check_storage from "./functions/check_storage.sql" with { type: "text" };
 import close_findings from "./functions/close_findings.sql" with { type: "text" };
+import count_copies from "./functions/count_copies.sql" with { type: "text" };
 import distrust from "./functions/distrust.sql" with { type: "text" };
 import empty_generation from "./functions/empty_generation.sql" with { type: "text" };
 import end_look from "./functions/end_look.sql" with { type: "text" };
@@ -107,6 +108,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   check_room,
   check_storage,
   close_findings,
+  count_copies,
   distrust,
   empty_generation,
   end_look,

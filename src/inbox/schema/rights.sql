@@ -112,5 +112,5 @@ GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.g
   omoide.history
   TO omoide_monitor;
 -- A function that a view calls needs the right of whoever reads the view.
-GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int), omoide.oldest_snapshot()
-  TO omoide_monitor;
+GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int), omoide.oldest_snapshot(),
+  omoide.count_copies() TO omoide_monitor;

@@ -17,6 +17,8 @@ LEFT JOIN (
   SELECT d.storage_id, count(*) AS owed, sum(m.size) AS bytes, min(m.sealed_at) AS oldest,
     count(*) FILTER (WHERE d.attempts > 0 AND d.parked_at IS NULL) AS failing,
     count(d.parked_at) AS parked
-  FROM omoide.delivery d JOIN omoide.media m ON m.id = d.media_id
+  -- What is owed has not left the inbox. Saying so has the planner read its index, and not every media that
+  -- ever was: with a million, 1.4 s for 100,000 that are owed, and 0.2 s with it, on a busy machine.
+  FROM omoide.delivery d LEFT JOIN omoide.media m ON m.id = d.media_id AND m.released_at IS NULL
   GROUP BY d.storage_id
 ) o ON o.storage_id = s.id;
