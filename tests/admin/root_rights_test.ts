@@ -95,7 +95,7 @@ Deno.test({
     Deno.mkdirSync(`${secret}/project`);
     // The mount is this shell's alone.
     const said = await run(
-      ...["unshare", "--mount", "sh", "-ec"] as const,
+      ...["unshare", "--mount", "--propagation=slave", "sh", "-ec"] as const,
       'mount --bind "$1" "$2"; exec "$3" run -A --no-check "$2/src/admin/main.ts" storage verify "$4"',
       ...["sh", project, `${secret}/project`, Deno.execPath(), root],
     );

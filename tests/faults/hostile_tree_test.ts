@@ -183,7 +183,9 @@ async function attempt(
     exit $code`;
   const { code, stdout, stderr } = await new Deno.Command("unshare", {
     args: [
-      ...["--mount", "sh", "-c", script, "sh", Deno.execPath(), "run", "-A", "--no-check", MAIN],
+      // Follows what other tests unmount meanwhile, see first_process.sh.
+      ...["--mount", "--propagation=slave"],
+      ...["sh", "-c", script, "sh", Deno.execPath(), "run", "-A", "--no-check", MAIN],
       ...[...group, ...command.args(scene)],
     ],
     env: {

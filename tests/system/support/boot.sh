@@ -11,7 +11,7 @@ set -eu
 shared=$1
 
 if [ "${2-}" != inside ]; then
-  mount --make-rprivate /
+  mount --make-rslave /
   cgroups=$shared/cgroups
   mkdir -p "$cgroups"
   mount -t cgroup2 none "$cgroups"

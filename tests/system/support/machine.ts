@@ -59,7 +59,7 @@ export class Machine implements AsyncDisposable {
         "--pdeathsig=KILL",
         "sh",
         "-c",
-        'exec unshare --mount sh "$0" "$1" >"$1/boot.log" 2>&1',
+        'exec unshare --mount --propagation=slave sh "$0" "$1" >"$1/boot.log" 2>&1',
         BOOT_SCRIPT,
         shared,
       ],
