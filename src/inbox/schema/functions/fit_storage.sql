@@ -16,7 +16,7 @@ BEGIN
       HINT = format('Log in as omoide_%s, or start the worker with --storage %s.',
         p_storage, v_storage.name);
   END IF;
-  PERFORM omoide.refuse_other_version(p_schema_version);
+  PERFORM omoide.refuse_other_version(p_schema_version, 'worker');
   PERFORM omoide.own_storage();
   PERFORM omoide.refuse_other_identity(v_storage, p_identity);
   PERFORM omoide.refuse_distrusted(v_storage);

@@ -13,7 +13,7 @@ BEGIN
       HINT = format('Log in as omoide_%s_scrub, or start the scrub with --storage %s.',
         p_storage, v_storage.name);
   END IF;
-  PERFORM omoide.refuse_other_version(p_schema_version);
+  PERFORM omoide.refuse_other_version(p_schema_version, 'scrub');
   PERFORM omoide.refuse_other_identity(v_storage, p_identity);
   IF NOT pg_try_advisory_lock(omoide.scrub_lock_class(), v_storage.id) THEN
     RAISE EXCEPTION USING ERRCODE = 'OM022',
