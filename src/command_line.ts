@@ -5,6 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "./errors.ts";
 import type { HostPort } from "./sandbox.ts";
+import { isStorageName } from "./media.ts";
 import { printLines } from "./terminal.ts";
 import { parseSize } from "./units.ts";
 import { VERSION } from "./version.ts";
@@ -74,6 +75,12 @@ export function refuse(why: string): Error {
 export function required(value: string | undefined, option: string): string {
   if (value === undefined) throw new UsageError(`${option} is missing; --help lists the options`);
   return value;
+}
+
+/** A storage's name by its form; whether there is one, the inbox says. */
+export function storageName(text: string): string {
+  if (isStorageName(text)) return text;
+  throw refuse("A storage's name is a lower-case letter, then up to 30 more or digits.");
 }
 
 /** An absolute path in its plain form, so that a permission flag and a path mean the same place. */

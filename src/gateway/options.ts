@@ -8,11 +8,10 @@ import {
   type LogLevel,
   parseCommandLine,
   passwordFile,
-  refuse,
   required,
+  storageName,
 } from "../command_line.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
-import { isStorageName } from "../media.ts";
 import type { HostPort } from "../sandbox.ts";
 
 /** What a gateway was told on its command line; every default is filled in. */
@@ -83,8 +82,3 @@ Exit statuses:
 
 Signals:
   SIGTERM, SIGINT  take nothing more, keep what has come in, exit; a second one leaves at once`;
-
-function storageName(text: string): string {
-  if (isStorageName(text)) return text;
-  throw refuse("A storage's name is a lower-case letter, then up to 30 more or digits.");
-}

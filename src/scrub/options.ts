@@ -9,9 +9,9 @@ import {
   refuse,
   required,
   size,
+  storageName,
 } from "../command_line.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
-import { isStorageName } from "../media.ts";
 
 /** A scrub's command line; every default is filled in. */
 export interface ScrubOptions {
@@ -97,11 +97,6 @@ Exit statuses:
 Signals:
   SIGTERM, SIGINT  stop; a second one leaves at once
   SIGHUP           look at every name now`;
-
-function storageName(text: string): string {
-  if (isStorageName(text)) return text;
-  throw refuse("A storage's name is a lower-case letter, then up to 30 more or digits.");
-}
 
 /** `30d`, `12h`; seconds. */
 function cycle(text: string): number {

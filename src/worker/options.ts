@@ -10,10 +10,10 @@ import {
   refuse,
   required,
   size,
+  storageName,
 } from "../command_line.ts";
 import { UsageError } from "../errors.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
-import { isStorageName } from "../media.ts";
 import { DEFAULT_RESERVE, type Reserve } from "../storage/space.ts";
 import { parseSize } from "../units.ts";
 import { EXIT_HELP } from "./exit_help.ts";
@@ -105,13 +105,6 @@ function describe(command: Command, option: AddOption): void {
   );
   option("--reserve <size>", "space never used, as 5% or 10GiB (default 5%)", reserve);
   addLogOptions(option);
-}
-
-function storageName(text: string): string {
-  if (isStorageName(text)) return text;
-  throw refuse(
-    "A storage's name is a lower-case letter, then up to 30 more or digits.",
-  );
 }
 
 function reserve(text: string): Reserve {
