@@ -62,13 +62,14 @@ export class Stage implements AsyncDisposable {
     const { denoDir, npmCache } = await info(this.directory);
     const registries = [...Deno.readDirSync(npmCache)].filter(({ isDirectory }) => isDirectory);
     for (const entry of entries) {
-      const { npmPackages = {} } = await moduleGraph(this.directory, entry);
-      for (const { name, version } of Object.values(npmPackages)) {
+      for (const { name, version } of packagesOf(await moduleGraph(this.directory, entry))) {
         for (const registry of registries) {
           const from = join(npmCache, registry.name, name);
           const to = join(this.denoDir, relative(denoDir, from));
           if (!await exists(join(from, version))) continue;
-          await copy(join(from, "registry.json"), join(to, "registry.json"));
+          // A fresh cache may lack it: what the lock file names is fetched without it.
+          const metadata = join(from, "registry.json");
+          if (await exists(metadata)) await copy(metadata, join(to, "registry.json"));
           await copyPackage(join(from, version), join(to, version));
         }
       }
@@ -81,8 +82,34 @@ export class Stage implements AsyncDisposable {
 }
 
 interface ModuleGraph {
-  readonly modules: readonly { readonly specifier: string; readonly local?: string }[];
-  readonly npmPackages?: Record<string, { readonly name: string; readonly version: string }>;
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly local?: string;
+    readonly npmPackage?: string;
+  }[];
+  readonly npmPackages?: Readonly<Record<string, Package>>;
+}
+
+interface Package {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies: readonly string[];
+}
+
+/**
+ * The packages that a graph's modules import, and theirs. Deno's own list is no answer: 2.7 gives all that
+ * the lock file names when its cache lacks the metadata of one.
+ */
+function packagesOf({ modules, npmPackages = {} }: ModuleGraph): readonly Package[] {
+  const found = new Map<string, Package>();
+  const visit = (id: string) => {
+    const each = npmPackages[id];
+    if (each === undefined || found.has(id)) return;
+    found.set(id, each);
+    each.dependencies.forEach(visit);
+  };
+  for (const { npmPackage } of modules) if (npmPackage !== undefined) visit(npmPackage);
+  return [...found.values()];
 }
 
 function moduleGraph(cwd: string, entry: string): Promise<ModuleGraph> {
