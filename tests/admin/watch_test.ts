@@ -24,7 +24,7 @@ Deno.test("watch runs its command for what is new, again if it failed, and once 
   await using world = await template().world();
   await world.submitMany(new Random(1), 2);
   await world.drainAll();
-  const file = join(await Deno.makeTempDir(), "mails");
+  const file = join(await world.temporaryDirectory(), "mails");
   const fails = `${file}.fails`;
   await Deno.writeTextFile(fails, "");
   // Fails the first time, and tries to read a password that is not for it.

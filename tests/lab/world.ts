@@ -187,6 +187,11 @@ export class World implements AsyncDisposable {
     return Deno.makeTempFile({ dir: this.directory });
   }
 
+  /** A new empty directory that goes with this world. */
+  temporaryDirectory(): Promise<string> {
+    return Deno.makeTempDir({ dir: this.directory });
+  }
+
   /** Every storage's tree, to be compared with what it is later. */
   async trees(): Promise<Map<string, Map<string, Entry>>> {
     const trees = new Map<string, Map<string, Entry>>();

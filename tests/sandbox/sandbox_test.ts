@@ -117,7 +117,7 @@ async function run(flags: readonly string[], script: string, argument: unknown, 
     env: {
       OMOIDE_TEST_SECRET: "secret",
       NO_COLOR: "1",
-      ...(cache === undefined ? {} : { DENO_DIR: cache }),
+      ...(cache === undefined ? {} : { DENO_DIR: cache, TMPDIR: cache }),
     },
     stdin: "null",
   }).output();

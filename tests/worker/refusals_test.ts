@@ -14,8 +14,8 @@ interface Refusal {
   readonly says: RegExp;
 }
 
-async function fileWith(text: string): Promise<string> {
-  const path = await Deno.makeTempFile({ prefix: "omoide-secret-" });
+async function fileWith(world: World, text: string): Promise<string> {
+  const path = await world.temporaryFile();
   await Deno.writeTextFile(path, text);
   return path;
 }
@@ -27,7 +27,7 @@ const REFUSALS: Record<string, Refusal> = {
     says: /Cannot reach the database at .*; see that it runs/,
   },
   "a wrong password": {
-    arrange: async () => ({ passwordFile: await fileWith("wrong") }),
+    arrange: async (world) => ({ passwordFile: await fileWith(world, "wrong") }),
     code: 4,
     says: /the password is wrong; put the role's password into the file/,
   },
@@ -37,17 +37,17 @@ const REFUSALS: Record<string, Refusal> = {
     says: /Cannot read --password-file \/nonexistent\/password/,
   },
   "an empty password file": {
-    arrange: async () => ({ passwordFile: await fileWith("\n") }),
+    arrange: async (world) => ({ passwordFile: await fileWith(world, "\n") }),
     code: 4,
     says: /is empty/,
   },
   "a password file that an editor gave a byte order mark": {
-    arrange: async () => ({ passwordFile: await fileWith("\ufeffsecret\n") }),
+    arrange: async (world) => ({ passwordFile: await fileWith(world, "\ufeffsecret\n") }),
     code: 4,
     says: /--password-file .* begins with a byte order mark/,
   },
   "a password file of several lines": {
-    arrange: async () => ({ passwordFile: await fileWith("secret\n\n") }),
+    arrange: async (world) => ({ passwordFile: await fileWith(world, "secret\n\n") }),
     code: 4,
     says: /--password-file .* has more than one line/,
   },
@@ -79,9 +79,7 @@ const REFUSALS: Record<string, Refusal> = {
     says: /There is no storage at \/nonexistent\/omoide.*storage init/,
   },
   "an empty root, as a disk that is not mounted leaves it": {
-    arrange: async () => ({
-      root: await Deno.realPath(await Deno.makeTempDir({ prefix: "omoide-" })),
-    }),
+    arrange: async (world) => ({ root: await world.temporaryDirectory() }),
     code: 4,
     says: /There is no storage at .*; mount its disk, or make it with `storage init`/,
   },
