@@ -26,7 +26,7 @@ export type AddOption = <T>(
  * Reads a command line.
  *
  * An option given twice is refused: a compiled program has its options in front of whatever it is given,
- * so a second `--database` is somebody trying to send it elsewhere.
+ * so a second `--database` is an attempt to send it elsewhere.
  *
  * @param describe names the program's options
  * @throws {UsageError} naming the option, its value and what it takes

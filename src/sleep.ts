@@ -1,4 +1,4 @@
-/** Resolves after so many milliseconds (at once if below 0), or as soon as one of the signals is aborted. */
+/** Resolves after the given milliseconds (at once if negative), or as soon as one of the signals is aborted. */
 export function sleep(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

@@ -1,2 +1,2 @@
-/** The version of this program, as the heartbeat and `--version` tell it. */
+/** The version of this program, as the heartbeat and `--version` show it. */
 export const VERSION = "0.1.0";

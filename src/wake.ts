@@ -9,7 +9,7 @@ export class Wake {
     this.#called.abort();
   }
 
-  /** Waits for a call, for so many milliseconds at the most, or until a signal is aborted. */
+  /** Waits for a call, for at most the given milliseconds, or until a signal is aborted. */
   async wait(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
     await sleep(ms, this.#called.signal, ...signals);
     this.#called = new AbortController();

@@ -21,7 +21,7 @@ export async function runRounds(
       const figures = await scenario.contenders[name]?.(stage);
       if (figures === undefined) continue;
       measured[name]?.push(figures);
-      // An hour's figures are not lost when somebody needs the machine.
+      // An hour's figures are not lost when the machine is needed.
       progress(`  ${JSON.stringify(figures)}`);
     }
   }

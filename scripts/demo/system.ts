@@ -44,7 +44,7 @@ export class DemoSystem {
     }
   }
 
-  /** Starts a worker for each storage and tells the permissions under which each runs. */
+  /** Starts a worker for each storage and prints the permissions under which each runs. */
   startWorkers(): { readonly name: string; readonly pid: number; readonly flags: string[] }[] {
     return this.storages.map(({ name, root }) => {
       const args = [

@@ -23,7 +23,7 @@ Usage: sh install.sh NAME --root DIR --database-address ADDRESS --binary FILE [-
   --uninstall                 stop the worker and remove unit, binary and password. The storage, its user
                               and everything stored stay
 
-Exit statuses: 0 the worker is ready; 2 wrong command line; 4 something is missing, as told; otherwise as
+Exit statuses: 0 the worker is ready; 2 wrong command line; 4 something is missing, as printed; otherwise as
 omoide-worker --check.
 END
 }
@@ -174,7 +174,7 @@ for unit in "$worker" "$check"; do
   step "write $units/$unit.d/storage.conf"
   install -d -m 0755 "$units/$unit.d"
   cat >"$units/$unit.d/storage.conf" <<END
-# Written by install.sh, which writes it anew: what is to stay belongs into a file of its own beside it.
+# Written by install.sh, which overwrites it: put your own settings into another file beside it.
 [Unit]
 RequiresMountsFor=$root
 

@@ -36,7 +36,7 @@ const PACKAGES: Record<PostgresVersion, string> = {
 };
 
 const SUPERUSER = "postgres";
-/** How often another free port is tried when somebody took the one found. */
+/** How often another free port is tried when another process took the one found. */
 const PORT_TRIES = 5;
 
 /** A running server on 127.0.0.1. Whoever starts one stops it, best with `await using`. */
@@ -123,7 +123,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     }
   }
 
-  /** Stops the server and removes its data, unless they are where somebody wants to keep them. */
+  /** Stops the server and removes its data, unless they are to be kept. */
   async stop(): Promise<void> {
     await this.#end("SIGINT");
     if (this.options.directory === undefined) {

@@ -33,7 +33,7 @@ export class Console {
     printLines(text);
   }
 
-  /** Something beside the result that somebody should know, on standard error. */
+  /** A notice beside the result, on standard error. */
   remark(text: string): void {
     this.clear();
     printError(`omoide-admin: ${text}`);

@@ -19,9 +19,9 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed its own message or the help already; a wrong command line is its 1.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
-    const told = foreseen(error);
-    showFailure("omoide-admin", told);
-    return exitCodeOf(told);
+    const known = foreseen(error);
+    showFailure("omoide-admin", known);
+    return exitCodeOf(known);
   }
 }
 

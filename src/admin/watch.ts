@@ -59,7 +59,7 @@ export class InboxWatch {
 }
 
 /**
- * What must differ for whoever is told of changes. Numbers and ages go on all the time. That uploads come
+ * What must differ for a change to be reported. Numbers and ages go on all the time. That uploads come
  * and go, BEHIND and SAFE, is how it should be, and no news.
  */
 export function newsOf({ word, lines }: Seen): string {

@@ -17,7 +17,7 @@ export const ASK_DURABILITY = "SELECT * FROM omoide.durability";
 export interface DurabilityVerdict {
   /** A crash can take what was committed: nothing in this inbox is safe. */
   readonly broken: readonly string[];
-  /** What somebody should know, and may have decided. */
+  /** What an administrator should know, and may have decided. */
   readonly notes: readonly string[];
 }
 

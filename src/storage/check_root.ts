@@ -147,7 +147,7 @@ async function provePair(root: string, calls: FileCalls, prove: Prove): Promise<
       // Beyond that Deno rounds them, and neighbours are one.
       if (!Number.isSafeInteger(inode)) {
         throw new Error(
-          `inode numbers are as large as ${inode}, above 2^53: files cannot be told apart by them`,
+          `inode numbers are as large as ${inode}, above 2^53: they do not identify files`,
         );
       }
       if (inode === calls.fstat(file).ino) return "one file can have two names, none is replaced";

@@ -8,7 +8,7 @@ export type Existing = "nothing" | "same bytes" | "something else";
 
 const PIECE = 1024 * 1024;
 
-/** After so many pieces the event loop gets its turn: a heartbeat must not wait for gigabytes. */
+/** After this many pieces the event loop gets its turn: a heartbeat must not wait for gigabytes. */
 const PIECES_IN_A_ROW = 8;
 
 /**

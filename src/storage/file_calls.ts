@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 
-/** Space of a file system as `statfs` tells it. */
+/** Space of a file system as `statfs` reports it. */
 export interface FileSystemSpace {
   /** The magic number that names the kind of file system. */
   readonly type: number;

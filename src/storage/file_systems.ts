@@ -1,4 +1,4 @@
-/** What is known of a kind of file system, by the magic number that `statfs` tells. */
+/** What is known of a kind of file system, by the magic number that `statfs` reports. */
 export interface FileSystemKind {
   readonly name: string;
   /** Something to know before relying on it; null where it is what the tests run on. */
@@ -38,7 +38,7 @@ const KINDS = new Map<number, FileSystemKind>([
   }],
 ]);
 
-/** @param magic the type that `statfs` tells */
+/** @param magic the type that `statfs` reports */
 export function fileSystemKind(magic: number): FileSystemKind {
   // Some runtimes hand the number out signed.
   const unsigned = magic >>> 0;

@@ -5,11 +5,11 @@ import { count, showBytes, showDuration } from "../units.ts";
 import { findingTroubles, lastLooks, lookTroubles } from "./looks.ts";
 
 /**
- * A worker tells that it lives every 10 s and finds a lost connection within 30 s: after a minute it is
+ * A worker sends a heartbeat every 10 s and finds a lost connection within 30 s: after a minute it is
  * dead, or cut off.
  */
 const DEAD_AFTER_S = 60;
-/** A share of a limit from which somebody should look before it is met. */
+/** The share of a limit from which a warning is due, before the limit is met. */
 const NEAR = 0.8;
 /** The worker itself stops at 5 % (its `--reserve`). */
 const LITTLE_SPACE = 0.1;
@@ -98,7 +98,7 @@ function troubles(storage: StorageStatus): string[] {
   } else if (seenAge === null) {
     found.push(`no worker of ${name} has ever been seen; start it`);
   } else if (state === "paused") {
-    found.push(`${name} takes nothing: ${reason ?? "no reason told"}`);
+    found.push(`${name} takes nothing: ${reason ?? "no reason given"}`);
   } else if (state === "stopped" && owed > 0) {
     found.push(`the worker of ${name} was stopped ${showDuration(seenAge)} ago; start it`);
   } else if (state !== "stopped" && seenAge > DEAD_AFTER_S) {

@@ -9,7 +9,7 @@ import { sleep } from "../sleep.ts";
 
 const BEAT_EVERY_MS = 10_000;
 
-/** A disk that does not say how much is free within so many milliseconds is reported as hanging. */
+/** A disk that has not answered within this many milliseconds is reported as hanging. */
 const DISK_ANSWER_MS = 5_000;
 
 /** One that finishes no flush for so long hangs: 64 at once on a slow disk end several in each second. */

@@ -3,7 +3,7 @@ import type { InboxSession } from "../inbox/session.ts";
 import { cancelAttempt, type Delivery, startAttempt } from "../inbox/worker_calls.ts";
 
 /**
- * After a worker died while storing, so many media go alone: all that it can have had in flight, three
+ * After a worker died while storing, this many media go alone: all that it can have had in flight, three
  * groups of the largest default size.
  */
 const MOST_IN_FLIGHT = 3 * 1024;

@@ -79,7 +79,7 @@ async function serve(
       stop,
     });
   } catch (error) {
-    // Stopped before the inbox could be told of a failed disk: the exit code still says it.
+    // Stopped before a failed disk could be reported to the inbox: the exit code still says it.
     throw owesReport(error) ? sessions.diskFailure : error;
   }
 }

@@ -19,7 +19,7 @@ export interface Growth {
   readonly workers?: readonly StorageName[];
 }
 
-/** Media whose carrying is measured; a smaller backlog is filled again until so many have gone. */
+/** Media whose carrying is measured; a smaller backlog is filled again until this many have gone. */
 const MEASURED = 10_000;
 /** Bytes of each media: what grows here is rows. */
 const SIZE = 1000;

@@ -11,7 +11,7 @@ const SAMPLES_QUICKLY = 3;
 /** Milliseconds between two uploads: long enough for a worker to fall asleep, and never the same. */
 const PAUSES: readonly [number, number] = [50, 250];
 
-/** One upload at a time of so many bytes, with workers that have nothing else to do. */
+/** One upload of the given bytes at a time, with workers that have nothing else to do. */
 export function latencyAtRest(size: number): Contender {
   return (stage) =>
     stage.withServer(async (server, directory) => {

@@ -15,7 +15,7 @@ export type Listeners = "as workers" | "always asleep" | "none";
 const MEASURED = 3;
 const MEASURED_QUICKLY = 0.2;
 
-/** Submits as fast as so many sessions get their answers. Nobody carries: what is measured is coming in. */
+/** Submits as fast as the given number of sessions get their answers. No worker runs: only coming in is measured. */
 export function submitting(size: number, sessions: number, listeners: Listeners): Contender {
   return (stage) =>
     stage.withServer(async (server, directory) => {

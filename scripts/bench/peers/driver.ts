@@ -12,7 +12,7 @@ import {
   storeRow,
 } from "./peer_process.ts";
 
-/** As a worker's groups: so many media or bytes. */
+/** As a worker's groups: at most this many media or bytes. */
 const BATCH_MEDIA = 1024;
 const BATCH_BYTES = 32 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ import { Stage } from "./stage.ts";
 export interface Compilation {
   /** The program's entry module, relative to the project. */
   readonly entry: string;
-  /** Modules that the program starts by name, which no import tells of. */
+  /** Modules that the program starts by name, which no import shows. */
   readonly includes?: readonly string[];
   readonly permissions: readonly string[];
   /** Features of the runtime that are off unless named, such as `raw-imports`. */

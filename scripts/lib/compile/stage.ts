@@ -137,7 +137,7 @@ const IS_MODULE = /\.(?:[cm]?[jt]s|json)$/;
 
 /**
  * Modules, and licences as JSON: whatever else there is, `deno compile` takes for a module, and what it
- * cannot parse (a README, a `.travis.yml`) it tells of in the binary, with its path on this machine.
+ * cannot parse (a README, a `.travis.yml`) it mentions in the binary, with its path on this machine.
  */
 async function copyPackage(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });

@@ -8,7 +8,7 @@ exec 2>&3 3>&-
 awk '$2 ~ "/omoide-" { print $2 }' /proc/mounts | tac | while read -r path; do umount -l "$path" 2>/dev/null; done
 
 # And what a test here has mounted would be held by the copy of each namespace that another test makes: a
-# power cut would then be seen through a file system that never went. Those that are told to follow
+# power cut would then be seen through a file system that never went. Those that are set to follow
 # (`unshare --propagation=slave`) unmount when it does.
 mount --make-rshared / 2>/dev/null
 

@@ -41,7 +41,7 @@ export const inboxWatch = plainCommand<Options>({
       if (seen !== null && newsOf(seen) !== known) {
         console.result({ verdict: seen.word, lines: seen.lines });
         for (const line of seen.lines) console.say(line);
-        const code = await tell(onChange, seen);
+        const code = await runCommand(onChange, seen);
         if (code === 0) known = newsOf(seen);
         else console.remark(`the command of --on-change ended with ${code}; it will be run again`);
       }
@@ -52,7 +52,7 @@ export const inboxWatch = plainCommand<Options>({
 });
 
 /** @returns the command's exit status */
-async function tell(command: string, { word, lines }: Seen): Promise<number> {
+async function runCommand(command: string, { word, lines }: Seen): Promise<number> {
   const child = new Deno.Command("/bin/sh", {
     args: ["-c", command],
     // The database's password is not the command's to know.

@@ -94,7 +94,7 @@ export const storageSweep = treeCommand<{ database?: string; unknown?: boolean; 
   },
 });
 
-/** The orphans among the objects that nobody needs; what is kept is told. */
+/** The orphans among the unused objects; what is kept is reported. */
 async function unneeded(
   inbox: AdminInbox,
   storageId: number,

@@ -79,14 +79,14 @@ export const storageSync = treeCommand<Options>({
       const { copied, copiedBytes } = report;
       if (copied > 0) auditLog?.write("sync", { from: a.identity.uuid, copied, copiedBytes });
       console.result({ from: a.identity, to: b.identity, dryRun: dry, ...report });
-      return tell(report, b.identity.storage, dry, console);
+      return printReport(report, b.identity.storage, dry, console);
     } finally {
       to?.close();
     }
   },
 });
 
-function tell(
+function printReport(
   report: SyncReport,
   to: string,
   dry: boolean,

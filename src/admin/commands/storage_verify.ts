@@ -72,13 +72,13 @@ export const storageVerify = treeCommand<Options, Prepared>({
         journal,
         signal,
         progress: ({ bytes, directories }) => {
-          // Objects are spread evenly over the directories, so these tell how much is left.
+          // Objects are spread evenly over the directories, so their number shows how much is left.
           const total = directories === 0 ? null : bytes / directories * 256;
           console.progress(`verifying ${root.identity.storage}`, bytes, total, "bytes");
         },
       });
       // First what was found: the database may be away by now.
-      const code = tell(report, root, options, console);
+      const code = printReport(report, root, options, console);
       if (!report.interrupted) await look?.finish(report);
       return code;
     } finally {
@@ -102,7 +102,7 @@ function parseFraction(text: string | undefined): number {
   throw new UsageError(`--fraction ${text} is not above 0 and at most 1`);
 }
 
-function tell(
+function printReport(
   report: VerifyReport,
   { identity }: Root,
   options: Options,

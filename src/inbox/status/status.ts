@@ -75,7 +75,7 @@ export interface GenerationStatus {
   /** Whether it is the one into which new media go. */
   readonly current: boolean;
   readonly fileBytes: number;
-  /** Of these, what somebody waits for; the rest goes with the whole, once nobody waits for any of it. */
+  /** Of these, what is still owed; the rest goes with the whole generation, once none of it is owed. */
   readonly liveBytes: number;
   /** Media and pending uploads that it has. */
   readonly waiting: number;
@@ -141,7 +141,7 @@ export function withCounts(status: CheapStatus, counts: Counts | null): InboxSta
 
 const NOTHING_COUNTED = { underReplicated: 0, incomplete: 0, gone: 0, sharedPaths: 0 };
 
-/** The same status seen so many seconds later: every age has grown. */
+/** The same status the given seconds later: every age has grown. */
 export function aged(status: InboxStatus, seconds: number): InboxStatus {
   const older = <T extends object>(from: T): T => {
     const entries = Object.entries(from).map(([key, value]) =>

@@ -102,7 +102,7 @@ async function link(
   const directories = new Set<string>();
   for (const [i, file] of files.entries()) {
     const id = ids[i];
-    if (id === undefined) throw new Error("the inbox told too few ids");
+    if (id === undefined) throw new Error("the inbox gave too few ids");
     const why = becomeObject(tree, file, id, options.owner);
     if (why !== null) {
       report.unfit.push({ path: file.path, why });

@@ -1,7 +1,7 @@
 import { isSha256 } from "../../media.ts";
 import type { Finding, FindingKind } from "./findings.ts";
 
-/** Told of what is not as it should be: the kind, the path, and a sentence that follows the path. */
+/** Called for what is not as it should be: the kind, the path, and a sentence that follows the path. */
 export type Find = (kind: FindingKind, path: string, detail: string) => void;
 
 /**

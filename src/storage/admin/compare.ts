@@ -15,7 +15,7 @@ export interface Compared {
  *   under another name
  * - `different`: both have the path, with other bytes
  * - `renamed`: both have the item's bytes, under different names
- * - `unknown`: both have the path, but a side's file is no link to an object: only reading it tells
+ * - `unknown`: both have the path, but a side's file is no link to an object: only reading it would show
  */
 export type Difference =
   | {
@@ -101,7 +101,7 @@ export class Comparison {
 
 /**
  * Compares two enumerations sorted by path, in constant memory. What one side alone has is sorted once
- * more, by item and checksum, to tell a file that has another name from one that is missing.
+ * more, by item and checksum, to distinguish a file under another name from a missing one.
  *
  * @param count where it counts
  * @returns each difference; the missing ones come last

@@ -23,12 +23,12 @@ export interface Entry {
 
 export interface EntriesOptions {
   readonly signal: AbortSignal;
-  /** Told of what has no place where it is. */
+  /** Called for what does not belong where it is. */
   readonly strange?: Strange;
-  /** Told of each name that is looked at. */
+  /** Called for each name that is looked at. */
   readonly onName?: () => void;
   /**
-   * Told why links cannot be seen on this mount, before the bytes are read instead. Without it that is an
+   * Called with why links cannot be seen on this mount, before the bytes are read instead. Without it that is an
    * error: what only reads may guess by bytes, what writes may not.
    */
   readonly onHiddenLinks?: (why: string) => void;

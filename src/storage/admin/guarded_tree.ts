@@ -163,7 +163,7 @@ export class GuardedTree {
    * Gives a file or directory its owner and mode, then fsyncs it.
    *
    * @param expected which one it must be
-   * @throws {ConfigurationError} it belongs to somebody else, whose it can only root make
+   * @throws {ConfigurationError} it belongs to another user, and only root can change that
    */
   settle(path: string, owner: Owner | null, mode: number | null, expected?: FileId): void {
     this.#requireDirectory(parentOf(path), owner !== null || mode !== null);

@@ -10,7 +10,7 @@ import {
   type Stats,
 } from "node:fs";
 
-/** What a thread is told once: where to count the bytes read, and how fast it may read. */
+/** What a thread is given once: where to count the bytes read, and how fast it may read. */
 export interface HashSetup {
   /** One counter for all threads: bytes read since the beginning. */
   readonly counter: SharedArrayBuffer;

@@ -229,7 +229,7 @@ function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): v
   try {
     Deno.linkSync(draft, `${root}/${IDENTITY_PATH}`);
   } catch (error) {
-    // Somebody made the same root a storage in this moment: the same one, or it is refused.
+    // Another process made the same root a storage at this moment: the same one, or it is refused.
     if (!(error instanceof Deno.errors.AlreadyExists)) {
       throw new ConfigurationError(
         `Cannot make a hard link at ${root}: ${messageOf(error)}; ` +

@@ -19,7 +19,7 @@ export interface Joined {
 /**
  * Finds the object of each public file where links cannot be seen: by reading the file, and by its size
  * and time, which both names of a file share. Objects of other media with the same bytes, written in the
- * same second, cannot be told apart: such a file has none here. In no particular order.
+ * same second, cannot be distinguished: such a file has none here. In no particular order.
  */
 export async function* joinByBytes(
   tree: GuardedTree,

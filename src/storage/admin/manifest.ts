@@ -61,7 +61,7 @@ function parseOwner(file: string, json: string): ManifestOwner {
       return { storage, uuid, inbox, prefixSize };
     }
   } catch {
-    // Told below, as any other damage.
+    // Reported below, as any other damage.
   }
   throw new UsageError(`${file} is damaged: its first line does not say which storage it lists`);
 }

@@ -15,7 +15,7 @@ export class NamedFile {
 
   /**
    * For reading and appending; made where it is missing. Refuses a link: in a directory that is open to
-   * all, such as /var/tmp, somebody else may have made it.
+   * all, such as /var/tmp, another user may have made it.
    */
   static toAppend(path: string): NamedFile {
     const { O_RDWR, O_APPEND, O_CREAT } = constants;

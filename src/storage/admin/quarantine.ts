@@ -7,7 +7,7 @@ import { QUARANTINE_DIRECTORY } from "./places.ts";
 
 /**
  * Gives a file a further name in `.omoide/quarantine`, where nothing looks for it and nothing removes it, so
- * that its old name can be taken. The bytes stay, also of what is corrupt: somebody may want them.
+ * that its old name can be taken. The bytes stay, also of what is corrupt: an administrator may want them.
  *
  * @param path relative to the root
  * @param expected which file it must be

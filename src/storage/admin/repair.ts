@@ -37,7 +37,7 @@ export interface Repair {
  * 3. the public name passes to the new object, by rename
  * 4. the corrupt object loses its name among the objects
  *
- * Stopped anywhere and run again, it begins anew; what is left over is swept.
+ * Stopped anywhere and run again, it starts over; what is left over is swept.
  *
  * @throws {Error} no good copy, or the file changed underneath: nothing was changed
  */

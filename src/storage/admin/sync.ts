@@ -24,7 +24,7 @@ export interface SyncOptions {
   /** Which of the missing paths to copy. */
   readonly wanted: (path: string) => boolean;
   readonly signal: AbortSignal;
-  /** Told after each file: its path and bytes. */
+  /** Called after each file, with its path and bytes. */
   readonly copied: (path: string, size: number) => void;
 }
 

@@ -193,7 +193,7 @@ function judge(object: Chosen, hashed: Hashed): Finding | null {
   }
   const isRight = hashed.sha256 === object.sha256;
   if (!object.linked) {
-    // Wrong bytes without a public name are an orphan, told later: it may be just being written.
+    // Wrong bytes without a public name are an orphan, reported later: it may be in the making.
     if (!isRight || !object.settled || object.missed !== true) return null;
     return {
       kind: "unlinked",
@@ -214,7 +214,7 @@ function lookOrNull(tree: GuardedTree, path: string): Deno.FileInfo | null {
   try {
     return tree.look(path);
   } catch {
-    // Told as unexpected already.
+    // Reported as unexpected already.
     return null;
   }
 }

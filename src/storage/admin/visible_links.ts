@@ -12,7 +12,7 @@ import { walkObjects, walkPublic } from "./walk.ts";
  *   checksum.
  */
 export const NO_LINKS = "shows no hard links, as sshfs does";
-export const LARGE_INODES = "numbers its files above 2^53, which this program cannot tell apart";
+export const LARGE_INODES = "numbers its files above 2^53, which this program cannot distinguish";
 
 type Seen = Pick<Deno.FileInfo, "ino" | "nlink">;
 
@@ -64,7 +64,7 @@ export function linksHidden(root: string, why: string): ConfigurationError {
 }
 
 /**
- * For whatever tells by links what is whose: on a mount that hides them every object would look like an
+ * For whatever decides by links which object a file belongs to: on a mount that hides them, each would look like an
  * orphan. On any other the first public file suffices.
  *
  * @throws {ConfigurationError} links cannot be seen here

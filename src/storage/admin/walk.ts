@@ -17,7 +17,7 @@ import { AUDIT_LOG_PATH, LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } fro
 
 const UNFIT = "is not <media_type>/<owner>/<prefix>/<item>.<ext>";
 
-/** One regular file of a storage, as lstat tells it. Paths are relative to the root. */
+/** One regular file of a storage, as lstat describes it. Paths are relative to the root. */
 export interface Found<Name> {
   readonly path: string;
   readonly name: Name;
@@ -29,10 +29,10 @@ export function secondsOf(info: Deno.FileInfo): number {
   return Math.floor((info.mtime?.getTime() ?? 0) / 1000);
 }
 
-/** Told of whatever has no place where it is: its path, and a sentence that follows the path. */
+/** Called for whatever does not belong where it is: its path, and a sentence that follows the path. */
 export type Strange = (path: string, why: string) => void;
 
-/** The names of a directory in byte order; told as strange where it cannot be read as one. */
+/** The names of a directory in byte order; reported as unexpected if it cannot be read as a directory. */
 function list(tree: GuardedTree, path: string, strange: Strange): Listed[] {
   try {
     return tree.list(path);
@@ -89,7 +89,7 @@ export function* walkObjects(tree: GuardedTree, strange: Strange): Generator<Fou
  * Every public file of a storage in the byte order of their paths, which is also the order of
  * PostgreSQL's collation "C". Holds the names of one directory of each level in memory.
  *
- * @param directories told of each directory on the way, for checks of its mode and owner
+ * @param directories called for each directory on the way, for checks of its mode and owner
  */
 export function* walkPublic(
   tree: GuardedTree,

@@ -13,7 +13,7 @@ export class UnreadableError extends Error {
 }
 
 /**
- * A storage's tree, to be read by somebody who does not trust it: no symbolic link is followed, nothing of
+ * A storage's tree, for a reader that does not trust it: no symbolic link is followed, nothing of
  * another file system is read, and no FIFO is opened. Paths are relative to the root.
  */
 export class ReadOnlyTree {

@@ -1,5 +1,5 @@
 -- Takes away uploads that have expired or were cancelled, and gives back what they were charged. Their chunks
--- go with their generation. Internal. One that somebody writes to is left for the next time.
+-- go with their generation. Internal. One that is being written to is left for the next time.
 CREATE OR REPLACE FUNCTION omoide.expire_uploads()
 RETURNS int LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,11 +1,11 @@
--- Whether a generation of so many bytes is worth giving up for the little that somebody waits for in it: an
+-- Whether a generation of this many bytes is worth giving up for the little that is still owed in it: an
 -- eighth, which has not become less for half a minute (what is being drained goes by itself); half of it
 -- at once where all files together are near their limit. A small one is not: it would be moved for ever, since
 -- a page is more than what is in it. Internal.
 CREATE OR REPLACE FUNCTION omoide.has_little_left(p_generation int, p_files bigint, p_tight boolean)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-  -- Looking at so many costs 10 ms. More than that is not little.
+  -- Looking at this many costs 10 ms. More than that is not little.
   c_most constant int := 20000;
   v_media int;
   v_live bigint;

@@ -1,4 +1,4 @@
--- Whether a generation has bytes that somebody still waits for: whatever is committed and not released.
+-- Whether a generation has bytes that are still owed: whatever is committed and not released.
 -- (What is uncommitted has a lock on the generation.) Internal.
 CREATE OR REPLACE FUNCTION omoide.is_waited_for(p_generation int)
 RETURNS boolean LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
--- Moves what little somebody waits for in a generation into another; returns how many bytes. Internal.
+-- Moves the little that is still owed in a generation into another; returns how many bytes. Internal.
 -- It ends with the one that makes it 64 MiB: mostly less than a second. Rows are copied, and the generation of
 -- their media or upload changed, in one transaction, so any snapshot sees its chunks once, where its row says
 -- they are. A reader that asked before and reads after finds nothing, and asks again where they are (locate()).

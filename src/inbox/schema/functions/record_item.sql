@@ -1,4 +1,4 @@
--- Keeps what people call an item: a file's name and when it was last modified, as the application was told.
+-- Keeps what people call an item: a file's name and when it was last modified, as the application received it.
 -- Only the first word on an item counts, and only of an item that has an upload or a media, so that the
 -- day's limits bound these rows too. Returns whether it was kept.
 CREATE OR REPLACE FUNCTION omoide.record_item(
