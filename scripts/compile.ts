@@ -43,8 +43,9 @@ function nextStep({ storage, root, database, passwordFile }: WorkerOptions, path
   const hint = passwordFile === credential
     ? ""
     : `\nFor the systemd unit it wants --password-file ${credential}`;
+  const addresses = [...new Set(database.hosts.map(({ host }) => host))].join(",");
   return `On the machine of the storage, with the directory scripts/deploy beside it:
-  sh deploy/install.sh ${storage} --root ${root} --database-address ${database.host} \\
+  sh deploy/install.sh ${storage} --root ${root} --database-address ${addresses} \\
     --binary ${path.split("/").at(-1)} --password-file FILE${hint}`;
 }
 

@@ -21,6 +21,11 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** The servers that a program may connect to. */
+export interface Hosts {
+  readonly hosts: readonly HostPort[];
+}
+
 /** `statfs`: free space. `uid`: whether it runs as root. */
 export const SYS_KINDS = ["statfs", "uid"] as const;
 export type SysKind = (typeof SYS_KINDS)[number];
@@ -31,26 +36,26 @@ interface CredentialFiles {
   readonly caFile?: string;
 }
 
-/** A worker: one database, one root that it writes, up to two files to read. */
+/** A worker: the servers of one database, one root that it writes, up to two files to read. */
 export function workerNeeds(
-  given: CredentialFiles & { readonly root: string; readonly database: HostPort },
+  given: CredentialFiles & { readonly root: string; readonly database: Hosts },
 ): SandboxNeeds {
   return {
     program: "The worker",
-    net: [plain(given.database)],
+    net: given.database.hosts.map(plain),
     read: [given.root, ...credentialsOf(given)],
     write: [given.root],
     sys: SYS_KINDS,
   };
 }
 
-/** The gateway: listens, and talks to one database. No file at all; its password comes by standard input. */
+/** The gateway: listens, and talks to one database's servers. No file at all; its password comes by standard input. */
 export function gatewayNeeds(
-  given: { readonly listen: HostPort; readonly database: HostPort },
+  given: { readonly listen: HostPort; readonly database: Hosts },
 ): SandboxNeeds {
   return {
     program: "The gateway",
-    net: [plain(given.listen), plain(given.database)],
+    net: [plain(given.listen), ...given.database.hosts.map(plain)],
     read: [],
     write: [],
     sys: [],
@@ -59,11 +64,11 @@ export function gatewayNeeds(
 
 /** The scrub: looks again at what one root has and reports to one database. Writes nothing. */
 export function scrubNeeds(
-  given: CredentialFiles & { readonly root: string; readonly database: HostPort },
+  given: CredentialFiles & { readonly root: string; readonly database: Hosts },
 ): SandboxNeeds {
   return {
     program: "The scrub",
-    net: [plain(given.database)],
+    net: given.database.hosts.map(plain),
     read: [given.root, ...credentialsOf(given)],
     write: [],
     sys: SYS_KINDS,
@@ -72,7 +77,7 @@ export function scrubNeeds(
 
 /** The monitor: as the gateway. */
 export function monitorNeeds(
-  given: { readonly listen: HostPort; readonly database: HostPort },
+  given: { readonly listen: HostPort; readonly database: Hosts },
 ): SandboxNeeds {
   return { ...gatewayNeeds(given), program: "The monitor" };
 }

@@ -34,7 +34,9 @@ Deno.test("the worker's README names every option of a worker", async () => {
 });
 
 Deno.test("the worker's README shows the flags that a worker runs with", () => {
-  const flags = permissionFlags(workerNeeds({ root: "ROOT", database: { host: "HOST", port: 0 } }));
+  const flags = permissionFlags(
+    workerNeeds({ root: "ROOT", database: { hosts: [{ host: "HOST", port: 0 }] } }),
+  );
   const shown = workerReadme.replaceAll(/\s+/g, " ");
   for (const flag of flags) assert.ok(shown.includes(flag.replace("HOST:0", "HOST:PORT")), flag);
 });

@@ -6,14 +6,15 @@ set -eu
 
 usage() {
   cat <<'END'
-Usage: sh install.sh NAME --root DIR --database-address ADDRESS --binary FILE [--password-file FILE]
+Usage: sh install.sh NAME --root DIR --database-address ADDRESS[,ADDRESS…] --binary FILE [--password-file FILE]
                           [--user USER] [--reader USER] [--no-start]
        sh install.sh NAME --uninstall
 
   NAME                        the storage's name, as in `deno task compile --storage NAME`
   --root DIR                  the storage's root, as it was compiled in
-  --database-address ADDRESS  the database's IP address, or its name in /etc/hosts: the only one that
-                              the worker will reach, so no name service can be asked
+  --database-address ADDRESS  the database's IP address, or its name in /etc/hosts; one for each of its
+                              servers, with commas between them. The worker will reach no others, so no
+                              name service can be asked
   --binary FILE               the compiled worker
   --password-file FILE        holds the password of the role omoide_NAME; copied to
                               /etc/omoide/NAME.password. Not needed again once it is there
@@ -111,13 +112,21 @@ fi
 [ ${#user} -le 32 ] || refuse "the user's name $user is longer than 32 characters; give --user"
 
 case $address in
-  *[!0-9.]*:* | *:*) ip=$address ;;
-  *[!0-9.]*)
-    ip=$(getent --service=hosts:files hosts "$address" | awk '{ print $1; exit }')
-    [ -n "$ip" ] || refuse "$address is not in /etc/hosts; add it there, or give the IP address" 4
-    ;;
-  *) ip=$address ;;
+  ,* | *, | *,,*) refuse "--database-address $address has an empty part between its commas" ;;
+  *[[:space:]]*) refuse "--database-address $address has a space; put commas between addresses" ;;
 esac
+ips=''
+for each in $(printf '%s' "$address" | tr ',' ' '); do
+  case $each in
+    *:*) ip=${each#[}; ip=${ip%]} ;;
+    *[!0-9.]*)
+      ip=$(getent --service=hosts:files hosts "$each" | awk '{ print $1; exit }')
+      [ -n "$ip" ] || refuse "$each is not in /etc/hosts; add it there, or give the IP address" 4
+      ;;
+    *) ip=$each ;;
+  esac
+  ips="${ips:+$ips }$ip"
+done
 
 [ ! -L "$root" ] || refuse "$root is a symbolic link; give the directory that it leads to" 4
 if [ -d "$root" ]; then
@@ -183,7 +192,7 @@ User=$user
 Group=$group
 BindPaths=$root
 NoExecPaths=+$root
-IPAddressAllow=$ip
+IPAddressAllow=$ips
 END
 done
 systemctl daemon-reload

@@ -71,6 +71,53 @@ export class EmbeddedPostgres implements AsyncDisposable {
     return server;
   }
 
+  /**
+   * Makes a second server that follows this one, and starts it. This one is away for the second that a copy
+   * of its data takes: the package has no pg_basebackup.
+   *
+   * @param name what `synchronous_standby_names` calls it
+   */
+  async standby(name = "standby"): Promise<EmbeddedPostgres> {
+    const directory = await Deno.makeTempDir({ prefix: "omoide-postgres-" });
+    await Deno.chmod(directory, 0o755);
+    const { directory: _own, ...options } = this.options;
+    const standby = new EmbeddedPostgres(this.binaries, directory, this.user, options);
+    try {
+      await this.pause();
+      await copyTree(this.dataDirectory, standby.dataDirectory);
+      await this.startAgain();
+      const primary = [
+        ...["host=127.0.0.1", `port=${this.port}`, `application_name=${name}`],
+        ...[`user=${SUPERUSER}`, `password=${SUPERUSER}`, "connect_timeout=2"],
+      ].join(" ");
+      await Deno.writeTextFile(join(standby.dataDirectory, "standby.signal"), "");
+      await Deno.writeTextFile(
+        join(standby.dataDirectory, "postgresql.auto.conf"),
+        `primary_conninfo = '${primary}'\nrecovery_target_timeline = 'latest'\n`,
+        { append: true },
+      );
+      await standby.#own(standby.dataDirectory);
+      await standby.startAgain();
+      return standby;
+    } catch (error) {
+      await standby.stop();
+      throw error;
+    }
+  }
+
+  /** Gives a data directory to the user that runs the server, closed to everybody else. */
+  async #own(directory: string): Promise<void> {
+    await Deno.chmod(directory, 0o700);
+    const { uid, gid } = this.user;
+    if (uid === undefined) return;
+    await Deno.chown(directory, uid, gid ?? null);
+    for await (const { name, isDirectory } of Deno.readDir(directory)) {
+      const path = join(directory, name);
+      if (isDirectory) await this.#own(path);
+      else await Deno.chown(path, uid, gid ?? null);
+    }
+  }
+
   get port(): number {
     return this.#port;
   }
@@ -195,7 +242,9 @@ export class EmbeddedPostgres implements AsyncDisposable {
     for await (const piece of process.stderr.pipeThrough(new TextDecoderStream())) {
       this.#log = (this.#log + piece).slice(-200_000);
       this.options.onLog?.(piece);
-      if (this.#log.includes("database system is ready to accept connections")) ready.resolve();
+      if (/database system is ready to accept (read-only )?connections/.test(this.#log)) {
+        ready.resolve();
+      }
     }
     const { signal, code } = await process.status;
     ready.reject(new Error(`PostgreSQL did not start: ${this.#log}`));

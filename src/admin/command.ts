@@ -102,13 +102,13 @@ export interface AdminCommand {
 /** Every command that talks to the inbox takes it by this option. */
 export const DATABASE = [
   "!--database <url>",
-  "a superuser's postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE; PGPASSWORD is read too",
+  "a superuser's postgres://USER[:PASSWORD]@HOST[:PORT][,…]/DATABASE; PGPASSWORD is read too",
 ] as const;
 
 /** Commands that only ask need no superuser. */
 export const DATABASE_TO_ASK = [
   DATABASE[0],
-  "omoide_monitor's, or a superuser's postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE; PGPASSWORD is read too",
+  "omoide_monitor's, or a superuser's postgres://USER[:PASSWORD]@HOST[:PORT][,…]/DATABASE; PGPASSWORD is read too",
 ] as const;
 
 /** Every command that takes something away is a dry run without it. */

@@ -11,7 +11,7 @@ import {
   required,
   storageName,
 } from "../command_line.ts";
-import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import type { HostPort } from "../sandbox.ts";
 
 /** What a gateway was told on its command line; every default is filled in. */
@@ -62,7 +62,7 @@ function describe(command: Command, option: AddOption): void {
     listenAddress(text);
     return text;
   });
-  option("--database <url>", "postgres://[USER@]HOST[:PORT]/DATABASE[?sslmode=…]", String);
+  option("--database <url>", DATABASE_FORM, String);
   option("--password-file <file>", "holds the role's password; - for standard input", passwordFile);
   option("--served <storage>", "the storage that NGINX serves (default: the first)", storageName);
   option("--connections <n>", "to the database at the most (default 8)", integer(2, 50));

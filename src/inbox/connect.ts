@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
-import { type DatabaseAddress, showAddress } from "./database_url.ts";
+import { type DatabaseAddress, type DatabaseServer, showAddress } from "./database_url.ts";
 import { pg } from "./pg.ts";
+import { onFirstServer } from "./servers.ts";
 import { SESSION_SETTINGS } from "./session_settings.ts";
 
 export type Connection = pg.Client;
@@ -16,18 +17,6 @@ export interface Credentials {
   readonly ca?: string;
 }
 
-/**
- * The kernel's answer to packets that are silently dropped (IPAddressDeny, a firewall, a dead host) is
- * to hang, so connecting has a bound of its own. 10 s is three lost SYNs (1 + 2 + 4 s).
- */
-const CONNECT_TIMEOUT_MS = 10_000;
-
-/** The driver knows this timeout, its published types do not. */
-const SETTINGS: pg.QueryConfig & { readonly query_timeout: number } = {
-  text: SESSION_SETTINGS,
-  query_timeout: CONNECT_TIMEOUT_MS,
-};
-
 /** SQLSTATEs of a refused login, with their fix. */
 const REFUSED: Record<string, string> = {
   "28000": "the server refuses this role; see its pg_hba.conf, and whether the role may log in",
@@ -36,65 +25,114 @@ const REFUSED: Record<string, string> = {
 };
 
 /**
- * Opens one connection to the inbox, with the settings that everything relies on (`SESSION_SETTINGS`).
+ * Opens one connection to the inbox, at the first server of the address that is what it asks for.
  *
  * @param purpose shown in pg_stat_activity, as `omoide <purpose>`
- * @param socket takes the place of the driver's own
- * @throws {DatabaseUnavailableError} when trying again may help: refused, unreachable, starting up
+ * @throws {DatabaseUnavailableError} when trying again may help: refused, unreachable, starting up, standby
  * @throws {ConfigurationError} when it cannot: password, role, database, certificate
  */
 export async function connect(
   address: DatabaseAddress,
   credentials: Credentials,
   purpose: string,
+): Promise<Connection> {
+  return await onFirstServer(address, (server) => connectTo(server, credentials, purpose));
+}
+
+/**
+ * Opens one connection to this server, with the settings that everything relies on (`SESSION_SETTINGS`).
+ * Errors as `connect`.
+ *
+ * @param socket takes the place of the driver's own
+ */
+export async function connectTo(
+  server: DatabaseServer,
+  credentials: Credentials,
+  purpose: string,
   socket?: Duplex,
 ): Promise<Connection> {
   const client = new pg.Client({
-    ...clientOptions(address, credentials, purpose),
+    ...clientOptions(server, credentials, purpose),
     ...(socket === undefined ? {} : { stream: () => socket }),
   });
   // Without a listener, a connection that ends while idle would end the process.
   client.on("error", () => {});
   try {
     await client.connect();
-    await useSettings(client);
+    await prepare(client, server);
   } catch (error) {
     client.end().catch(() => {});
-    throw connectError(error, address, credentials);
+    throw connectError(error, server, credentials);
   }
   return client;
 }
 
-/** Gives a new connection the settings that everything relies on. */
-export async function useSettings(client: pg.ClientBase): Promise<void> {
-  await client.query(SETTINGS);
+/**
+ * Whether a server can be what is asked for, before the session has settings of its own. Read-only counts
+ * where the server's administrator has said so, as those do who fence off an old primary. A role can say
+ * it for itself: that changes nothing.
+ */
+const ASK_TARGET = `
+  SELECT pg_is_in_recovery() AS standby,
+    current_setting('default_transaction_read_only') = 'on' AND EXISTS (
+      SELECT FROM pg_settings WHERE name = 'default_transaction_read_only'
+        AND source IN ('configuration file', 'command line')
+    ) AS fenced`;
+
+/**
+ * Gives a new connection the settings that everything relies on.
+ *
+ * @throws {DatabaseUnavailableError} the server is not what `target_session_attrs` asks for
+ */
+export async function prepare(client: pg.ClientBase, server: DatabaseServer): Promise<void> {
+  const results = await client.query(preparing(server.connectMs)) as unknown as pg.QueryResult[];
+  const { standby, fenced } = results[0]?.rows[0] as { standby: boolean; fenced: boolean };
+  if (server.target === "any") return;
+  const where = showAddress(server);
+  if (standby) {
+    throw new DatabaseUnavailableError(
+      `The database at ${where} is a standby and takes no receipts; waiting for its promotion`,
+    );
+  }
+  if (fenced && server.target === "read-write") {
+    throw new DatabaseUnavailableError(
+      `The database at ${where} is set read-only (default_transaction_read_only = on in its configuration); ` +
+        "waiting until its administrator changes that",
+    );
+  }
+}
+
+/** The driver knows this timeout, its published types do not. */
+function preparing(ms: number): pg.QueryConfig & { readonly query_timeout: number } {
+  // At least what a loaded server takes for its first answer, also where connecting is bounded closely.
+  return { text: `${ASK_TARGET}; ${SESSION_SETTINGS}`, query_timeout: Math.max(ms, 5_000) };
 }
 
 /** What `pg` is given for a connection to the inbox. */
 export function clientOptions(
-  address: DatabaseAddress,
+  server: DatabaseServer,
   credentials: Credentials,
   purpose: string,
 ): pg.ClientConfig {
   return {
-    host: address.host,
-    port: address.port,
-    database: address.database,
-    user: address.user,
+    host: server.host,
+    port: server.port,
+    database: server.database,
+    user: server.user,
     // A function, since `pg` looks into PGPASSWORD and ~/.pgpass when it is given nothing.
     password: () => credentials.password ?? "",
-    ssl: tlsOptions(address, credentials),
+    ssl: tlsOptions(server, credentials),
     application_name: `omoide ${purpose}`,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: server.connectMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   };
 }
 
-function tlsOptions(address: DatabaseAddress, credentials: Credentials) {
-  if (address.tls === "disable") return false;
+function tlsOptions(server: DatabaseServer, credentials: Credentials) {
+  if (server.tls === "disable") return false;
   const ca = credentials.ca === undefined ? {} : { ca: credentials.ca };
-  return { ...ca, rejectUnauthorized: address.tls === "verify-full" };
+  return { ...ca, rejectUnauthorized: server.tls === "verify-full" };
 }
 
 /** The stream below a connection, which `pg` keeps beyond its published types. */
@@ -115,10 +153,11 @@ export function sqlstateOf(error: unknown): string | undefined {
 /** What could not be connected to, as an error on which a caller decides. */
 export function connectError(
   error: unknown,
-  address: DatabaseAddress,
+  server: DatabaseServer,
   credentials: Credentials,
 ): Error {
-  const where = showAddress(address);
+  if (error instanceof DatabaseUnavailableError) return error;
+  const where = showAddress(server);
   const message = error instanceof Error && error.message !== "" ? error.message : String(error);
   const { passwordFrom = "the file that --password-file names" } = credentials;
   const state = sqlstateOf(error) ?? "";

@@ -1,9 +1,10 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
-import { connect, type Connection, type Credentials, processIdOf, streamOf } from "./connect.ts";
+import { type Connection, connectTo, type Credentials, processIdOf, streamOf } from "./connect.ts";
 import { ChunkPlaces } from "./copy/chunk_places.ts";
 import { connectForCopy, type CopyConnection } from "./copy/copy_connection.ts";
-import { type DatabaseAddress, showAddress } from "./database_url.ts";
+import { type DatabaseAddress, type DatabaseServer, showAddress } from "./database_url.ts";
 import { inboxError } from "./inbox_error.ts";
+import { onFirstServer } from "./servers.ts";
 
 /** How long one statement may take before its connection counts as dead, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -29,6 +30,8 @@ export class InboxSession {
   identity: string | null = null;
 
   private constructor(
+    /** The server that has the inbox now. */
+    readonly server: DatabaseServer,
     readonly control: Connection,
     readonly reading: CopyConnection,
     readonly acknowledging: Connection,
@@ -41,25 +44,29 @@ export class InboxSession {
   }
 
   /**
-   * Opens the four connections.
+   * Opens the four connections, all to one server: the first of the address that takes writes.
    *
    * @throws {DatabaseUnavailableError} when trying again may help
    * @throws {ConfigurationError} when it cannot
    */
   static async open(address: DatabaseAddress, credentials: Credentials): Promise<InboxSession> {
+    return await onFirstServer(address, (server) => InboxSession.#openAt(server, credentials));
+  }
+
+  static async #openAt(server: DatabaseServer, credentials: Credentials): Promise<InboxSession> {
     const opened: Connection[] = [];
     const kept = (connection: Connection) => {
       opened.push(connection);
       return connection;
     };
     try {
-      const control = kept(await connect(address, credentials, "control"));
-      const reading = await connectForCopy(address, credentials, "reading");
+      const control = kept(await connectTo(server, credentials, "control"));
+      const reading = await connectForCopy(server, credentials, "reading");
       kept(reading.connection);
-      const acknowledging = kept(await connect(address, credentials, "acknowledging"));
-      const releasing = kept(await connect(address, credentials, "releasing"));
-      const session = new InboxSession(control, reading, acknowledging, releasing);
-      for (const connection of opened) await session.#prepare(connection, address);
+      const acknowledging = kept(await connectTo(server, credentials, "acknowledging"));
+      const releasing = kept(await connectTo(server, credentials, "releasing"));
+      const session = new InboxSession(server, control, reading, acknowledging, releasing);
+      for (const connection of opened) await session.#refusePooler(connection, server);
       return session;
     } catch (error) {
       for (const connection of opened) destroy(connection);
@@ -123,28 +130,20 @@ export class InboxSession {
     return [this.control, this.reading.connection, this.acknowledging, this.releasing];
   }
 
-  async #prepare(connection: Connection, address: DatabaseAddress): Promise<void> {
-    const [backend] = await this.query<{ pid: number; standby: boolean }>(
+  /**
+   * A pooler answers the handshake itself and makes up the process id. In transaction mode the lock and
+   * LISTEN would land in sessions that belong to another client a moment later.
+   */
+  async #refusePooler(connection: Connection, server: DatabaseServer): Promise<void> {
+    const [backend] = await this.query<{ pid: number }>(
       connection,
-      "SELECT pg_backend_pid() AS pid, pg_is_in_recovery() AS standby",
+      "SELECT pg_backend_pid() AS pid",
     );
-    // A pooler answers the handshake itself and makes up the process id. In transaction mode the lock
-    // and LISTEN would land in sessions that belong to another client a moment later.
-    if (backend?.pid !== processIdOf(connection)) {
-      throw new ConfigurationError(
-        `Between this worker and the database at ${
-          showAddress(address)
-        } stands a connection pooler ` +
-          "(such as PgBouncer), which breaks session locks and LISTEN; give the server's own address",
-      );
-    }
-    if (backend?.standby) {
-      throw new DatabaseUnavailableError(
-        `The database at ${
-          showAddress(address)
-        } is a standby and takes no receipts; waiting for its promotion`,
-      );
-    }
+    if (backend?.pid === processIdOf(connection)) return;
+    throw new ConfigurationError(
+      `Between this worker and the database at ${showAddress(server)} stands a connection pooler ` +
+        "(such as PgBouncer), which breaks session locks and LISTEN; give the server's own address",
+    );
   }
 }
 

@@ -10,7 +10,7 @@ import {
   refuse,
   required,
 } from "../command_line.ts";
-import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import type { HostPort } from "../sandbox.ts";
 
 /** A monitor's command line; every default is filled in. */
@@ -30,7 +30,7 @@ export function parseMonitorOptions(args: readonly string[]): MonitorOptions {
   const given = parseCommandLine<Given>("omoide-monitor", args, describe);
   return {
     listen: listenAddress(given.listen ?? DEFAULT_LISTEN),
-    database: parseDatabaseUrl(required(given.database, "--database URL"), "omoide_monitor"),
+    database: parseDatabaseUrl(required(given.database, "--database URL"), "omoide_monitor", "any"),
     ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
     tokenSha256: given.tokenSha256 ?? null,
     logFormat: given.logFormat ?? "text",
@@ -61,7 +61,7 @@ function describe(command: Command, option: AddOption): void {
     listenAddress(text);
     return text;
   });
-  option("--database <url>", "postgres://[USER@]HOST[:PORT]/DATABASE[?sslmode=…]", String);
+  option("--database <url>", DATABASE_FORM, String);
   option(
     "--password-file <file>",
     "holds omoide_monitor's password; - for standard input",

@@ -11,7 +11,7 @@ import {
   size,
   storageName,
 } from "../command_line.ts";
-import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 
 /** A scrub's command line; every default is filled in. */
 export interface ScrubOptions {
@@ -76,7 +76,7 @@ function describe(command: Command, option: AddOption): void {
     .addHelpText("after", HELP);
   option("--storage <name>", "the storage's name in the inbox", storageName);
   option("--root <dir>", "its root: an absolute path", path);
-  option("--database <url>", "postgres://[USER@]HOST[:PORT]/DATABASE[?sslmode=…]", String);
+  option("--database <url>", DATABASE_FORM, String);
   option("--password-file <file>", "holds the password of omoide_NAME_scrub", path);
   option("--ca-file <file>", "certificates that the server's must be signed by, PEM", path);
   command.option("--once", "one shallow and one deep look at full speed, then exit");

@@ -31,7 +31,7 @@ export async function runScrub(
 ): Promise<ExitCode> {
   const wake = new Wake();
   const stop = listenForSignals(wake);
-  const policy = new RetryPolicy(log, !options.once);
+  const policy = new RetryPolicy(log, !options.once, options.database.hosts.length);
   return await retrying(async (attempt) => {
     const identity = requireStorage(options.root, options.storage, fileCalls);
     using session = await ScrubSession.open(options.database, credentials);

@@ -49,9 +49,9 @@ async function checkDatabase(
   options: WorkerOptions,
   identity: StorageIdentity | null,
 ): Promise<ExitCode> {
-  const where = showAddress(options.database);
   try {
     const session = await InboxSession.open(options.database, readCredentials(options));
+    const where = showAddress(session.server);
     try {
       if (identity === null) {
         const detail = `${where} answers; whether it knows this storage, only the root can say`;

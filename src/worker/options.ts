@@ -13,7 +13,7 @@ import {
   storageName,
 } from "../command_line.ts";
 import { UsageError } from "../errors.ts";
-import { type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import { DEFAULT_RESERVE, type Reserve } from "../storage/space.ts";
 import { parseSize } from "../units.ts";
 import { EXIT_HELP } from "./exit_help.ts";
@@ -90,7 +90,7 @@ function describe(command: Command, option: AddOption): void {
     .addHelpText("after", EXIT_HELP);
   option("--storage <name>", "the storage's name in the inbox", storageName);
   option("--root <dir>", "its root: an absolute path", path);
-  option("--database <url>", "postgres://[USER@]HOST[:PORT]/DATABASE[?sslmode=…]", String);
+  option("--database <url>", DATABASE_FORM, String);
   option("--password-file <file>", "holds the password of the storage's role", path);
   option("--ca-file <file>", "certificates that the server's must be signed by, PEM", path);
   command.option("--once", "store what is there, then exit");

@@ -37,7 +37,7 @@ export class Sessions {
     try {
       if (this.#diskFailure !== null) await this.#markDistrusted(session, this.#diskFailure);
       service = await Service.open(session, this.#context);
-      const database = showAddress(options.database);
+      const database = showAddress(session.server);
       log.info("serving {root} from {database}", { root: options.root, database });
       const failed = await service.run(attempt);
       await heartbeat.become(session, "stopped");

@@ -36,7 +36,7 @@ export async function runWorker(
   const credentials = readCredentials(options);
   const wake = new Wake();
   const stop = listenForSignals(wake);
-  const policy = new RetryPolicy(log, options.mode === "serve");
+  const policy = new RetryPolicy(log, options.mode === "serve", options.database.hosts.length);
   if (Deno.uid() === 0) {
     log.warn("running as root, who can change what is stored; run it as a user of its own");
   }

@@ -43,6 +43,10 @@ const VARIANTS: Record<string, string[]> = {
     ...PLAIN.slice(0, 4),
     ...["--database", "postgres://omoide_hot@[fd00::5]:6432/omoide?sslmode=require"],
   ],
+  "a database of three servers": [
+    ...PLAIN.slice(0, 4),
+    ...["--database", "postgres://192.0.2.1:6432,[fd00::5],db3.lan/omoide"],
+  ],
 };
 
 for (const [name, args] of Object.entries(VARIANTS)) {

@@ -221,11 +221,11 @@ class Scene {
       reserve: { bytes: 0 },
     });
     const session = await InboxSession.open({
-      host: "127.0.0.1",
-      port: proxy.port,
+      hosts: [{ host: "127.0.0.1", port: proxy.port }],
       database: this.world.database,
       user: `omoide_${name}`,
       tls: "disable",
+      target: "read-write",
     }, { password: "secret" });
     if (loseAnswer) {
       void proxy.swallowAnswerTo("omoide.acknowledge").then(() => this.happened.lostAnswers++);

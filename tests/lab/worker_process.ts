@@ -5,7 +5,12 @@ import { straced, type TraceOptions } from "./strace.ts";
 export interface WorkerPlan {
   readonly storage: string;
   readonly root: string;
-  readonly database: { readonly port: number; readonly name: string };
+  /** Its servers are on this machine; `others` are the ports of those beside the first. */
+  readonly database: {
+    readonly port: number;
+    readonly name: string;
+    readonly others?: readonly number[];
+  };
   /** The URL's `sslmode`. */
   readonly sslmode?: string;
   readonly passwordFile: string;
@@ -165,9 +170,10 @@ function argumentsOf(plan: WorkerPlan): string[] {
   const { storage, root, database, passwordFile, role, sslmode } = plan;
   const user = role === undefined ? "" : `${role}@`;
   const query = sslmode === undefined ? "" : `?sslmode=${sslmode}`;
+  const hosts = [database.port, ...database.others ?? []].map((port) => `127.0.0.1:${port}`);
   return [
     ...["--storage", storage, "--root", root, "--password-file", passwordFile],
-    ...["--database", `postgres://${user}127.0.0.1:${database.port}/${database.name}${query}`],
+    ...["--database", `postgres://${user}${hosts.join(",")}/${database.name}${query}`],
     ...(plan.args ?? []),
   ];
 }

@@ -13,6 +13,12 @@ export interface StoragePlace {
   readonly root: string;
 }
 
+/** What differs from a world's usual worker. Ports of servers on this machine: the first, and the others. */
+type PlanOverrides = Partial<WorkerPlan> & {
+  readonly port?: number;
+  readonly others?: readonly number[];
+};
+
 /** One scenario's inbox and storages, see `Template.world`. */
 export class World implements AsyncDisposable {
   readonly expected = new Expected();
@@ -20,7 +26,7 @@ export class World implements AsyncDisposable {
   #application: pg.Client | undefined;
 
   constructor(
-    readonly server: EmbeddedPostgres,
+    private current: EmbeddedPostgres,
     readonly database: string,
     readonly storages: readonly StoragePlace[],
     /** Holds the password of the application's role and of each storage's. */
@@ -28,31 +34,46 @@ export class World implements AsyncDisposable {
     private readonly directory: string,
   ) {}
 
+  /** Where the inbox is at this time. */
+  get server(): EmbeddedPostgres {
+    return this.current;
+  }
+
+  /** From now on the inbox is on that server: it was promoted. */
+  moveTo(server: EmbeddedPostgres): void {
+    this.current = server;
+    [this.#superuser, this.#application] = [undefined, undefined];
+  }
+
   root(storage: string): string {
     const found = this.storages.find(({ name }) => name === storage);
     if (found === undefined) throw new Error(`This world has no storage ${storage}`);
     return found.root;
   }
 
-  plan(storage: string, more: Partial<WorkerPlan> & { port?: number } = {}): WorkerPlan {
+  plan(storage: string, more: PlanOverrides = {}): WorkerPlan {
     return {
       storage,
       root: more.root ?? this.root(storage),
-      database: { port: more.port ?? this.server.port, name: this.database },
+      database: {
+        port: more.port ?? this.server.port,
+        name: this.database,
+        others: more.others ?? [],
+      },
       passwordFile: this.passwordFile,
       ...more,
     };
   }
 
   /** Starts a worker that serves until it is stopped. */
-  start(storage: string, more: Partial<WorkerPlan> & { port?: number } = {}): WorkerProcess {
+  start(storage: string, more: PlanOverrides = {}): WorkerProcess {
     return WorkerProcess.start(this.plan(storage, more));
   }
 
   /** Runs a worker that stores what is there and ends. */
   drainOnce(
     storage: string,
-    more: Partial<WorkerPlan> & { port?: number } = {},
+    more: PlanOverrides = {},
   ): Promise<{ code: number; output: string }> {
     return WorkerProcess.run(this.plan(storage, { ...more, args: ["--once", ...more.args ?? []] }));
   }
@@ -60,7 +81,7 @@ export class World implements AsyncDisposable {
   /** Runs a worker that says whether it would run. */
   check(
     storage: string,
-    more: Partial<WorkerPlan> & { port?: number } = {},
+    more: PlanOverrides = {},
   ): Promise<{ code: number; output: string }> {
     return WorkerProcess.run(
       this.plan(storage, { ...more, args: ["--check", ...more.args ?? []] }),

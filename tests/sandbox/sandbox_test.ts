@@ -34,7 +34,10 @@ const CANNOT: Record<string, string> = {
 };
 if (Deno.build.os !== "linux") CANNOT["connect to another host"] = "127.0.0.2 is Linux's alone";
 
-const DATABASE = { host: "127.0.0.1", port: 5432 };
+/** Two servers, one of them at an address that only it has. */
+const DATABASE = {
+  hosts: [{ host: "127.0.0.1", port: 5432 }, { host: "127.0.0.3", port: 5432 }],
+};
 const LISTEN = { host: "127.0.0.1", port: 8080 };
 
 /** A root, a place beside it, servers that must not be reached, and an empty cache directory. */
@@ -227,16 +230,22 @@ for (const program of PROGRAMS) {
     try {
       const listens = program === "gateway" || program === "monitor";
       const cases: Record<string, string> = {
-        "--allow-net": `${listens ? "--allow-net=127.0.0.1:8080, " : ""}--allow-net=127.0.0.1:5432`,
+        "--allow-net": [...listens ? ["8080"] : [], "5432"].map((port) =>
+          `--allow-net=127.0.0.1:${port}`
+        ).join(", ") + ", --allow-net=127.0.0.3:5432",
       };
       if (!listens) {
         cases["--allow-read"] = `--allow-read=${root}`;
         cases["--allow-sys"] = "--allow-sys=statfs, --allow-sys=uid";
       }
-      if (program === "worker") cases["--allow-write"] = `--allow-write=${root}`;
+      if (program === "worker") {
+        cases["--allow-write"] = `--allow-write=${root}`;
+      }
       for (const [prefix, named] of Object.entries(cases)) {
         await t.step(prefix, async () => {
-          const flags = permissionFlags(needs).filter((flag) => !flag.startsWith(prefix));
+          const flags = permissionFlags(needs).filter((flag) =>
+            !flag.startsWith(prefix)
+          );
           const { code, stderr } = await run(flags, LOCKED, needs);
           assert.equal(code, 4, stderr);
           assert.ok(stderr.includes(`lacks permissions: ${named}`), stderr);
@@ -260,14 +269,16 @@ for (const program of PROGRAMS) {
 }
 
 Deno.test("an IPv6 address stands in brackets in the flags", () => {
-  const flags = permissionFlags(workerNeeds({ root: "/r", database: { host: "::1", port: 5433 } }));
+  const flags = permissionFlags(
+    workerNeeds({ root: "/r", database: { hosts: [{ host: "::1", port: 5433 }] } }),
+  );
   assert.ok(flags.includes("--allow-net=[::1]:5433"));
 });
 
 Deno.test("a gateway and a monitor have no flag for files, system or anything but two addresses", () => {
   const given = {
     listen: { host: "127.0.0.1", port: 8080 },
-    database: { host: "db.lan", port: 5432 },
+    database: { hosts: [{ host: "db.lan", port: 5432 }] },
   };
   for (const needs of [gatewayNeeds(given), monitorNeeds(given)]) {
     assert.deepEqual(permissionFlags(needs).filter((flag) => flag.startsWith("--allow")), [

@@ -22,7 +22,9 @@ class Inner implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>;
 
   constructor(root: string, ...task: string[]) {
-    const flags = permissionFlags(workerNeeds({ root, database: { host: "127.0.0.1", port: 1 } }));
+    const flags = permissionFlags(
+      workerNeeds({ root, database: { hosts: [{ host: "127.0.0.1", port: 1 }] } }),
+    );
     this.#process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-check", "--quiet", "--config", CONFIG, ...flags, INNER, root, ...task],
       stdout: "piped",

@@ -127,7 +127,7 @@ for (const [name, env] of [["", {}], [" and with every variable that could help 
       await Deno.writeTextFile(`${outside}/secret`, "secret");
       await Deno.writeTextFile(`${outside}/module.ts`, 'self.postMessage?.("out"); export {};');
       using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      const needs = workerNeeds({ root, database: { host: "127.0.0.1", port: 5432 } });
+      const needs = workerNeeds({ root, database: { hosts: [{ host: "127.0.0.1", port: 5432 }] } });
       const secret = `${outside}/secret`;
       const binary = join(directory, "hostile");
       await compileProgram(runtime, {

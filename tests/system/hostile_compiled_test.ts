@@ -17,7 +17,7 @@ Deno.test({
     await using machine = await Machine.boot();
     using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const root = rootInside("hot");
-    const needs = workerNeeds({ root, database: { host: "127.0.0.1", port: 5432 } });
+    const needs = workerNeeds({ root, database: { hosts: [{ host: "127.0.0.1", port: 5432 }] } });
     const targets = { root, outside: OUTSIDE, secret: `${OUTSIDE}/secret` };
     const binary = `${machine.shared}/hostile`;
     await compileProgram(runtime, {

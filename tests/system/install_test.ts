@@ -49,6 +49,16 @@ const REFUSALS: Record<string, Refusal> = {
     code: 4,
     says: /not in \/etc\/hosts/,
   },
+  "one of several databases that /etc/hosts does not know": {
+    change: { "--database-address": "127.0.0.1,[::1],nowhere.example" },
+    code: 4,
+    says: /nowhere\.example is not in \/etc\/hosts/,
+  },
+  "an empty address among several": {
+    change: { "--database-address": "127.0.0.1,,::1" },
+    code: 2,
+    says: /has an empty part between its commas/,
+  },
   "no database": { drop: "--database-address", code: 2, says: /--database-address is missing/ },
   "no root": { drop: "--root", code: 2, says: /--root is missing/ },
   "no binary": { drop: "--binary", code: 2, says: /--binary is missing/ },

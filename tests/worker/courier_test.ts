@@ -29,8 +29,8 @@ class Lane implements AsyncDisposable {
       reserve: { bytes: 0 },
     });
     const session = await InboxSession.open({
-      ...{ host: "127.0.0.1", port: world.server.port, database: world.database },
-      ...{ user: "omoide_hot", tls: "disable" as const },
+      ...{ hosts: [{ host: "127.0.0.1", port: world.server.port }], database: world.database },
+      ...{ user: "omoide_hot", tls: "disable" as const, target: "read-write" as const },
     }, { password: "secret" });
     await takeStorage(session, "hot", storage.identity.uuid);
     return new Lane(session, storage);

@@ -8,11 +8,11 @@ const NEEDED = ["--storage", "hot", "--root", "/srv/hot", "--database", "postgre
 Deno.test("a worker needs a storage, a root and a database; the rest has defaults", () => {
   const { database, reserve, ...rest } = parseWorkerOptions(NEEDED);
   assert.deepEqual(database, {
-    host: "db.lan",
-    port: 5432,
+    hosts: [{ host: "db.lan", port: 5432 }],
     database: "omoide",
     user: "omoide_hot",
     tls: "disable",
+    target: "read-write",
   });
   assert.deepEqual(reserve, { fraction: 0.05 });
   assert.deepEqual(rest, {
@@ -41,8 +41,8 @@ Deno.test("the sandbox follows from the options, files to read included", () => 
 
 Deno.test("an IPv6 database is taken without its brackets", () => {
   const args = ["--storage", "hot", "--root", "/r", "--database", "postgres://me@[::1]:5433/x"];
-  const { host, port, user } = parseWorkerOptions(args).database;
-  assert.deepEqual({ host, port, user }, { host: "::1", port: 5433, user: "me" });
+  const { hosts, user } = parseWorkerOptions(args).database;
+  assert.deepEqual({ hosts, user }, { hosts: [{ host: "::1", port: 5433 }], user: "me" });
 });
 
 const REFUSED: Record<string, [args: string[], says: RegExp]> = {

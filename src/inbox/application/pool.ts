@@ -1,7 +1,8 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../../errors.ts";
-import { clientOptions, connectError, type Credentials, useSettings } from "../connect.ts";
-import type { DatabaseAddress } from "../database_url.ts";
+import { clientOptions, connectError, type Credentials, prepare } from "../connect.ts";
+import { type DatabaseAddress, type DatabaseServer, showAddress } from "../database_url.ts";
 import { pg } from "../pg.ts";
+import { onFirstServer } from "../servers.ts";
 import { applicationError } from "./refusal.ts";
 
 /** Runs one autocommit statement of the application. */
@@ -29,31 +30,21 @@ const ANSWER_MS = 60_000;
 
 /**
  * The application's connections. Each statement takes one for as long as it runs, so that a hundred slow
- * clients need no more of them than a few fast ones.
+ * clients need no more of them than a few fast ones. Where the address has several servers, all go to the
+ * one that takes writes.
  */
 export class ApplicationPool implements Caller, AsyncDisposable {
-  readonly #pool: pg.Pool;
+  readonly #pools = new Map<string, ServerPool>();
 
   /** @param size connections at the most; the role may have 60 in all */
   constructor(
     readonly address: DatabaseAddress,
     private readonly credentials: Credentials,
-    size: number,
-  ) {
-    this.#pool = new pg.Pool({
-      ...clientOptions(address, credentials, "application"),
-      max: size,
-      connectionTimeoutMillis: WAIT_MS,
-      query_timeout: ANSWER_MS,
-      idleTimeoutMillis: 60_000,
-      onConnect: useSettings,
-    });
-    // Of an idle connection that ended. The next call makes another.
-    this.#pool.on("error", () => {});
-  }
+    private readonly size: number,
+  ) {}
 
   async call<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    const client = await this.#connection();
+    const { pool, client } = await this.#connection();
     let broken: Error | undefined;
     try {
       // Named, so that each connection parses and plans it once.
@@ -62,19 +53,32 @@ export class ApplicationPool implements Caller, AsyncDisposable {
     } catch (thrown) {
       const error = applicationError(thrown);
       // What it still answers to is unknown.
-      if (error instanceof DatabaseUnavailableError) broken = error;
+      if (error instanceof DatabaseUnavailableError) {
+        broken = error;
+        if (this.address.hosts.length > 1) pool.distrustOpened();
+      }
       throw error;
     } finally {
       client.release(broken);
     }
   }
 
-  async #connection(): Promise<pg.PoolClient> {
-    try {
-      return await this.#pool.connect();
-    } catch (error) {
-      throw connectError(error, this.address, this.credentials);
-    }
+  async #connection(): Promise<{ readonly pool: ServerPool; readonly client: pg.PoolClient }> {
+    return await onFirstServer(this.address, async (server) => {
+      const pool = this.#poolOf(server);
+      try {
+        return { pool, client: await pool.take() };
+      } catch (error) {
+        throw connectError(error, server, this.credentials);
+      }
+    });
+  }
+
+  #poolOf(server: DatabaseServer): ServerPool {
+    const name = showAddress(server);
+    const pool = this.#pools.get(name) ?? new ServerPool(server, this.credentials, this.size);
+    this.#pools.set(name, pool);
+    return pool;
   }
 
   /**
@@ -97,6 +101,52 @@ export class ApplicationPool implements Caller, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const pool of this.#pools.values()) await pool.end();
+  }
+}
+
+/** The connections to one server. */
+class ServerPool {
+  readonly #pool: pg.Pool;
+  /** Opened before the server may have ceased to be the primary. */
+  #doubtful = new WeakSet<pg.PoolClient>();
+  readonly #open = new Set<pg.PoolClient>();
+
+  constructor(server: DatabaseServer, credentials: Credentials, size: number) {
+    const options = clientOptions(server, credentials, "application");
+    this.#pool = new pg.Pool({
+      // Its own bound is for connecting; the pool's also holds for whoever waits for a free connection.
+      Client: class extends pg.Client {
+        constructor() {
+          super({ ...options, query_timeout: ANSWER_MS });
+        }
+      },
+      max: size,
+      connectionTimeoutMillis: WAIT_MS,
+      idleTimeoutMillis: 60_000,
+      onConnect: (client) => prepare(client, server),
+    });
+    this.#pool.on("connect", (client) => this.#open.add(client));
+    this.#pool.on("remove", (client) => this.#open.delete(client));
+    // Of an idle connection that ended. The next call makes another.
+    this.#pool.on("error", () => {});
+  }
+
+  /** A connection that nobody has; a doubtful one is replaced, which looks at the server again. */
+  async take(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await this.#pool.connect();
+      if (!this.#doubtful.has(client)) return client;
+      client.release(true);
+    }
+  }
+
+  /** A server that has become a standby goes on answering: none of its connections is used again. */
+  distrustOpened(): void {
+    for (const client of this.#open) this.#doubtful.add(client);
+  }
+
+  async end(): Promise<void> {
     await this.#pool.end();
   }
 }

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
-import { connect, type Connection, type Credentials, streamOf } from "../connect.ts";
+import { type Connection, connectTo, type Credentials, streamOf } from "../connect.ts";
 import { CopySocket } from "./copy_socket.ts";
 import { CopyTap } from "./copy_tap.ts";
-import type { DatabaseAddress } from "../database_url.ts";
+import type { DatabaseServer } from "../database_url.ts";
 
 /** A connection on which COPY brings bytes. */
 export interface CopyConnection {
@@ -12,22 +12,22 @@ export interface CopyConnection {
 }
 
 /**
- * As `connect`, for a connection that COPY is read from.
+ * As `connectTo`, for a connection that COPY is read from.
  *
  * Encrypted ones keep the driver's own socket: Deno's cannot do `sslmode=require`, which checks no
  * certificate.
  */
 export async function connectForCopy(
-  address: DatabaseAddress,
+  server: DatabaseServer,
   credentials: Credentials,
   purpose: string,
 ): Promise<CopyConnection> {
-  if (address.tls === "disable") {
+  if (server.tls === "disable") {
     const socket = new CopySocket();
-    const connection = await connect(address, credentials, purpose, socket);
+    const connection = await connectTo(server, credentials, purpose, socket);
     return { connection, tap: socket.tap };
   }
-  const connection = await connect(address, credentials, purpose);
+  const connection = await connectTo(server, credentials, purpose);
   return { connection, tap: tapOf(streamOf(connection)) };
 }
 

@@ -10,8 +10,8 @@ import { inboxTest, submit, valueOf } from "../support/inbox_test.ts";
 
 async function openSession({ pg, database }: TestInbox): Promise<InboxSession> {
   return await InboxSession.open({
-    ...{ host: "127.0.0.1", port: pg.port, database },
-    ...{ user: "omoide_hot", tls: "disable" as const },
+    ...{ hosts: [{ host: "127.0.0.1", port: pg.port }], database, user: "omoide_hot" },
+    ...{ tls: "disable" as const, target: "read-write" as const },
   }, {});
 }
 
