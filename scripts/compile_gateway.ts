@@ -1,10 +1,9 @@
 /**
  * `deno task compile-gateway …`: the gateway as one executable, with its permissions and options baked in.
  */
-import { UsageError } from "../src/errors.ts";
 import { parseGatewayOptions } from "../src/gateway/options.ts";
 import { gatewayNeeds, permissionFlags } from "../src/sandbox.ts";
-import { runCompile } from "./lib/compile/run_compile.ts";
+import { refuseFile, runCompile } from "./lib/compile/run_compile.ts";
 
 const HELP = `Usage: deno task compile-gateway --listen HOST:PORT --database URL [--password-file -]
                                  [further options of the gateway] [--output FILE] [--target TRIPLE]
@@ -22,12 +21,7 @@ The runtime is downloaded by Deno; where it cannot be, the environment variable 
 
 await runCompile("compile-gateway", HELP, (args) => {
   const options = parseGatewayOptions(args);
-  if (options.passwordFile !== undefined && options.passwordFile !== "-") {
-    throw new UsageError(
-      "The compiled gateway may read no file: bake in --password-file -, and have standard input opened " +
-        "for it, as the unit does",
-    );
-  }
+  refuseFile("gateway", options.passwordFile);
   return {
     entry: "src/gateway/main.ts",
     permissions: permissionFlags(gatewayNeeds(options)),

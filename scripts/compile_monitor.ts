@@ -1,10 +1,9 @@
 /**
  * `deno task compile-monitor …`: the monitor as one executable, with its permissions and options baked in.
  */
-import { UsageError } from "../src/errors.ts";
 import { parseMonitorOptions } from "../src/monitor/options.ts";
 import { monitorNeeds, permissionFlags } from "../src/sandbox.ts";
-import { runCompile } from "./lib/compile/run_compile.ts";
+import { refuseFile, runCompile } from "./lib/compile/run_compile.ts";
 
 const HELP =
   `Usage: deno task compile-monitor --database URL [--listen HOST:PORT] [--password-file -]
@@ -23,12 +22,7 @@ The runtime is downloaded by Deno; where it cannot be, the environment variable 
 
 await runCompile("compile-monitor", HELP, (args) => {
   const options = parseMonitorOptions(args);
-  if (options.passwordFile !== undefined && options.passwordFile !== "-") {
-    throw new UsageError(
-      "The compiled monitor may read no file: bake in --password-file -, and have standard input opened " +
-        "for it, as the unit does",
-    );
-  }
+  refuseFile("monitor", options.passwordFile);
   return {
     entry: "src/monitor/main.ts",
     permissions: permissionFlags(monitorNeeds(options)),

@@ -1,13 +1,13 @@
 /**
- * How every program of this project that runs for long reads its command line: by commander, with errors
- * in one line, and no option twice.
+ * How every program of this project reads its command line: by commander, with errors in one line. Here is
+ * what an option may take; those that run for long also take no option twice.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "./errors.ts";
 import type { HostPort } from "./sandbox.ts";
-import { isStorageName } from "./media.ts";
+import { isStorageName, isUuid } from "./media.ts";
 import { printLines } from "./terminal.ts";
-import { parseSize } from "./units.ts";
+import { parseDuration, parseSize, parseUtc } from "./units.ts";
 import { VERSION } from "./version.ts";
 
 /** Help or version was asked for and has been printed: there is nothing more to do. */
@@ -53,10 +53,15 @@ export function parseCommandLine<Given extends object>(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new HelpShown();
-    const message = refused.join("").trim().replace(/^error: /, "");
-    throw new UsageError(`${message || error.message}; --help lists the options`);
+    const message = oneLine(refused.join("")) || error.message;
+    throw new UsageError(`${message}; --help lists the options`);
   }
   return command.opts<Given>();
+}
+
+/** Commander's message as the first half of a sentence. */
+export function oneLine(message: string): string {
+  return message.trim().replace(/^error: /, "").replace(/\.$/, "");
 }
 
 function onlyOnce<T>(parser: (text: string) => T): (text: string, previous: T | undefined) => T {
@@ -125,6 +130,37 @@ export function size(least: number, most: number): (text: string) => number {
     if (value !== null && value >= least && value <= most) return value;
     throw refuse(`It takes a size such as 32MiB, from ${least} to ${most} bytes.`);
   };
+}
+
+/** A share of a whole, such as 0.05. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (/^[\d.]+$/.test(text) && value > 0 && value <= 1) return value;
+  throw refuse("It takes a number above 0 and at most 1.");
+}
+
+/** `30d`, `12h`, `5min`, `30s`, as seconds. @param least seconds */
+export function duration(least: number): (text: string) => number {
+  return (text) => {
+    const seconds = parseDuration(text);
+    if (seconds !== null && seconds >= least) return seconds;
+    const bound = least > 1 ? `, and at least ${least} s` : "";
+    throw refuse(`It takes a time such as 30d, 12h, 5min or 30s${bound}.`);
+  };
+}
+
+/** A time, in UTC unless it has a zone, as seconds since the epoch. */
+export function time(text: string): number {
+  const seconds = parseUtc(text);
+  if (seconds !== null) return seconds;
+  throw refuse("It takes a time such as 2026-11-22T08:00:00Z, in UTC without a zone.");
+}
+
+/** A UUID, also one in capitals; as this project writes it. */
+export function uuid(text: string): string {
+  const lower = text.toLowerCase();
+  if (isUuid(lower)) return lower;
+  throw refuse("It takes a UUID.");
 }
 
 export function oneOf<const T extends string>(words: readonly T[]): (text: string) => T {

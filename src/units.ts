@@ -32,6 +32,15 @@ export function parseSize(text: string): number | null {
   return Number.isSafeInteger(bytes) ? bytes : null;
 }
 
+const SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3600, min: 60, s: 1 };
+
+/** Reads `30d`, `12h`, `90min` or `30s`; returns seconds, or null where the text is no time. */
+export function parseDuration(text: string): number | null {
+  const [, digits, unit = ""] = /^(\d{1,6})(d|h|min|s)$/.exec(text) ?? [];
+  const seconds = Number(digits) * (SECONDS[unit] ?? Number.NaN);
+  return seconds > 0 ? seconds : null;
+}
+
 const TIME =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3}))?)?(?:Z|([+-])(\d{2}):(\d{2}))?)?$/;
 

@@ -1,6 +1,6 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import type { AdminCommand } from "./command.ts";
+import type { AdminCommand, OptionSpec } from "./command.ts";
 
 /** Exit statuses that every command has. */
 const ALWAYS: Partial<Record<ExitCode, string>> = {
@@ -23,18 +23,30 @@ export function addCommand(group: Command, outcome: Outcome, added: AdminCommand
   const { description: spec } = added;
   const command = group.command(spec.usage, { hidden: spec.hidden === true })
     .summary(spec.summary).description(spec.description);
-  for (const [flags, explanation, fallback] of spec.options) {
-    const required = flags.startsWith("!");
-    const plain = required ? flags.slice(1) : flags;
-    if (required) command.requiredOption(plain, explanation);
-    else if (fallback === undefined) command.option(plain, explanation);
-    else command.option(plain, explanation, fallback);
-  }
+  for (const option of spec.options) command.addOption(optionOf(option));
   command.option("--json", "print the result as one JSON value");
+  const read = spec.readArguments;
+  if (read !== undefined) {
+    for (const argument of command.registeredArguments) {
+      argument.argParser<string | string[]>((text, before) =>
+        argument.variadic ? [...(before ?? []), read(text)] : read(text)
+      );
+    }
+  }
   command.addHelpText("after", afterHelp(spec.examples, { ...ALWAYS, ...spec.exits }));
   command.action(async () => {
-    outcome.code = await added.start(command.args, command.opts<{ json?: boolean }>());
+    const args: string[] = command.processedArgs.flat().filter((each) => each !== undefined);
+    outcome.code = await added.start(args, command.opts<{ json?: boolean }>());
   });
+}
+
+function optionOf([flags, explanation, parse, fallback]: OptionSpec): Option {
+  const isRequired = flags.startsWith("!");
+  const option = new Option(isRequired ? flags.slice(1) : flags, explanation);
+  if (isRequired) option.makeOptionMandatory();
+  if (parse !== undefined) option.argParser((text) => parse(text));
+  if (fallback !== undefined) option.default(parse?.(fallback) ?? fallback, fallback);
+  return option;
 }
 
 function afterHelp(examples: readonly string[], exits: Partial<Record<ExitCode, string>>): string {

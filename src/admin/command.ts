@@ -41,6 +41,17 @@ export class TreeContext extends Context {
   readonly openRoot = (): Root => openRoot(this.path);
 }
 
+/**
+ * Flags (`!` in front of what must be given), explanation, what reads the value (it throws what `refuse` in
+ * command_line.ts makes), and the default as one would type it.
+ */
+export type OptionSpec = readonly [
+  flags: string,
+  explanation: string,
+  parse?: (text: string) => unknown,
+  fallback?: string,
+];
+
 /** A command as its file describes it. */
 interface Description {
   /** Name and arguments, as in `verify <root>`. */
@@ -50,8 +61,9 @@ interface Description {
   readonly description: string;
   /** Left out of the list of commands: only this program itself starts it. */
   readonly hidden?: boolean;
-  /** Flags, explanation, and the default where there is one. */
-  readonly options: readonly (readonly [flags: string, explanation: string, fallback?: string])[];
+  readonly options: readonly OptionSpec[];
+  /** What reads the arguments, in their order; without it they stay as they are. */
+  readonly readArguments?: (text: string) => string;
   readonly examples: readonly string[];
   /** Exit statuses that mean something particular here, beside those every command has. */
   readonly exits?: Partial<Record<ExitCode, string>>;

@@ -1,5 +1,5 @@
 import { drawLine, printError, printJson, printLine, printLines } from "../terminal.ts";
-import { count, showBytes, showDuration } from "./units.ts";
+import { count, showBytes, showDuration } from "../units.ts";
 
 /**
  * What a command says: its result on standard output, as sentences or, with `--json`, as one JSON value;

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { oneLine } from "../command_line.ts";
 import { EXIT } from "../exit_codes.ts";
 import { printError, printHelp, printLines } from "../terminal.ts";
 import { addCommand, type Outcome } from "./add_command.ts";
@@ -84,8 +85,7 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
     .configureOutput({
       writeOut: printLines,
       writeErr: printHelp,
-      outputError: (text) =>
-        printError(`omoide-admin: ${text.replace(/^error: /, "").trimEnd()}; see --help`),
+      outputError: (text) => printError(`omoide-admin: ${oneLine(text)}; see --help`),
     });
   for (const { name, description, commands } of GROUPS) {
     const group = program.command(name).description(description);

@@ -2,11 +2,11 @@ import type { Command } from "commander";
 import {
   addLogOptions,
   type AddOption,
+  duration,
   type LogFormat,
   type LogLevel,
   parseCommandLine,
   path,
-  refuse,
   required,
   size,
   storageName,
@@ -80,7 +80,11 @@ function describe(command: Command, option: AddOption): void {
   option("--password-file <file>", "holds the password of omoide_NAME_scrub", path);
   option("--ca-file <file>", "certificates that the server's must be signed by, PEM", path);
   command.option("--once", "one shallow and one deep look at full speed, then exit");
-  option("--cycle <time>", "in which every byte is read once, as 30d or 12h (default: 30d)", cycle);
+  option(
+    "--cycle <time>",
+    "in which every byte is read once, as 30d or 12h (default: 30d)",
+    duration(3600),
+  );
   option("--rate <size>", "bytes per second at the most, as 20MiB", size(KiB, 2 ** 40));
   addLogOptions(option);
 }
@@ -97,11 +101,3 @@ Exit statuses:
 Signals:
   SIGTERM, SIGINT  stop; a second one leaves at once
   SIGHUP           look at every name now`;
-
-/** `30d`, `12h`; seconds. */
-function cycle(text: string): number {
-  const [, digits, unit] = /^(\d{1,4})([dh])$/.exec(text) ?? [];
-  const seconds = Number(digits) * (unit === "d" ? 86_400 : 3600);
-  if (seconds >= 3600) return seconds;
-  throw refuse("It takes days or hours, as 30d or 12h.");
-}

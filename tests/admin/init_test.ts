@@ -70,7 +70,10 @@ Deno.test("what storage init refuses leaves neither a root nor a registration", 
     [["third", `${parent}/hot`], /is the storage hot/],
     [["third", `${parent}/no/where`], /does not exist/],
     [["hot", `${parent}/elsewhere`], /registered with another root.*storage replace hot/],
-    [["third", `${parent}/third`, "--prefix-size", "9"], /"9" is not a whole number from 1 to 8/],
+    [
+      ["third", `${parent}/third`, "--prefix-size", "9"],
+      /argument '9' is invalid. It takes a whole number from 1 to 8/,
+    ],
     [["third", `${parent}/third`, "--password-file", "/nope"], /--password-file/],
   ];
   for (const [args, message] of refusals) {

@@ -1,3 +1,4 @@
+import { UsageError } from "../../../src/errors.ts";
 import { EXIT, exitCodeOf } from "../../../src/exit_codes.ts";
 import { showFailure } from "../../../src/run_program.ts";
 import { printError } from "../../../src/terminal.ts";
@@ -42,4 +43,17 @@ export async function runCompile(
     else showFailure(name, error);
     Deno.exit(exitCodeOf(error));
   }
+}
+
+/**
+ * For programs that may read no file.
+ *
+ * @throws {UsageError} their password is in one
+ */
+export function refuseFile(program: string, passwordFile: string | undefined): void {
+  if (passwordFile === undefined || passwordFile === "-") return;
+  throw new UsageError(
+    `The compiled ${program} may read no file: bake in --password-file -, and have standard input opened ` +
+      "for it, as the unit does",
+  );
 }

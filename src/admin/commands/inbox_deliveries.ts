@@ -1,3 +1,4 @@
+import { refuse } from "../../command_line.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import {
@@ -7,8 +8,8 @@ import {
 } from "../../inbox/admin/deliveries.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
+import { count, showBytes } from "../../units.ts";
 import { DATABASE, DATABASE_TO_ASK, plainCommand } from "../command.ts";
-import { count, showBytes } from "../units.ts";
 
 export const inboxParked = plainCommand<{ database: string }>({
   usage: "parked",
@@ -52,13 +53,12 @@ export const inboxRetry = plainCommand<{ database: string; all?: boolean; storag
     "omoide-admin inbox retry 4711 4712 --database postgres://postgres@localhost/omoide",
     "omoide-admin inbox retry --all --storage cold --database …",
   ],
+  readArguments: mediaId,
   need: "ask",
   run: async (ids, { database, all, storage }, { console }) => {
     if ((ids.length > 0) === (all === true)) {
       throw new UsageError("name media ids, or give --all");
     }
-    const wrong = ids.find((id) => !/^[1-9][0-9]{0,17}$/.test(id));
-    if (wrong !== undefined) throw new UsageError(`${JSON.stringify(wrong)} is not a media's id`);
     await using inbox = await openInbox(database);
     if (storage !== undefined) await findStorage(inbox, storage);
     const retried = await retryDeliveries(inbox, all === true ? null : ids, storage ?? null);
@@ -67,3 +67,8 @@ export const inboxRetry = plainCommand<{ database: string; all?: boolean; storag
     return EXIT.OK;
   },
 });
+
+function mediaId(text: string): string {
+  if (/^[1-9][0-9]{0,17}$/.test(text)) return text;
+  throw refuse("It takes a media's id, as `inbox parked` lists it.");
+}

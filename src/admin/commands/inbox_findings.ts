@@ -2,8 +2,8 @@ import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { openFindings } from "../../inbox/status/open_findings.ts";
 import { FIXES } from "../../verdict/fixes.ts";
+import { count, showDuration } from "../../units.ts";
 import { DATABASE_TO_ASK, plainCommand } from "../command.ts";
-import { count, showDuration } from "../units.ts";
 
 /** The inbox keeps 10,000 of each storage. */
 const MOST = 1_000_000;

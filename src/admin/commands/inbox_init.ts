@@ -1,8 +1,8 @@
+import { uuid } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
 import { initInbox } from "../../inbox/admin/migrate.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
-import { parseUuid } from "../units.ts";
 import { DATABASE, plainCommand } from "../command.ts";
 
 export const inboxInit = plainCommand<
@@ -19,6 +19,7 @@ export const inboxInit = plainCommand<
     [
       "--uuid <uuid>",
       "recreate a lost inbox with this UUID: `inbox` in a root's .omoide/storage.json",
+      uuid,
     ],
     [
       "--monitor-password-file <file>",
@@ -28,16 +29,15 @@ export const inboxInit = plainCommand<
   examples: ["omoide-admin inbox init --database postgres://postgres@localhost/omoide"],
   exits: { [EXIT.CONFIGURATION]: "the server, the role or the database is not suitable" },
   need: "ask",
-  run: async (_args, { database, uuid: given, monitorPasswordFile }, { console }) => {
+  run: async (_args, { database, uuid: recreated, monitorPasswordFile }, { console }) => {
     const monitorPassword = monitorPasswordFile === undefined
       ? undefined
       : readPasswordFile(monitorPasswordFile);
-    const uuid = given === undefined ? undefined : parseUuid("--uuid", given);
     const connection = await connectAdmin(database);
     try {
       const { inbox, schemaVersion, applied, warnings, durability } = await initInbox(
         connection,
-        uuid,
+        recreated,
         monitorPassword,
       );
       console.result({ inbox, schemaVersion, applied, warnings, durability });

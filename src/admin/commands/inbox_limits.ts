@@ -1,3 +1,4 @@
+import { duration, integer, size } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import {
@@ -8,8 +9,8 @@ import {
   readLimits,
   setLimits,
 } from "../../inbox/admin/limits.ts";
+import { showBytes, showDuration } from "../../units.ts";
 import { DATABASE, plainCommand } from "../command.ts";
-import { parseBytes, parseCount, parseDuration, showBytes, showDuration } from "../units.ts";
 
 const isBytes = (name: Limit) => name.includes("bytes");
 const isTime = (name: Limit) => name === "scrub_cycle";
@@ -18,14 +19,18 @@ const flag = (name: Limit) => name.replaceAll("_", "-");
 /** Commander names `--max-inbox-bytes` maxInboxBytes. */
 const camel = (name: Limit) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
-export const inboxLimits = plainCommand<{ database: string } & Record<string, unknown>>({
+export const inboxLimits = plainCommand<
+  { database: string } & Record<string, number | "off" | undefined>
+>({
   usage: "limits",
   summary: "show the inbox's limits, or set some",
   description: "Without limits it shows what the application may submit. With some it sets " +
     "all of them or none; they hold from the next upload on.",
   options: [
     DATABASE,
-    ...LIMIT_NAMES.map((name) => [`--${flag(name)} <${placeholder(name)}>`, LIMITS[name]] as const),
+    ...LIMIT_NAMES.map((name) =>
+      [`--${flag(name)} <${placeholder(name)}>`, LIMITS[name], parserOf(name)] as const
+    ),
   ],
   examples: [
     "omoide-admin inbox limits --database postgres://postgres@localhost/omoide",
@@ -36,9 +41,8 @@ export const inboxLimits = plainCommand<{ database: string } & Record<string, un
   run: async (_args, options, { console }) => {
     const wanted: Partial<Limits> = {};
     for (const name of LIMIT_NAMES) {
-      const text = options[camel(name)];
-      if (typeof text !== "string") continue;
-      wanted[name] = parse(name, text);
+      const value = options[camel(name)];
+      if (value !== undefined) wanted[name] = value === "off" ? null : value;
     }
     await using inbox = await openInbox(options.database);
     const before = await readLimits(inbox);
@@ -53,11 +57,11 @@ export const inboxLimits = plainCommand<{ database: string } & Record<string, un
   },
 });
 
-/** A size, a number, or a time such as `30d`, which may be `off`. @throws {UsageError} */
-function parse(name: Limit, text: string): number | null {
-  if (isBytes(name)) return parseBytes(text);
-  if (isTime(name)) return text === "off" ? null : parseDuration(text);
-  return parseCount(text, 0, 2 ** 53 - 1);
+/** A size, a number, or a time, which may be `off`. */
+function parserOf(name: Limit): (text: string) => number | "off" {
+  if (isBytes(name)) return size(0, Number.MAX_SAFE_INTEGER);
+  if (!isTime(name)) return integer(0, Number.MAX_SAFE_INTEGER);
+  return (text) => text === "off" ? text : duration(1)(text);
 }
 
 function show(name: Limit, value: number | null): string {

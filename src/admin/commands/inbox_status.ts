@@ -10,8 +10,8 @@ import type {
 } from "../../inbox/status/status.ts";
 import { lastLooks } from "../../verdict/looks.ts";
 import { judge, sentence, statusJson } from "../../verdict/verdict.ts";
+import { count, showBytes, showDuration } from "../../units.ts";
 import { DATABASE_TO_ASK, plainCommand } from "../command.ts";
-import { count, showBytes, showDuration } from "../units.ts";
 
 export const inboxStatusCommand = plainCommand<{ database: string; quick?: boolean }>({
   usage: "status",

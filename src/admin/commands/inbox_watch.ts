@@ -1,14 +1,14 @@
+import { duration } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { sleep } from "../../sleep.ts";
 import { visible } from "../../terminal.ts";
 import { DATABASE_TO_ASK, plainCommand } from "../command.ts";
-import { parseDuration } from "../units.ts";
 import { InboxWatch, newsOf, type Seen } from "../watch.ts";
 
 interface Options {
   readonly database: string;
   readonly onChange: string;
-  readonly every: string;
+  readonly every: number;
 }
 
 export const inboxWatch = plainCommand<Options>({
@@ -23,7 +23,7 @@ export const inboxWatch = plainCommand<Options>({
   options: [
     DATABASE_TO_ASK,
     ["!--on-change <command>", "what to run, such as a mail"],
-    ["--every <time>", "how often to ask", "30s"],
+    ["--every <time>", "how often to ask", duration(1), "30s"],
   ],
   examples: [
     "omoide-admin inbox watch --database postgres://omoide_monitor@db.lan/omoide \\\n" +
@@ -32,7 +32,6 @@ export const inboxWatch = plainCommand<Options>({
   exits: { [EXIT.OK]: "stopped by Ctrl-C" },
   need: "run",
   run: async (_args, { database, onChange, every }, { console, signal }) => {
-    const everyMs = parseDuration(every) * 1000;
     const watch = new InboxWatch(database);
     // Who begins to watch hears of what is wrong, and not that nothing is.
     let known = "well";
@@ -45,7 +44,7 @@ export const inboxWatch = plainCommand<Options>({
         if (code === 0) known = newsOf(seen);
         else console.remark(`the command of --on-change ended with ${code}; it will be run again`);
       }
-      await sleep(everyMs, signal);
+      await sleep(every * 1000, signal);
     }
     return EXIT.OK;
   },

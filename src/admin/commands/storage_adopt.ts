@@ -1,3 +1,4 @@
+import { integer } from "../../command_line.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
@@ -9,18 +10,18 @@ import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
 import { IDENTITY_PATH } from "../../storage/layout.ts";
+import { count, showBytes } from "../../units.ts";
 import { DATABASE, treeCommand } from "../command.ts";
 import { initStorage } from "../init_storage.ts";
 import { rebuild, requireRegistered } from "../rebuild.ts";
-import { count, parseCount, showBytes } from "../units.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
 interface Options {
   readonly database: string;
   readonly name?: string;
   readonly passwordFile?: string;
-  readonly prefixSize?: string;
-  readonly parallel: string;
+  readonly prefixSize?: number;
+  readonly parallel: number;
 }
 
 interface Prepared {
@@ -40,8 +41,12 @@ export const storageAdopt = treeCommand<Options, Prepared>({
     DATABASE,
     ["--name <name>", "the storage's name, if ROOT is not a storage yet"],
     ["--password-file <file>", "the role's new password"],
-    ["--prefix-size <n>", "leading characters of the item that name its directory (default: 2)"],
-    ["--parallel <n>", "files to read at once", PARALLEL],
+    [
+      "--prefix-size <n>",
+      "leading characters of the item that name its directory (default: 2)",
+      integer(1, 8),
+    ],
+    ["--parallel <n>", "files to read at once", integer(1, 64), PARALLEL],
   ],
   examples: [
     "omoide-admin storage adopt /srv/omoide/hot --name hot \\",
@@ -68,7 +73,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
         name: options.name,
         root: path,
         adopt: true,
-        ...(size === undefined ? {} : { prefixSize: parseCount(size, 1, 8) }),
+        ...(size === undefined ? {} : { prefixSize: size }),
         ...(password === undefined ? {} : { password }),
       });
     }
@@ -81,7 +86,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
     const report = await adopt(tree, {
       owner,
       prefixSize: root.identity.prefixSize,
-      parallel: parseCount(options.parallel, 1, 64),
+      parallel: options.parallel,
       signal,
       mediaIds: (files) => mediaIdsOf(inbox, files.map((file) => ({ ...file, mediaId: null }))),
       progress: (bytes) => console.progress("adopting", bytes, null, "bytes"),

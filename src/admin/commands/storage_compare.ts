@@ -13,10 +13,10 @@ import { UsageError } from "../../errors.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { receiptsOf } from "../../inbox/admin/receipts.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
+import { count } from "../../units.ts";
 import { treeCommand, type TreeContext } from "../command.ts";
 import { drop } from "../permissions.ts";
 import { requireSameInbox } from "../roots.ts";
-import { count } from "../units.ts";
 
 /** How many differences of one kind are listed with `--json`, which holds them in memory. */
 const LISTED = 10_000;

@@ -1,15 +1,16 @@
+import { integer } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
+import { count } from "../../units.ts";
 import { DATABASE, treeCommand } from "../command.ts";
 import { DEFAULT_PREFIX_SIZE, initStorage } from "../init_storage.ts";
-import { count, parseCount } from "../units.ts";
 
 interface Options {
   readonly database: string;
   readonly passwordFile?: string;
   readonly scrubPasswordFile?: string;
-  readonly prefixSize?: string;
+  readonly prefixSize?: number;
 }
 
 /** The roles' new passwords. */
@@ -33,6 +34,7 @@ export const storageInit = treeCommand<Options, Passwords>({
     [
       "--prefix-size <n>",
       `leading characters of the item that name its directory, 1 to 8 (default: ${DEFAULT_PREFIX_SIZE})`,
+      integer(1, 8),
     ],
   ],
   examples: [
@@ -54,12 +56,11 @@ export const storageInit = treeCommand<Options, Passwords>({
       : { scrubPassword: readPasswordFile(scrubPasswordFile) }),
   }),
   run: async ([name = ""], { database, prefixSize }, { console, path: root }, passwords) => {
-    const size = prefixSize === undefined ? undefined : parseCount(prefixSize, 1, 8);
     await using inbox = await openInbox(database);
     const { identity, role, created, owed } = await initStorage(inbox, {
       name,
       root,
-      ...(size === undefined ? {} : { prefixSize: size }),
+      ...(prefixSize === undefined ? {} : { prefixSize }),
       ...passwords,
     });
     console.result({ ...identity, root, role, created, owed });

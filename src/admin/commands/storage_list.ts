@@ -1,8 +1,8 @@
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { listStorages, retireStorage } from "../../inbox/admin/storages.ts";
+import { count, showBytes } from "../../units.ts";
 import { DATABASE, plainCommand, YES } from "../command.ts";
-import { count, showBytes } from "../units.ts";
 
 export const storageList = plainCommand<{ database: string }>({
   usage: "list",

@@ -1,14 +1,15 @@
+import { time, uuid } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { entriesOf, type Entry } from "../../storage/admin/entries.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { manifestHead, manifestLine } from "../../storage/admin/manifest.ts";
+import { count } from "../../units.ts";
 import { treeCommand } from "../command.ts";
-import { count, parseTime, parseUuid } from "../units.ts";
 
 interface Options {
   readonly owner?: string;
-  readonly since?: string;
-  readonly until?: string;
+  readonly since?: number;
+  readonly until?: number;
   readonly json?: boolean;
 }
 
@@ -20,12 +21,13 @@ export const storageManifest = treeCommand<Options>({
     "for `storage compare` with a storage on another machine, for `storage purge`, and for " +
     "keeping. Reads names, not bytes (`storage verify` does), and needs no database.",
   options: [
-    ["--owner <uuid>", "only what belongs to this owner"],
+    ["--owner <uuid>", "only what belongs to this owner", uuid],
     [
       "--since <time>",
       "only what was written at or after this time: 2026-11-22T08:00, in UTC unless it has a zone",
+      time,
     ],
-    ["--until <time>", "only what was written before this time"],
+    ["--until <time>", "only what was written before this time", time],
   ],
   examples: [
     "omoide-admin storage manifest /srv/omoide/hot > hot.manifest",
@@ -75,10 +77,10 @@ export const storageManifest = treeCommand<Options>({
   },
 });
 
-function filter({ owner: given, since, until }: Options): (entry: Entry) => boolean {
-  const owner = given === undefined ? undefined : parseUuid("--owner", given);
-  const from = since === undefined ? -Infinity : parseTime("--since", since);
-  const to = until === undefined ? Infinity : parseTime("--until", until);
+function filter(
+  { owner, since = -Infinity, until = Infinity }: Options,
+): (entry: Entry) => boolean {
   return ({ path, writtenAt }) =>
-    (owner === undefined || path.split("/")[1] === owner) && writtenAt >= from && writtenAt < to;
+    (owner === undefined || path.split("/")[1] === owner) && writtenAt >= since &&
+    writtenAt < until;
 }

@@ -1,3 +1,4 @@
+import { integer } from "../../command_line.ts";
 import { ConfigurationError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
@@ -14,9 +15,9 @@ import {
   type PurgePlan,
 } from "../../storage/admin/purge.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
+import { count, showBytes } from "../../units.ts";
 import { treeCommand, YES } from "../command.ts";
 import { hold } from "../hold.ts";
-import { count, showBytes } from "../units.ts";
 
 /** A purge of more than this share of a storage's files needs their number typed. */
 const LARGE_SHARE = 0.1;
@@ -24,7 +25,7 @@ const LARGE_SHARE = 0.1;
 interface Options {
   readonly manifest: string;
   readonly database?: string;
-  readonly count?: string;
+  readonly count?: number;
   readonly yes?: boolean;
 }
 
@@ -43,7 +44,11 @@ export const storagePurge = treeCommand<Options, { readonly manifest: Manifest }
       "--database <url>",
       "a superuser's URL: also delete the receipts; required unless the database is lost",
     ],
-    ["--count <n>", "the number of files, for a purge of more than a tenth of the storage"],
+    [
+      "--count <n>",
+      "the number of files, for a purge of more than a tenth of the storage",
+      integer(0, Number.MAX_SAFE_INTEGER),
+    ],
     YES,
   ],
   examples: [
@@ -152,8 +157,8 @@ function summary({ files, bytes, gone, changed }: PurgePlan) {
   return { files: files.length, bytes, gone: gone.length, changed };
 }
 
-function requireCount(files: number, total: number, typed: string | undefined, dry: boolean): void {
-  if (typed !== undefined && typed !== String(files)) {
+function requireCount(files: number, total: number, typed: number | undefined, dry: boolean): void {
+  if (typed !== undefined && typed !== files) {
     throw new UsageError(`--count ${typed} is not the number of files, ${files}; nothing was done`);
   }
   if (dry || typed !== undefined || files <= total * LARGE_SHARE) return;

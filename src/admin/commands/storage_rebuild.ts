@@ -1,8 +1,8 @@
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
+import { count } from "../../units.ts";
 import { DATABASE, treeCommand } from "../command.ts";
 import { rebuild } from "../rebuild.ts";
-import { count } from "../units.ts";
 
 export const storageRebuild = treeCommand<{ database: string }>({
   usage: "rebuild <root>",

@@ -12,9 +12,9 @@ import {
 } from "../../storage/admin/repair.ts";
 import type { Source } from "../../storage/admin/source.ts";
 import { verify } from "../../storage/admin/verify.ts";
+import { count } from "../../units.ts";
 import { type Context, treeCommand } from "../command.ts";
 import { requireDifferent, type Root } from "../roots.ts";
-import { count } from "../units.ts";
 import { findingsOf, readReport, type Report } from "../verify_report.ts";
 import { PARALLEL } from "./storage_verify.ts";
 

@@ -4,9 +4,9 @@ import { openInbox, transaction } from "../../inbox/admin/inbox.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
 import { holdInInbox, replaceIdentity } from "../../inbox/admin/trust.ts";
 import { initRoot } from "../../storage/admin/init_root.ts";
+import { count } from "../../units.ts";
 import { DATABASE, treeCommand, YES } from "../command.ts";
 import { identityAt } from "../init_storage.ts";
-import { count } from "../units.ts";
 
 export const storageReplace = treeCommand<{ database: string; yes?: boolean }>({
   usage: "replace <name> <root>",

@@ -11,9 +11,9 @@ import {
   orphanProbes,
   removeOrphans,
 } from "../../storage/admin/sweep.ts";
+import { count, showBytes } from "../../units.ts";
 import { treeCommand, YES } from "../command.ts";
 import { hold } from "../hold.ts";
-import { count, showBytes } from "../units.ts";
 
 const A_DAY_MS = 24 * 3600 * 1000;
 

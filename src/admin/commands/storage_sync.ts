@@ -1,3 +1,4 @@
+import { uuid } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { compare, Comparison } from "../../storage/admin/compare.ts";
 import { entriesOf } from "../../storage/admin/entries.ts";
@@ -6,9 +7,9 @@ import { openForAdmin } from "../../storage/admin/open_for_admin.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { sync, type SyncReport } from "../../storage/admin/sync.ts";
+import { count, showBytes } from "../../units.ts";
 import { treeCommand } from "../command.ts";
 import { requireDifferent } from "../roots.ts";
-import { count, parseUuid, showBytes } from "../units.ts";
 
 interface Options {
   readonly from: string;
@@ -27,7 +28,7 @@ export const storageSync = treeCommand<Options>({
   options: [
     ["!--from <root>", "A: the storage that has the files"],
     ["!--to <root>", "B: the storage that lacks them"],
-    ["--owner <uuid>", "only what belongs to this owner"],
+    ["--owner <uuid>", "only what belongs to this owner", uuid],
     ["--dry-run", "only show what would be copied"],
   ],
   examples: [
@@ -46,7 +47,7 @@ export const storageSync = treeCommand<Options>({
     const b = openRoot();
     using a = await openSource();
     requireDifferent(a, b);
-    const owner = options.owner === undefined ? undefined : parseUuid("--owner", options.owner);
+    const { owner } = options;
     const dry = options.dryRun === true;
     const writer = dry ? null : requireWriter(b.path);
     const { prefixSize } = a.identity;

@@ -9,11 +9,11 @@ import { clearName } from "../../storage/admin/quarantine.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { isOwnPath, recheck } from "../../storage/admin/recheck.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
+import { count } from "../../units.ts";
 import { type Context, DATABASE, treeCommand } from "../command.ts";
 import { hold } from "../hold.ts";
 import { requireRegistered } from "../rebuild.ts";
 import type { Root } from "../roots.ts";
-import { count } from "../units.ts";
 
 interface Options {
   readonly database: string;

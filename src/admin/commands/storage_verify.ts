@@ -1,18 +1,19 @@
+import { integer, share, size } from "../../command_line.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT, type ExitCode } from "../../exit_codes.ts";
 import { type Finding, isHarm, isNote } from "../../storage/admin/findings.ts";
 import { Journal } from "../../storage/admin/journal.ts";
 import { NamedFile } from "../../storage/admin/named_file.ts";
 import { verify, type VerifyReport } from "../../storage/admin/verify.ts";
+import { count, showBytes } from "../../units.ts";
 import { type Context, treeCommand } from "../command.ts";
 import { RecordedLook } from "../record_look.ts";
 import type { Root } from "../roots.ts";
-import { count, parseBytes, parseCount, showBytes } from "../units.ts";
 
 interface Options {
-  readonly parallel: string;
-  readonly rate?: string;
-  readonly fraction?: string;
+  readonly parallel: number;
+  readonly rate?: number;
+  readonly fraction?: number;
   readonly resume?: string;
   readonly database?: string;
 }
@@ -33,9 +34,13 @@ export const storageVerify = treeCommand<Options, Prepared>({
     "Reads only, needs no database, and may run beside the worker. With --database the inbox hears of " +
     "it as of a scrub's look at every byte.",
   options: [
-    ["--parallel <n>", "files to read at once", PARALLEL],
-    ["--rate <size>", "read at most this much per second, such as 50M"],
-    ["--fraction <share>", "read only this share of the objects, chosen at random, such as 0.05"],
+    ["--parallel <n>", "files to read at once", integer(1, 64), PARALLEL],
+    ["--rate <size>", "read at most this much per second, such as 50M", size(1, 2 ** 40)],
+    [
+      "--fraction <share>",
+      "read only this share of the objects, chosen at random, such as 0.05",
+      share,
+    ],
     [
       "--database <url>",
       "record what was found: a superuser's URL; PGPASSWORD is read too. Only a look at everything counts",
@@ -58,7 +63,7 @@ export const storageVerify = treeCommand<Options, Prepared>({
   }),
   run: async (_args, options, { console, signal, openRoot }, { state }) => {
     const root = openRoot();
-    const fraction = parseFraction(options.fraction);
+    const fraction = options.fraction ?? 1;
     refusePart(options);
     const look = options.database === undefined
       ? null
@@ -66,8 +71,8 @@ export const storageVerify = treeCommand<Options, Prepared>({
     const journal = state === null ? null : Journal.of(state, root.identity, fraction);
     try {
       const report = await verify(root.path, root.identity, {
-        parallel: parseCount(options.parallel, 1, 64),
-        bytesPerSecond: options.rate === undefined ? 0 : parseBytes(options.rate),
+        parallel: options.parallel,
+        bytesPerSecond: options.rate ?? 0,
         fraction,
         journal,
         signal,
@@ -93,13 +98,6 @@ function refusePart({ database, fraction, resume }: Options): void {
   throw new UsageError(
     "--database records a look at everything: leave --fraction and --resume out",
   );
-}
-
-function parseFraction(text: string | undefined): number {
-  if (text === undefined) return 1;
-  const value = Number(text);
-  if (value > 0 && value <= 1) return value;
-  throw new UsageError(`--fraction ${text} is not above 0 and at most 1`);
 }
 
 function printReport(

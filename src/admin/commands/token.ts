@@ -1,14 +1,14 @@
+import { integer, uuid } from "../../command_line.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { addToken, listTokens, revokeToken, type Token } from "../../inbox/admin/tokens.ts";
 import { DATABASE, plainCommand } from "../command.ts";
-import { parseCount, parseUuid } from "../units.ts";
 
 const EXAMPLE = "--database postgres://postgres@localhost/omoide";
 const OWNER = "6f1c1c0e-9a5b-4f0e-8d3a-0c2f5a7b9e11";
 
-export const tokenAdd = plainCommand<{ database: string; label: string; days?: string }>({
+export const tokenAdd = plainCommand<{ database: string; label: string; days?: number }>({
   usage: "add <owner>",
   summary: "make a token for an owner, and show it once",
   description:
@@ -18,27 +18,26 @@ export const tokenAdd = plainCommand<{ database: string; label: string; days?: s
   options: [
     DATABASE,
     ["!--label <text>", "what it is for, as `phone`; up to 100 characters"],
-    ["--days <n>", "how long it is valid (without: until it is revoked)"],
+    ["--days <n>", "how long it is valid (without: until it is revoked)", integer(1, 36_500)],
   ],
   examples: [
     `omoide-admin token add ${OWNER} --label phone ${EXAMPLE}`,
     `omoide-admin token add ${OWNER} --label guest --days 7 --database …`,
   ],
+  readArguments: uuid,
   need: "ask",
   run: async ([owner = ""], { database, label, days }, { console }) => {
-    const uuid = parseUuid("OWNER", owner);
-    if (/^(0{8}|f{8})-/.test(uuid) && new Set(uuid.replaceAll("-", "")).size === 1) {
-      throw new UsageError(`${uuid} is nobody's UUID; give the owner's, or a random one`);
+    if (/^(0{8}|f{8})-/.test(owner) && new Set(owner.replaceAll("-", "")).size === 1) {
+      throw new UsageError(`${owner} is nobody's UUID; give the owner's, or a random one`);
     }
     if (label.trim() === "" || [...label].length > 100) {
       throw new UsageError("--label takes 1 to 100 characters");
     }
-    const valid = days === undefined ? null : parseCount(days, 1, 36_500);
     await using inbox = await openInbox(database);
-    const made = await addToken(inbox, uuid, label, valid);
+    const made = await addToken(inbox, owner, label, days ?? null);
     console.result(made);
     console.say(
-      `Token ${made.id} of owner ${uuid} for ${label}, ${validity(made)}. Shown only now:`,
+      `Token ${made.id} of owner ${owner} for ${label}, ${validity(made)}. Shown only now:`,
     );
     console.say(made.token);
     return EXIT.OK;
@@ -49,13 +48,12 @@ export const tokenList = plainCommand<{ database: string; owner?: string }>({
   usage: "list",
   summary: "list the tokens, without their text",
   description: "Lists the tokens that were made, with owner, label, and until when each is valid.",
-  options: [DATABASE, ["--owner <uuid>", "only this owner's"]],
+  options: [DATABASE, ["--owner <uuid>", "only this owner's", uuid]],
   examples: [`omoide-admin token list ${EXAMPLE}`],
   need: "ask",
   run: async (_args, { database, owner }, { console }) => {
-    const uuid = owner === undefined ? null : parseUuid("--owner", owner);
     await using inbox = await openInbox(database);
-    const tokens = await listTokens(inbox, uuid);
+    const tokens = await listTokens(inbox, owner ?? null);
     console.result(tokens);
     for (const token of tokens) {
       console.say(
@@ -75,11 +73,11 @@ export const tokenRevoke = plainCommand<{ database: string }>({
   options: [DATABASE],
   examples: [`omoide-admin token revoke 7 ${EXAMPLE}`],
   exits: { [EXIT.CONFIGURATION]: "there is no such token" },
+  readArguments: (text) => `${integer(1, 2 ** 31 - 1)(text)}`,
   need: "ask",
   run: async ([id = ""], { database }, { console }) => {
-    const number = parseCount(id, 1, 2 ** 31 - 1);
     await using inbox = await openInbox(database);
-    const token = await revokeToken(inbox, number);
+    const token = await revokeToken(inbox, Number(id));
     console.result(token);
     console.say(`Token ${token.id} of owner ${token.owner} for ${token.label} is revoked.`);
     return EXIT.OK;
