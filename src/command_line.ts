@@ -94,7 +94,9 @@ export function path(text: string): string {
   if (!plain.startsWith("/")) throw refuse("The path must be absolute.");
   if (plain === "/") throw refuse("The whole file system is not a place for a storage.");
   if (plain.includes(",")) throw refuse("Deno's permission flags cannot carry a comma.");
-  if (/\/(\.{0,2})(\/|$)/.test(plain)) throw refuse("An empty part, . or .. is not allowed in a path.");
+  if (/\/(\.{0,2})(\/|$)/.test(plain)) {
+    throw refuse("An empty part, . or .. is not allowed in a path.");
+  }
   return plain;
 }
 

@@ -1,5 +1,5 @@
 /** The benchmark runs, and its JSON has every figure. What the figures are is nothing that a test knows. */
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type FigureName, FIGURES } from "../../scripts/bench/figures.ts";
 import type { ScenarioReport } from "../../scripts/bench/report.ts";
 import { SCENARIOS } from "../../scripts/bench/scenarios.ts";
@@ -25,8 +25,8 @@ async function bench(names: readonly string[]): Promise<ScenarioReport[]> {
       ],
     }).output();
     const [output, errors] = [stdout, stderr].map((text) => new TextDecoder().decode(text));
-    ok(code === 0, errors);
-    deepStrictEqual(
+    assert.ok(code === 0, errors);
+    assert.deepEqual(
       [...Deno.readDirSync(directory)].filter(({ name }) => name.startsWith(PREFIX)),
       [],
     );
@@ -38,14 +38,17 @@ async function bench(names: readonly string[]): Promise<ScenarioReport[]> {
 
 /** Each contender of each scenario has figures, each of them a number; @returns which there are. */
 function figuresIn(reports: readonly ScenarioReport[], names: readonly string[]): string[] {
-  deepStrictEqual(reports.map(({ name }) => name), names);
+  assert.deepEqual(reports.map(({ name }) => name), names);
   for (const { name, contenders } of reports) {
     const known = SCENARIOS.find((scenario) => scenario.name === name)?.contenders ?? {};
-    deepStrictEqual(Object.keys(contenders), Object.keys(known));
+    assert.deepEqual(Object.keys(contenders), Object.keys(known));
     for (const [contender, figures] of Object.entries(contenders)) {
-      ok(figures.length > 0, `${name}: ${contender} has no figure`);
+      assert.ok(figures.length > 0, `${name}: ${contender} has no figure`);
       for (const { figure, rounds } of figures) {
-        ok(rounds.length === 1 && Number.isFinite(rounds[0]), `${name}: ${contender}: ${figure}`);
+        assert.ok(
+          rounds.length === 1 && Number.isFinite(rounds[0]),
+          `${name}: ${contender}: ${figure}`,
+        );
       }
     }
   }
@@ -57,11 +60,11 @@ Deno.test("a quick run of the benchmark gives every figure, and leaves nothing b
   const names = ["20kb", "submits-4kb-1", "latency", "start", "idle", "steady", "absent"];
   const reports = await bench(names);
   const wanted = Object.keys(FIGURES).filter((name) => !COUNTS.some((count) => count === name));
-  deepStrictEqual(figuresIn(reports, names), wanted.sort());
+  assert.deepEqual(figuresIn(reports, names), wanted.sort());
   for (const { targets, ratios } of reports) {
     const compared = Object.values(ratios).flatMap(({ rounds }) => rounds);
     const values = [...targets.map(({ value }) => value), ...compared];
-    ok(values.every(Number.isFinite), JSON.stringify({ targets, ratios }));
+    assert.ok(values.every(Number.isFinite), JSON.stringify({ targets, ratios }));
   }
 });
 
@@ -70,10 +73,10 @@ Deno.test({
   ...requireTools(["strace"]),
   fn: async () => {
     const reports = await bench(["counts"]);
-    deepStrictEqual(figuresIn(reports, ["counts"]), [...COUNTS].sort());
+    assert.deepEqual(figuresIn(reports, ["counts"]), [...COUNTS].sort());
     const [workers = []] = Object.values(reports[0]?.contenders ?? {});
     // Each file is synced in two storages, and a database that keeps what it commits syncs its WAL.
     const [statements = 0, ofWorkers = 0, ofDatabase = 0] = workers.map(({ median }) => median);
-    ok(statements > 0 && ofWorkers >= 2 && ofDatabase > 0, JSON.stringify(workers));
+    assert.ok(statements > 0 && ofWorkers >= 2 && ofDatabase > 0, JSON.stringify(workers));
   },
 });

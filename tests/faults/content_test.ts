@@ -1,5 +1,5 @@
 /** What is bad in the inbox is never published, is parked with its reason, and holds up nothing else. */
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { requireTools } from "../support/require_tool.ts";
 import { run } from "../lab/command.ts";
@@ -117,7 +117,7 @@ Deno.test({
     }
     await world.submitMany(random, 1);
     const { code, output } = await world.drainOnce("hot");
-    strictEqual(code, 6, output);
+    assert.equal(code, 6, output);
     for (const each of bad) await requireParked(world, each);
     await requireOnlyParkedLeft(world);
   },
@@ -186,11 +186,11 @@ Deno.test({
     const around = join(world.root("hot"), "..");
     const before = await readTree(around);
     const { code, output } = await world.drainOnce("hot");
-    strictEqual(code, 6, output);
+    assert.equal(code, 6, output);
     for (const each of bad) await requireParked(world, each);
     await requireOnlyParkedLeft(world);
     const made = [...(await readTree(around)).keys()].filter((path) => !before.has(path)).sort();
-    deepStrictEqual(made, pathsOf(good).map((path) => `hot/${path}`));
+    assert.deepEqual(made, pathsOf(good).map((path) => `hot/${path}`));
   },
 });
 
@@ -250,18 +250,18 @@ Deno.test({
     await plant((path, bytes) => Deno.writeFile(path, bytes.map((byte) => byte ^ 1)));
     const before = await Promise.all(planted.map((path) => Deno.lstat(path)));
     const { code, output } = await world.drainOnce("hot");
-    strictEqual(code, 0, output);
+    assert.equal(code, 0, output);
     const after = await Promise.all(planted.map((path) => Deno.lstat(path)));
-    deepStrictEqual(after.map(identityOf), before.map(identityOf));
+    assert.deepEqual(after.map(identityOf), before.map(identityOf));
     for (const one of media) {
       const [receipt] = await world.query<{ outcome: string; path: string }>(
         "SELECT outcome, path FROM omoide.receipt WHERE media_id = $1",
         [one.id],
       );
-      strictEqual(receipt?.outcome, "renamed");
-      strictEqual(sha256Of(await Deno.readFile(join(root, receipt.path))), one.sha256);
+      assert.equal(receipt?.outcome, "renamed");
+      assert.equal(sha256Of(await Deno.readFile(join(root, receipt.path))), one.sha256);
     }
-    ok(!await exists("/tmp/omoide-escaped"));
+    assert.ok(!await exists("/tmp/omoide-escaped"));
   },
 });
 
@@ -280,7 +280,7 @@ Deno.test({
     const before = await world.trees();
     await world.drainAll();
     const [receipt] = await world.query("SELECT outcome FROM omoide.receipt WHERE storage = 'hot'");
-    deepStrictEqual(receipt, { outcome: "present" });
+    assert.deepEqual(receipt, { outcome: "present" });
     await world.requireInvariants({ before });
   },
 });
@@ -306,20 +306,20 @@ for (const level of ["content", "content/OWNER", "content/OWNER/PREFIX"]) {
       if (level === "content") await Deno.remove(path);
       await Deno.symlink(outside, path);
       const { code, output } = await world.drainOnce("hot");
-      deepStrictEqual([...Deno.readDirSync(outside)], []);
-      match(output, /symbolic link/);
+      assert.deepEqual([...Deno.readDirSync(outside)], []);
+      assert.match(output, /symbolic link/);
       // The skeleton's own directories concern every media: then the worker stores nothing.
-      strictEqual(code, level === "content" ? 4 : 6);
+      assert.equal(code, level === "content" ? 4 : 6);
       if (code === 6) {
         const [left] = await world.query<{ last_error: string }>(
           "SELECT last_error FROM omoide.owed WHERE storage = 'hot' AND media_id = $1",
           [bad.id],
         );
-        match(left?.last_error ?? "", /symbolic link/);
+        assert.match(left?.last_error ?? "", /symbolic link/);
         const receipts = await world.query("SELECT FROM omoide.receipt WHERE media_id = $1", [
           good.id,
         ]);
-        strictEqual(receipts.length, 1);
+        assert.equal(receipts.length, 1);
       }
       await Deno.remove(outside, { recursive: true });
     },
@@ -349,8 +349,8 @@ Deno.test({
     }
     await world.drainAll();
     for (const [path, was] of before) {
-      deepStrictEqual(identityOf(await Deno.lstat(path)), identityOf(was));
-      ok((await Deno.lstat(`${path}.2`)).isFile);
+      assert.deepEqual(identityOf(await Deno.lstat(path)), identityOf(was));
+      assert.ok((await Deno.lstat(`${path}.2`)).isFile);
     }
     await world.requireInvariants();
   },
@@ -390,17 +390,17 @@ async function requireParked(world: World, { media, what, reason }: Bad): Promis
      WHERE storage = 'hot' AND media_id = $1`,
     [media.id],
   );
-  ok(row?.parked, `${what}: ${row?.last_error ?? "is owed no longer"}`);
-  match(row.last_error, reason, `${what}: ${row.last_error}`);
+  assert.ok(row?.parked, `${what}: ${row?.last_error ?? "is owed no longer"}`);
+  assert.match(row.last_error, reason, `${what}: ${row.last_error}`);
   const names = (await publicNames(world.root("hot"))).filter((name) =>
     name.includes(media.itemUuid)
   );
-  deepStrictEqual(names, [], what);
+  assert.deepEqual(names, [], what);
 }
 
 async function requireOnlyParkedLeft(world: World): Promise<void> {
   const [row] = await world.query(
     "SELECT count(*)::int AS left FROM omoide.owed WHERE storage = 'hot' AND parked_at IS NULL",
   );
-  deepStrictEqual(row, { left: 0 });
+  assert.deepEqual(row, { left: 0 });
 }

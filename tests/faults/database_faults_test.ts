@@ -1,5 +1,5 @@
 /** The database goes away, comes back, lies or keeps silent: nothing is lost, and nobody spins. */
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { freePort } from "../support/free_port.ts";
 import { requireTools } from "../support/require_tool.ts";
@@ -38,10 +38,10 @@ for (const how of ["restart", "crash"] as const) {
         await template().server.startAgain();
       }
       await world.drained();
-      for (const watcher of watchers) strictEqual((await watcher.stop()).wrong.join("\n"), "");
+      for (const watcher of watchers) assert.equal((await watcher.stop()).wrong.join("\n"), "");
       await world.requireInvariants({ before });
-      strictEqual((await hot.stop()).code, 0);
-      strictEqual((await cold.stop()).code, 0);
+      assert.equal((await hot.stop()).code, 0);
+      assert.equal((await cold.stop()).code, 0);
     },
   });
 }
@@ -70,7 +70,7 @@ Deno.test({
     }
     await world.drained();
     await world.requireInvariants();
-    ok(copiesCut > 0);
+    assert.ok(copiesCut > 0);
     console.log(`  ${copiesCut} connections cut in the middle of a COPY`);
   },
 });
@@ -103,12 +103,12 @@ Deno.test({
     await hot.says(/its media go one at a time/);
     await until("six cuts are over", () => cut.size >= 6, 120_000);
     const owed = await world.query("SELECT attempts FROM omoide.owed WHERE storage = 'hot'");
-    deepStrictEqual(owed, [{ attempts: 1 }]);
+    assert.deepEqual(owed, [{ attempts: 1 }]);
     proxy.refusing = false;
     await world.drainOnce("cold");
     await world.drained();
     await world.requireInvariants();
-    strictEqual((await hot.stop()).code, 0);
+    assert.equal((await hot.stop()).code, 0);
   },
 });
 
@@ -129,7 +129,7 @@ Deno.test({
       await swallowed;
     }
     await world.drained();
-    strictEqual(await world.receipts("hot"), media);
+    assert.equal(await world.receipts("hot"), media);
     await world.requireInvariants();
   },
 });
@@ -150,7 +150,7 @@ Deno.test({
     await world.submitMany(random, 5);
     await hot.says(/waiting/, { timeoutMs: 45_000 });
     const seconds = (performance.now() - begun) / 1000;
-    ok(seconds <= 32, `found out after ${seconds.toFixed(1)} s`);
+    assert.ok(seconds <= 32, `found out after ${seconds.toFixed(1)} s`);
     console.log(`  found out after ${seconds.toFixed(1)} s`);
     // The old connections stay frozen, as after a firewall's restart: only new ones get through.
     proxy.thaw();
@@ -203,9 +203,9 @@ Deno.test({
     await until("hot has stored", async () => await world.receipts("hot") === 1);
 
     const told = [...shares].map(([how, share]) => `${how} ${(share * 100).toFixed(1)} %`).join();
-    ok([...shares.values()].every((share) => share < 0.05), told);
+    assert.ok([...shares.values()].every((share) => share < 0.05), told);
     console.log(`  ${told}`);
-    strictEqual((await hot.stop()).code, 0);
+    assert.equal((await hot.stop()).code, 0);
   },
 });
 
@@ -224,7 +224,7 @@ Deno.test({
     // Resolves once it is promoted: until then it accepts read-only connections.
     const promoted = template().server.startAgain();
     await hot.says(/is a standby/, { from });
-    ok(!hot.over);
+    assert.ok(!hot.over);
     await world.query("SELECT pg_promote()");
     await promoted;
     await world.drainOnce("cold");
@@ -264,12 +264,12 @@ Deno.test({
       proxy.onServer = () => {};
       if (stopped) hot.signal("SIGTERM");
       else proxy.refusing = false;
-      strictEqual((await hot.ended).code, 5, hot.output);
+      assert.equal((await hot.ended).code, 5, hot.output);
       const [row] = await world.query<{ told: boolean }>(
         "SELECT distrusted_at IS NOT NULL AS told FROM omoide.storage WHERE name = 'hot'",
       );
-      strictEqual(row?.told, !stopped);
-      strictEqual(await world.receipts("hot"), 0);
+      assert.equal(row?.told, !stopped);
+      assert.equal(await world.receipts("hot"), 0);
     }
   },
 });
@@ -283,9 +283,9 @@ Deno.test({
     await world.submitMany(random, 3);
     await using pooler = await Pooler.before(world);
     const { code, output } = await world.drainOnce("hot", { port: pooler.port });
-    strictEqual(code, 4, output);
-    match(output, /pooler/i);
-    strictEqual(await world.receipts("hot"), 0);
+    assert.equal(code, 4, output);
+    assert.match(output, /pooler/i);
+    assert.equal(await world.receipts("hot"), 0);
   },
 });
 
@@ -307,7 +307,7 @@ for (const shift of ["+1h", "-1h", "+10y", "-10y"]) {
         DONT_FAKE_MONOTONIC: "1",
       };
       const { code, output } = await world.drainOnce("hot", { env });
-      strictEqual(code, 0, output);
+      assert.equal(code, 0, output);
       await world.drainAll();
       await world.requireInvariants();
     },

@@ -2,7 +2,7 @@
  * Hours of ordinary trouble: mixed media arriving, workers killed, PostgreSQL restarted, a transaction of
  * the application held open. Memory stays flat, the database stays bounded, everything drains.
  */
-import { ok, strictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { requireTools } from "../support/require_tool.ts";
 import { pause, until } from "../lab/command.ts";
 import { NameWatcher } from "../lab/name_watcher.ts";
@@ -43,20 +43,20 @@ Deno.test({
     const soak = new Soak(world, times(18, 60 * options.minutes));
     await soak.run();
     console.log(`  ${soak.told()}`);
-    strictEqual(soak.problems.join("\n"), "");
-    ok(soak.evicted > 0 && soak.evicted === soak.held, soak.told());
-    ok(soak.peakMemory < MEMORY, `a worker held ${soak.peakMemory / MiB} MiB`);
-    ok(
+    assert.equal(soak.problems.join("\n"), "");
+    assert.ok(soak.evicted > 0 && soak.evicted === soak.held, soak.told());
+    assert.ok(soak.peakMemory < MEMORY, `a worker held ${soak.peakMemory / MiB} MiB`);
+    assert.ok(
       soak.peakLate < soak.peakEarly + GROWTH,
       `the worker that lived on held ${soak.peakLate / MiB} MiB, and ${
         soak.peakEarly / MiB
       } before`,
     );
-    ok(
+    assert.ok(
       soak.peakFiles < soak.fileBound,
       `files had ${soak.peakFiles}, the bound is ${soak.fileBound}`,
     );
-    ok(
+    assert.ok(
       soak.peakFilesHeld < soak.fileBoundHeld,
       `files had ${soak.peakFilesHeld} under a held snapshot, the bound is ${soak.fileBoundHeld}`,
     );
