@@ -23,14 +23,14 @@ export const storageInit = treeCommand<Options, Passwords>({
   usage: "init <name> <root>",
   summary: "make a directory a storage and register it",
   description:
-    "Makes the root's skeleton and identity, registers the storage, and creates its worker's role " +
-    "omoide_NAME. What is still in the inbox is owed to it from now on. Safe to rerun: it " +
+    "Makes the root's skeleton and identity, registers the storage, and creates its worker's role, " +
+    "omoide_NAME (omoide_INBOX_NAME, if the inbox has a name). What is still in the inbox is owed to it from now on. Safe to rerun: it " +
     "finishes what an interrupted run began. Run as root, everything it makes belongs to " +
     "the owner of ROOT, who is the worker's user: make ROOT for that user first.",
   options: [
     DATABASE,
     ["--password-file <file>", "the role's new password; without it, the role keeps its own"],
-    ["--scrub-password-file <file>", "likewise of omoide_NAME_scrub, the role of its scrub"],
+    ["--scrub-password-file <file>", "likewise of its scrub's role, omoide_NAME_scrub"],
     [
       "--prefix-size <n>",
       `leading characters of the item that name its directory, 1 to 8 (default: ${DEFAULT_PREFIX_SIZE})`,

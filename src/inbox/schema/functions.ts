@@ -41,6 +41,7 @@ import keep_findings from "./functions/keep_findings.sql" with { type: "text" };
 import keep_history from "./functions/keep_history.sql" with { type: "text" };
 import list_items from "./functions/list_items.sql" with { type: "text" };
 import locate from "./functions/locate.sql" with { type: "text" };
+import login_roles from "./functions/login_roles.sql" with { type: "text" };
 import measure from "./functions/measure.sql" with { type: "text" };
 import missed_releases from "./functions/missed_releases.sql" with { type: "text" };
 import move_chunks from "./functions/move_chunks.sql" with { type: "text" };
@@ -69,10 +70,12 @@ import repair_deliveries from "./functions/repair_deliveries.sql" with { type: "
 import report_failure from "./functions/report_failure.sql" with { type: "text" };
 import report_findings from "./functions/report_findings.sql" with { type: "text" };
 import reset_settings from "./functions/reset_settings.sql" with { type: "text" };
+import role_of from "./functions/role_of.sql" with { type: "text" };
 import same_media from "./functions/same_media.sql" with { type: "text" };
 import scrub_known from "./functions/scrub_known.sql" with { type: "text" };
 import scrub_lock_class from "./functions/scrub_lock_class.sql" with { type: "text" };
 import scrub_receipts from "./functions/scrub_receipts.sql" with { type: "text" };
+import scrub_role from "./functions/scrub_role.sql" with { type: "text" };
 import scrub_state from "./functions/scrub_state.sql" with { type: "text" };
 import scrub_storage from "./functions/scrub_storage.sql" with { type: "text" };
 import seal_media from "./functions/seal_media.sql" with { type: "text" };
@@ -130,6 +133,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   keep_history,
   list_items,
   locate,
+  login_roles,
   measure,
   missed_releases,
   move_chunks,
@@ -158,10 +162,12 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   report_failure,
   report_findings,
   reset_settings,
+  role_of,
   same_media,
   scrub_known,
   scrub_lock_class,
   scrub_receipts,
+  scrub_role,
   scrub_state,
   scrub_storage,
   seal_media,
