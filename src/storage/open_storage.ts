@@ -3,6 +3,7 @@ import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls } from "./file_calls.ts";
 import { readIdentity } from "./identity.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY, SKELETON, unfitRoot } from "./layout.ts";
+import { requireMount } from "./mounted.ts";
 import { Slots } from "./slots.ts";
 import { DEFAULT_RESERVE, type Reserve, Space } from "./space.ts";
 import type { StorageIdentity, WriteOnceStorage } from "./storage.ts";
@@ -23,7 +24,8 @@ export interface OpenStorageOptions {
  * Opens and locks the storage at `root`.
  *
  * @param expected what the storage must be
- * @throws {ConfigurationError} the root's form is unfit, it is another storage, or may not be read
+ * @throws {ConfigurationError} the root's form is unfit, it is another storage, may not be read, or lies on
+ *   a file system that no worker may rely on
  * @throws {StorageLostError} there is no storage at `root`, or it is not whole
  * @throws {StorageHeldError} another process holds it: standing by may help
  */
@@ -47,6 +49,7 @@ export async function openStorage(
     });
     // What was locked is what has the name by now, and who it says it is has not changed before the lock.
     store.requireIdentity();
+    requireMount(root, identity, calls.statfs(root).type);
     const tree = new Tree(store);
     for (const { path } of [{ path: "" }, ...SKELETON]) tree.requireSkeleton(path);
     return new HeldStorage(store);

@@ -86,7 +86,7 @@ export class Space {
     this.#keptInodes = keptInodes;
     this.#blockSize = found.blockSize;
     this.#bytes = bytes - keptBytes - reserved;
-    // btrfs and FAT have no number of inodes to run out of.
+    // btrfs, FAT and CephFS have no number of inodes to run out of.
     this.#inodes = found.inodes === 0 ? Infinity : inodes - keptInodes;
     this.shown =
       `${showBytes(bytes)} and ${found.inodes === 0 ? "any number of" : inodes} inodes are free, ` +

@@ -14,6 +14,21 @@ export interface StorageIdentity {
   readonly inbox: string;
   /** How many leading characters of the item's UUID name its directory, 1 to 8. */
   readonly prefixSize: number;
+  /** What is mounted there, if `statfs` alone does not say it or it had to be accepted. */
+  readonly mount?: NotedMount;
+}
+
+/** The kind of mount that `storage init` found at a root. */
+export interface NotedMount {
+  /** As /proc/self/mountinfo names it, such as `fuse.glusterfs`. */
+  readonly type: string;
+  /** What an administrator has accepted about it. */
+  readonly accepted?: {
+    /** Exactly those that the kind of file system asks for. */
+    readonly words: string;
+    /** ISO 8601. */
+    readonly at: string;
+  };
 }
 
 /** What came of a batch. A media of it that is in neither list is still owed: `paused` says why. */

@@ -1,5 +1,6 @@
 import { type Beat, heartbeat, type WorkerState } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
+import { showAcceptance } from "../storage/mounted.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
 import type { FreeSpace } from "../stored.ts";
 import { VERSION } from "../version.ts";
@@ -24,6 +25,8 @@ export class Heartbeat {
   readonly #storage: WriteOnceStorage;
   readonly #progress: Progress;
   readonly #log: Logger;
+  /** What people are to see of this storage at any time: what an administrator has accepted. */
+  readonly #standing: string | null;
   #state: WorkerState = "starting";
   #reason: string | null = null;
   #diskHangs = false;
@@ -32,6 +35,8 @@ export class Heartbeat {
     this.#storage = storage;
     this.#progress = progress;
     this.#log = log;
+    const accepted = showAcceptance(storage.identity);
+    this.#standing = accepted === null ? null : `on ${accepted}`;
   }
 
   /** Changes the state and reports it at once; resolves when the inbox knows. */
@@ -68,7 +73,10 @@ export class Heartbeat {
     const trouble = this.#diskTrouble(space);
     this.#logDisk(trouble);
     const known = space === "late" ? null : space;
-    await heartbeat(session, this.#beatOf(this.#state, trouble ?? this.#reason, known));
+    await heartbeat(
+      session,
+      this.#beatOf(this.#state, trouble ?? this.#reason ?? this.#standing, known),
+    );
   }
 
   #beatOf(state: WorkerState, reason: string | null, space: FreeSpace | null): Beat {
