@@ -1,5 +1,4 @@
 import type { Connection } from "../../src/inbox/connect.ts";
-import { roleOf } from "../../src/inbox/role_names.ts";
 import { printError } from "../../src/terminal.ts";
 import { showBytes } from "../../src/units.ts";
 import { connectAsAdmin } from "../lib/connect_as_admin.ts";
@@ -41,7 +40,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     const [submitted] = await Promise.race([
       Promise.all([
         submitAll(
-          system.urlOf(roleOf("app")),
+          system.urlOf("omoide_app"),
           files,
           () => progress.update("submitted", ++submittedCount),
           signal,

@@ -11,7 +11,6 @@ import {
   required,
 } from "../command_line.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
-import { roleOf } from "../inbox/role_names.ts";
 import type { HostPort } from "../sandbox.ts";
 
 /** A monitor's command line; every default is filled in. */
@@ -31,11 +30,7 @@ export function parseMonitorOptions(args: readonly string[]): MonitorOptions {
   const given = parseCommandLine<Given>("omoide-monitor", args, describe);
   return {
     listen: listenAddress(given.listen ?? DEFAULT_LISTEN),
-    database: parseDatabaseUrl(
-      required(given.database, "--database URL"),
-      roleOf("monitor"),
-      "any",
-    ),
+    database: parseDatabaseUrl(required(given.database, "--database URL"), "omoide_monitor", "any"),
     ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
     tokenSha256: given.tokenSha256 ?? null,
     logFormat: given.logFormat ?? "text",
@@ -69,7 +64,7 @@ function describe(command: Command, option: AddOption): void {
   option("--database <url>", DATABASE_FORM, String);
   option(
     "--password-file <file>",
-    "holds the role's password; - for standard input",
+    "holds omoide_monitor's password; - for standard input",
     passwordFile,
   );
   option(

@@ -13,8 +13,6 @@ import { IDENTITY_PATH } from "../../storage/layout.ts";
 import { count, showBytes } from "../../units.ts";
 import { DATABASE, treeCommand } from "../command.ts";
 import { initStorage } from "../init_storage.ts";
-import { ACCEPT, lookAtMount } from "../look_at_mount.ts";
-import type { MountFound } from "../../storage/admin/note_mount.ts";
 import { rebuild, requireRegistered } from "../rebuild.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
@@ -24,12 +22,10 @@ interface Options {
   readonly passwordFile?: string;
   readonly prefixSize?: number;
   readonly parallel: number;
-  readonly accept?: string;
 }
 
 interface Prepared {
   readonly password: string | undefined;
-  readonly mounted?: MountFound;
 }
 
 export const storageAdopt = treeCommand<Options, Prepared>({
@@ -50,7 +46,6 @@ export const storageAdopt = treeCommand<Options, Prepared>({
       "leading characters of the item that name its directory (default: 2)",
       integer(1, 8),
     ],
-    ACCEPT,
     ["--parallel <n>", "files to read at once", integer(1, 64), PARALLEL],
   ],
   examples: [
@@ -63,11 +58,10 @@ export const storageAdopt = treeCommand<Options, Prepared>({
   },
   need: "change",
   tree: ([root = ""]) => root,
-  prepare: ([root = ""], { passwordFile, accept }) => ({
-    ...lookAtMount(root, accept),
+  prepare: (_args, { passwordFile }) => ({
     password: passwordFile === undefined ? undefined : readPasswordFile(passwordFile),
   }),
-  run: async (_args, options, context, { password, mounted }) => {
+  run: async (_args, options, context, { password }) => {
     const { console, signal, path } = context;
     await using inbox = await openInbox(options.database);
     if (!isStorage(path)) {
@@ -79,7 +73,6 @@ export const storageAdopt = treeCommand<Options, Prepared>({
         name: options.name,
         root: path,
         adopt: true,
-        ...(mounted === undefined ? {} : { mounted }),
         ...(size === undefined ? {} : { prefixSize: size }),
         ...(password === undefined ? {} : { password }),
       });
