@@ -4,6 +4,7 @@
 import { UsageError } from "../src/errors.ts";
 import { permissionFlags, workerNeeds } from "../src/sandbox.ts";
 import { parseWorkerOptions, type WorkerOptions } from "../src/worker/options.ts";
+import { instanceName } from "./lib/compile/instance_name.ts";
 import { type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
 
 const HELP =
@@ -14,7 +15,7 @@ Makes one executable that is one worker: its permissions and options are baked i
 arguments, and has no way to any other root or database. --once, --check, --help and --version may be
 given to it when it runs.
 
-  --output FILE    default dist/omoide-worker-NAME
+  --output FILE    default dist/omoide-worker-NAME (-INBOX-NAME if --database names a role omoide_INBOX_NAME)
   --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine
 
 All the other options are the worker's own: deno task worker --help. Under the systemd unit the password
@@ -33,19 +34,20 @@ function plan(args: readonly string[]): CompilePlan {
     entry: "main.ts",
     permissions: permissionFlags(workerNeeds(options)),
     args,
-    output: `dist/omoide-worker-${options.storage}`,
+    output: `dist/omoide-worker-${instanceName(options.storage, options.database.user)}`,
     nextStep: ({ path }) => nextStep(options, path),
   };
 }
 
 function nextStep({ storage, root, database, passwordFile }: WorkerOptions, path: string): string {
-  const credential = `/run/credentials/omoide-worker@${storage}.service/password`;
+  const instance = instanceName(storage, database.user);
+  const credential = `/run/credentials/omoide-worker@${instance}.service/password`;
   const hint = passwordFile === credential
     ? ""
     : `\nFor the systemd unit it wants --password-file ${credential}`;
   const addresses = [...new Set(database.hosts.map(({ host }) => host))].join(",");
   return `On the machine of the storage, with the directory scripts/deploy beside it:
-  sh deploy/install.sh ${storage} --root ${root} --database-address ${addresses} \\
+  sh deploy/install.sh ${instance} --root ${root} --database-address ${addresses} \\
     --binary ${path.split("/").at(-1)} --password-file FILE${hint}`;
 }
 

@@ -5,6 +5,7 @@
 import { UsageError } from "../src/errors.ts";
 import { permissionFlags, scrubNeeds } from "../src/sandbox.ts";
 import { parseScrubOptions } from "../src/scrub/options.ts";
+import { instanceName } from "./lib/compile/instance_name.ts";
 import { type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
 
 const HELP =
@@ -15,7 +16,7 @@ const HELP =
 Makes one executable that scrubs one storage: its permissions and options are baked in, so it runs with
 no arguments. --once, --help and --version may be given to it when it runs.
 
-  --output FILE    default dist/omoide-scrub-NAME
+  --output FILE    default dist/omoide-scrub-NAME (-INBOX-NAME if --database names a role of an inbox INBOX)
   --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine
 
 All the other options are the scrub's own: deno task scrub --help. Under the systemd unit the password
@@ -32,7 +33,7 @@ function plan(args: readonly string[]): CompilePlan {
     entry: "src/scrub/main.ts",
     permissions: permissionFlags(scrubNeeds(options)),
     args,
-    output: `dist/omoide-scrub-${options.storage}`,
+    output: `dist/omoide-scrub-${instanceName(options.storage, options.database.user)}`,
     nextStep: ({ path }) =>
       `Copy ${path} to the machine of the storage; see scripts/deploy/README.md`,
   };

@@ -37,7 +37,7 @@ const OUTSIDE = ["scripts", "tests"];
 const STORAGE: readonly (readonly string[])[] = [
   ["storage"],
   ["file_calls", "layout", "slots", "file_systems", "media_check", "credential_file"],
-  ["directories", "failures"],
+  ["directories", "failures", "mounted"],
   ["identity", "space", "existing"],
   ["pause", "unlinked_objects"],
   ["store"],

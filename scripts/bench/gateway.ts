@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { connect } from "../../src/inbox/connect.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { streamMedia } from "../../src/inbox/application/submit.ts";
+import { roleOf } from "../../src/inbox/role_names.ts";
 import { makeInbox, startPostgres } from "../../tests/support/postgres.ts";
 import { gatewayLaunch } from "../lib/http_launch.ts";
 import { denoArguments } from "../lib/program_command.ts";
@@ -45,7 +46,7 @@ await inbox.admin.query(
 await inbox.admin.query(
   "UPDATE omoide.settings SET max_inbox_bytes = 1e12, max_inbox_disk_bytes = 1e12",
 );
-const database = pg.url(inbox.database, "omoide_app");
+const database = pg.url(inbox.database, roleOf("app"));
 const port = 18081;
 const launch = gatewayLaunch(["--listen", `127.0.0.1:${port}`, "--database", database]);
 const gateway = new Deno.Command(Deno.execPath(), {
@@ -88,7 +89,7 @@ async function processor(pid: number): Promise<number> {
 }
 
 try {
-  const alone = await connect(parseDatabaseUrl(database, "omoide_app"), {}, "bench");
+  const alone = await connect(parseDatabaseUrl(database, roleOf("app")), {}, "bench");
   for (let round = 0; round < Number(values.rounds); round++) {
     const direct = await seconds(() =>
       streamMedia(alone, {

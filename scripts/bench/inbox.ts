@@ -1,5 +1,6 @@
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { roleOf } from "../../src/inbox/role_names.ts";
 import { initStorage } from "../../src/admin/init_storage.ts";
 import { spawnWorker } from "../lib/spawn_worker.ts";
 import { peakMemoryOf } from "./processors.ts";
@@ -20,7 +21,7 @@ export async function makeInbox(server: Server, directory: string): Promise<void
 export function workerArguments(server: Server, directory: string, name: StorageName): string[] {
   return [
     ...["--storage", name, "--root", `${directory}/${name}`, "--log-level", "error"],
-    ...["--database", server.url(`omoide_${name}`)],
+    ...["--database", server.url(roleOf(name))],
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { Connection } from "../../src/inbox/connect.ts";
+import { roleOf } from "../../src/inbox/role_names.ts";
 import { printError } from "../../src/terminal.ts";
 import { showBytes } from "../../src/units.ts";
 import { connectAsAdmin } from "../lib/connect_as_admin.ts";
@@ -40,7 +41,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     const [submitted] = await Promise.race([
       Promise.all([
         submitAll(
-          system.urlOf("omoide_app"),
+          system.urlOf(roleOf("app")),
           files,
           () => progress.update("submitted", ++submittedCount),
           signal,

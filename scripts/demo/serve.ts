@@ -1,3 +1,4 @@
+import { roleOf } from "../../src/inbox/role_names.ts";
 import { permissionFlags } from "../../src/sandbox.ts";
 import { denoArguments } from "../lib/program_command.ts";
 import { gatewayLaunch } from "../lib/http_launch.ts";
@@ -28,7 +29,7 @@ export async function serveDemo(keep: string | undefined, signal: AbortSignal): 
     const token = await makeToken(system.adminUrl);
     const listen = `127.0.0.1:${freePort(0)}`;
     const launch = gatewayLaunch([
-      ...["--listen", listen, "--database", system.urlOf("omoide_app"), "--served", "hot"],
+      ...["--listen", listen, "--database", system.urlOf(roleOf("app")), "--served", "hot"],
       ...["--log-level", "warning"],
     ]);
     await using gateway = spawnGateway(denoArguments(launch));

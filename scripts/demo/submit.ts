@@ -3,6 +3,7 @@ import { messageOf } from "../../src/errors.ts";
 import { connect, type Connection } from "../../src/inbox/connect.ts";
 import { streamMedia, submitMedia } from "../../src/inbox/application/submit.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
+import { roleOf } from "../../src/inbox/role_names.ts";
 import type { DemoFile } from "./files.ts";
 
 /** What was submitted, as the submitter knows it. */
@@ -28,7 +29,7 @@ export async function submitAll(
   onSubmitted: () => void,
   signal: AbortSignal,
 ): Promise<Map<bigint, Submitted>> {
-  const address = parseDatabaseUrl(database, "omoide_app");
+  const address = parseDatabaseUrl(database, roleOf("app"));
   const waiting = [...files];
   const submitted = new Map<bigint, Submitted>();
   const session = async () => {

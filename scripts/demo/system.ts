@@ -1,3 +1,4 @@
+import { roleOf } from "../../src/inbox/role_names.ts";
 import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
 import { parseWorkerOptions } from "../../src/worker/options.ts";
 import { EmbeddedPostgres } from "../lib/embedded_postgres.ts";
@@ -48,7 +49,7 @@ export class DemoSystem {
   startWorkers(): { readonly name: string; readonly pid: number; readonly flags: string[] }[] {
     return this.storages.map(({ name, root }) => {
       const args = [
-        ...["--storage", name, "--root", root, "--database", this.urlOf(`omoide_${name}`)],
+        ...["--storage", name, "--root", root, "--database", this.urlOf(roleOf(name))],
         ...["--log-level", "warning"],
       ];
       const process = spawnWorker(args, { stdin: "null", stdout: "null", stderr: "inherit" });

@@ -10,13 +10,14 @@ Usage: sh install.sh NAME --root DIR --database-address ADDRESS[,ADDRESS…] --b
                           [--user USER] [--reader USER] [--no-start]
        sh install.sh NAME --uninstall
 
-  NAME                        the storage's name, as in `deno task compile --storage NAME`
+  NAME                        the storage's name, as in `deno task compile --storage NAME`; INBOX-NAME if
+                              its inbox has a name: what the unit is called
   --root DIR                  the storage's root, as it was compiled in
   --database-address ADDRESS  the database's IP address, or its name in /etc/hosts; one for each of its
                               servers, with commas between them. The worker will reach no others, so no
                               name service can be asked
   --binary FILE               the compiled worker
-  --password-file FILE        holds the password of the role omoide_NAME; copied to
+  --password-file FILE        holds the password of the worker's role; copied to
                               /etc/omoide/NAME.password. Not needed again once it is there
   --user USER                 who the worker is (default: omoide-NAME, made where it is missing)
   --reader USER               who may read the storage, such as www-data for NGINX: joins USER's group
@@ -57,7 +58,8 @@ while [ $# -gt 0 ]; do
 done
 
 case $name in
-  '' | [!a-z]* | *[!a-z0-9]*) refuse "$name is no storage's name: a small letter, then letters or digits" ;;
+  '' | [!a-z]* | *[!a-z0-9-]* | *-*-* | *- | *-[!a-z]*)
+    refuse "$name is no storage's name: a small letter, then letters or digits; its inbox's before it, as tokyo-hot" ;;
 esac
 [ "$(id -u)" = 0 ] || refuse "needs root: it makes a user and a unit" 4
 [ -d /run/systemd/system ] || refuse "systemd does not run here" 4

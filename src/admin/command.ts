@@ -120,7 +120,7 @@ export const DATABASE = [
 /** Commands that only ask need no superuser. */
 export const DATABASE_TO_ASK = [
   DATABASE[0],
-  "omoide_monitor's, or a superuser's postgres://USER[:PASSWORD]@HOST[:PORT][,…]/DATABASE; PGPASSWORD is read too",
+  "the monitor's, or a superuser's postgres://USER[:PASSWORD]@HOST[:PORT][,…]/DATABASE; PGPASSWORD is read too",
 ] as const;
 
 /** Every command that takes something away is a dry run without it. */

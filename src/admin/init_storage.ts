@@ -46,7 +46,8 @@ export async function initStorage(
         },
         () => initRoot(wanted.root, identity, wanted),
       );
-      return { ...registered, identity };
+      // With what was noted of its mount.
+      return { ...registered, identity: readIdentityOf(wanted.root) };
     } catch (error) {
       // Another run of the same command may have decided first: then its decision is found now.
       const again = error instanceof ConfigurationError && attempt === 1 &&

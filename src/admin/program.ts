@@ -13,7 +13,6 @@ import { inboxWatch } from "./commands/inbox_watch.ts";
 import { storageAdopt } from "./commands/storage_adopt.ts";
 import { storageCompare } from "./commands/storage_compare.ts";
 import { storageInit } from "./commands/storage_init.ts";
-import { storageLanes } from "./commands/storage_lanes.ts";
 import { storageList, storageRetire } from "./commands/storage_list.ts";
 import { storageManifest } from "./commands/storage_manifest.ts";
 import { storagePurge } from "./commands/storage_purge.ts";
@@ -55,7 +54,6 @@ export const GROUPS: readonly Group[] = [
     commands: [
       storageInit,
       storageList,
-      storageLanes,
       storageRetire,
       storageManifest,
       storageVerify,

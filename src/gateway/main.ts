@@ -1,6 +1,6 @@
 /**
  * The gateway: what a web application does with an inbox, and no more. It listens, talks to one database
- * as `omoide_app`, and has no file permission at all.
+ * as the application's role, and has no file permission at all.
  */
 import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { lockDown } from "../lock_down.ts";

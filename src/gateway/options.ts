@@ -12,6 +12,7 @@ import {
   storageName,
 } from "../command_line.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { roleOf } from "../inbox/role_names.ts";
 import type { HostPort } from "../sandbox.ts";
 
 /** What a gateway was told on its command line; every default is filled in. */
@@ -33,7 +34,7 @@ export function parseGatewayOptions(args: readonly string[]): GatewayOptions {
   const given = parseCommandLine<Given>("omoide-gateway", args, describe);
   return {
     listen: listenAddress(required(given.listen, "--listen HOST:PORT")),
-    database: parseDatabaseUrl(required(given.database, "--database URL"), "omoide_app"),
+    database: parseDatabaseUrl(required(given.database, "--database URL"), roleOf("app")),
     ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
     served: given.served ?? null,
     connections: given.connections ?? 8,

@@ -21,7 +21,9 @@ export interface Credentials {
 const REFUSED: Record<string, string> = {
   "28000": "the server refuses this role; see its pg_hba.conf, and whether the role may log in",
   "3D000": "there is no such database; see --database, and run `inbox init` first",
-  "42501": "the role may not connect to this database; run `inbox init`, then `storage init`",
+  "42501":
+    "the role may not connect to this database; run `inbox init`, then `storage init`, and name the role " +
+    "in --database if the inbox has a name",
 };
 
 /**

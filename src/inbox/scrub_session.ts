@@ -37,7 +37,7 @@ export interface ScrubReceipt {
 }
 
 /**
- * A scrub's one connection to the inbox, as `omoide_NAME_scrub`: a role that can read the storage's
+ * A scrub's one connection to the inbox, as the scrub's role: a role that can read the storage's
  * receipts and report, and nothing else.
  */
 export class ScrubSession {

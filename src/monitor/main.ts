@@ -1,6 +1,6 @@
 /**
  * The monitor: answers "is everything safe?" over HTTP. It listens, looks into one inbox as
- * `omoide_monitor`, and has no file permission at all.
+ * the monitor's role, and has no file permission at all.
  */
 import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { lockDown } from "../lock_down.ts";

@@ -11,6 +11,7 @@ import {
   required,
 } from "../command_line.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { roleOf } from "../inbox/role_names.ts";
 import type { HostPort } from "../sandbox.ts";
 
 /** A monitor's command line; every default is filled in. */
@@ -30,7 +31,11 @@ export function parseMonitorOptions(args: readonly string[]): MonitorOptions {
   const given = parseCommandLine<Given>("omoide-monitor", args, describe);
   return {
     listen: listenAddress(given.listen ?? DEFAULT_LISTEN),
-    database: parseDatabaseUrl(required(given.database, "--database URL"), "omoide_monitor", "any"),
+    database: parseDatabaseUrl(
+      required(given.database, "--database URL"),
+      roleOf("monitor"),
+      "any",
+    ),
     ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
     tokenSha256: given.tokenSha256 ?? null,
     logFormat: given.logFormat ?? "text",
@@ -64,7 +69,7 @@ function describe(command: Command, option: AddOption): void {
   option("--database <url>", DATABASE_FORM, String);
   option(
     "--password-file <file>",
-    "holds omoide_monitor's password; - for standard input",
+    "holds the role's password; - for standard input",
     passwordFile,
   );
   option(

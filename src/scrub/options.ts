@@ -12,6 +12,7 @@ import {
   storageName,
 } from "../command_line.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { roleOf, scrubRole } from "../inbox/role_names.ts";
 
 /** A scrub's command line; every default is filled in. */
 export interface ScrubOptions {
@@ -40,7 +41,7 @@ export function parseScrubOptions(args: readonly string[]): ScrubOptions {
     root: required(given.root, "--root DIR"),
     database: parseDatabaseUrl(
       required(given.database, "--database URL"),
-      `omoide_${storage}_scrub`,
+      scrubRole(roleOf(storage)),
     ),
     ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
     ...(given.caFile === undefined ? {} : { caFile: given.caFile }),
@@ -77,7 +78,7 @@ function describe(command: Command, option: AddOption): void {
   option("--storage <name>", "the storage's name in the inbox", storageName);
   option("--root <dir>", "its root: an absolute path", path);
   option("--database <url>", DATABASE_FORM, String);
-  option("--password-file <file>", "holds the password of omoide_NAME_scrub", path);
+  option("--password-file <file>", "holds the password of the scrub's role", path);
   option("--ca-file <file>", "certificates that the server's must be signed by, PEM", path);
   command.option("--once", "one shallow and one deep look at full speed, then exit");
   option(

@@ -2,7 +2,6 @@ import { messageOf, StorageHeldError, StorageLostError } from "../errors.ts";
 import { MEDIA_TYPES } from "../media.ts";
 import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
-import { fileSystemKind } from "./file_systems.ts";
 import {
   OBJECT_MODE,
   OBJECTS_DIRECTORY,
@@ -10,6 +9,8 @@ import {
   PUBLIC_DIRECTORY_MODE,
   SKELETON,
 } from "./layout.ts";
+import { readIdentity } from "./identity.ts";
+import { requireMount, showAcceptance } from "./mounted.ts";
 import { openStorage, requireStorage } from "./open_storage.ts";
 import { DEFAULT_RESERVE, type Reserve, Space } from "./space.ts";
 
@@ -62,7 +63,7 @@ export async function checkRoot(
     "run the worker as the user that owns the storage",
     () => proveUser(root, calls),
   );
-  await prove(
+  const isFit = await prove(
     "file system",
     "use ext4 or XFS",
     () => describeFileSystem(root, calls),
@@ -87,6 +88,8 @@ export async function checkRoot(
     space.take(0);
     return space.shown;
   });
+  // Opening it fails for the same reason again.
+  if (!isFit) return results;
   await prove("lock", "use a file system that has flock", async () => {
     try {
       (await openStorage(root, expected, options)).close();
@@ -188,8 +191,10 @@ function proveUser(root: string, calls: FileCalls): string {
 }
 
 function describeFileSystem(root: string, calls: FileCalls): string {
-  const { name, note } = fileSystemKind(calls.statfs(root).type);
-  return note === null ? name : `${name}: ${note}`;
+  const identity = readIdentity(root, calls);
+  const { name, note } = requireMount(root, identity, calls.statfs(root).type);
+  const accepted = showAcceptance(identity);
+  return (accepted ?? name) + (note === null ? "" : `: ${note}`);
 }
 
 function proveSkeleton(root: string, calls: FileCalls): string {

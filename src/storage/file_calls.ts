@@ -9,7 +9,7 @@ export interface FileSystemSpace {
   readonly blocks: number;
   /** Blocks that an unprivileged process may still take. */
   readonly blocksAvailable: number;
-  /** All inodes; 0 where the file system has no fixed number (btrfs, FAT). */
+  /** All inodes; 0 where the file system has no fixed number (btrfs, FAT, CephFS). */
   readonly inodes: number;
   readonly inodesFree: number;
 }
@@ -39,12 +39,8 @@ export interface FileCalls {
   syncData(file: Deno.FsFile): Promise<void>;
   /** fsync, of a directory */
   sync(file: Deno.FsFile): Promise<void>;
-  /**
-   * flock LOCK_EX | LOCK_NB, or LOCK_SH | LOCK_NB if others may share it: needs no more than a handle for
-   * reading. False where another holds it.
-   */
-  tryLock(file: Deno.FsFile, exclusive: boolean): Promise<boolean>;
-  unlock(file: Deno.FsFile): void;
+  /** flock LOCK_EX | LOCK_NB: needs no more than a handle for reading. False where another holds it. */
+  tryLock(file: Deno.FsFile): Promise<boolean>;
   close(file: Deno.FsFile): void;
   /** Not recursive: a missing parent is ENOENT. */
   mkdir(path: string, mode: number): void;
@@ -66,8 +62,7 @@ export const fileCalls: FileCalls = {
   fstat: (file) => file.statSync(),
   syncData: (file) => file.syncData(),
   sync: (file) => file.sync(),
-  tryLock: (file, exclusive) => file.tryLock(exclusive),
-  unlock: (file) => file.unlockSync(),
+  tryLock: (file) => file.tryLock(true),
   close: (file) => file.close(),
   mkdir: (path, mode) => Deno.mkdirSync(path, { mode }),
   link: (from, to) => Deno.linkSync(from, to),
@@ -81,17 +76,38 @@ export const fileCalls: FileCalls = {
   },
   realPath: (path) => Deno.realPathSync(path),
   statfs(path) {
-    const { type, bsize, blocks, bavail, files, ffree } = statfsSync(path);
-    return {
-      type,
-      blockSize: bsize,
-      blocks,
-      blocksAvailable: bavail,
-      inodes: files,
-      inodesFree: ffree,
-    };
+    return spaceOf(statfsSync(path));
   },
 };
+
+/** What Node gives of a `statfs`. */
+type Statfs = Readonly<
+  Record<"type" | "bsize" | "blocks" | "bavail" | "files" | "ffree", number>
+>;
+
+/**
+ * Makes sense of what `statfs` says. A file system in the kernel counts; another may say anything: CephFS
+ * has the inodes in use as all inodes and 2^64 - 1 of them free, which no `bigint` of the inbox can hold.
+ */
+export function spaceOf(said: Statfs): FileSystemSpace {
+  const blockSize = Math.max(1, countOf(said.bsize));
+  // Products of blocks and their size must stay whole numbers, too.
+  const most = Math.floor(Number.MAX_SAFE_INTEGER / blockSize);
+  const blocks = Math.min(countOf(said.blocks), most);
+  const counts = said.ffree <= said.files;
+  return {
+    type: said.type,
+    blockSize,
+    blocks,
+    blocksAvailable: Math.min(countOf(said.bavail), most),
+    inodes: counts ? countOf(said.files) : 0,
+    inodesFree: counts ? countOf(said.ffree) : 0,
+  };
+}
+
+function countOf(said: number): number {
+  return Number.isFinite(said) ? Math.min(Math.max(0, said), Number.MAX_SAFE_INTEGER) : 0;
+}
 
 /**
  * Linux's numbers of what Deno gives no name to: `error.code` is undefined, only the message ends in

@@ -3,9 +3,9 @@ import { isStorageName, isUuid } from "../media.ts";
 import { isOfFile } from "./failures.ts";
 import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY } from "./layout.ts";
-import type { StorageIdentity } from "./storage.ts";
+import type { NotedMount, StorageIdentity } from "./storage.ts";
 
-/** Far above what an identity takes (about 200), and far below what would hurt to read before each batch. */
+/** Far above what an identity takes (about 400), and far below what would hurt to read before each batch. */
 export const MAX_IDENTITY_BYTES = 4096;
 
 const RESTORE = "restore it from a backup";
@@ -52,7 +52,10 @@ export function parseIdentity(text: string, where: string): StorageIdentity {
   } catch {
     throw new ConfigurationError(`${where} is not JSON; ${RESTORE}`);
   }
-  const { format, storage, uuid, inbox, prefixSize } = Object(value) as Record<string, unknown>;
+  const { format, storage, uuid, inbox, prefixSize, mount } = Object(value) as Record<
+    string,
+    unknown
+  >;
   if (typeof format === "number" && format > 1) {
     throw new ConfigurationError(
       `${where} has format ${format}, this program knows 1; use the newer program that made it`,
@@ -71,18 +74,37 @@ export function parseIdentity(text: string, where: string): StorageIdentity {
   if (typeof prefixSize !== "number" || !isPrefixSize(prefixSize)) {
     throw wrong("prefixSize", prefixSize, "an integer from 1 to 8");
   }
-  return { format, storage, uuid, inbox, prefixSize };
+  const identity: StorageIdentity = { format, storage, uuid, inbox, prefixSize };
+  if (mount === undefined) return identity;
+  const noted = parseMount(mount);
+  if (noted === null) throw wrong("mount", mount, "what `storage init` notes there");
+  return { ...identity, mount: noted };
+}
+
+/** Null where it is none that `storage init` could have noted. */
+function parseMount(value: unknown): NotedMount | null {
+  const { type, accepted } = Object(value) as Record<string, unknown>;
+  if (!isShortText(type)) return null;
+  if (accepted === undefined) return { type };
+  const { words, at } = Object(accepted) as Record<string, unknown>;
+  if (!isShortText(words) || !isShortText(at) || Number.isNaN(Date.parse(at))) return null;
+  return { type, accepted: { words, at } };
+}
+
+function isShortText(value: unknown): value is string {
+  return typeof value === "string" && /^[\x20-\x7e]{1,200}$/.test(value);
 }
 
 /** The text of a storage.json; `parseIdentity` reads it back. */
 export function formatIdentity(identity: StorageIdentity): string {
-  const { format, storage, uuid, inbox, prefixSize } = identity;
-  return JSON.stringify({ format, storage, uuid, inbox, prefixSize }, null, 2) + "\n";
+  const { format, storage, uuid, inbox, prefixSize, mount } = identity;
+  return JSON.stringify({ format, storage, uuid, inbox, prefixSize, mount }, null, 2) + "\n";
 }
 
-/** Whether two identities are the same storage, laid out the same way. */
+/** Whether two identities are the same storage, laid out the same way, wherever it lies. */
 export function sameIdentity(a: StorageIdentity, b: StorageIdentity): boolean {
-  return formatIdentity(a) === formatIdentity(b);
+  const bare = ({ mount: _, ...identity }: StorageIdentity) => formatIdentity(identity);
+  return bare(a) === bare(b);
 }
 
 function isPrefixSize(value: number): boolean {

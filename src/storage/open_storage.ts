@@ -1,8 +1,9 @@
-import { ConfigurationError, StorageLostError } from "../errors.ts";
+import { ConfigurationError, messageOf, StorageHeldError, StorageLostError } from "../errors.ts";
 import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls } from "./file_calls.ts";
 import { readIdentity } from "./identity.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY, SKELETON, unfitRoot } from "./layout.ts";
+import { requireMount } from "./mounted.ts";
 import { Slots } from "./slots.ts";
 import { DEFAULT_RESERVE, type Reserve, Space } from "./space.ts";
 import type { StorageIdentity, WriteOnceStorage } from "./storage.ts";
@@ -17,15 +18,14 @@ export interface OpenStorageOptions {
   readonly reserve?: Reserve;
   /** The calls on the file system; the real ones unless a test wraps them. */
   readonly calls?: FileCalls;
-  /** `false`: it is opened unlocked, and whoever needs its lock takes it by `hold`. */
-  readonly lock?: boolean;
 }
 
 /**
- * Opens the storage at `root`, and takes its lock for this process alone.
+ * Opens and locks the storage at `root`.
  *
  * @param expected what the storage must be
- * @throws {ConfigurationError} the root's form is unfit, it is another storage, or may not be read
+ * @throws {ConfigurationError} the root's form is unfit, it is another storage, may not be read, or lies on
+ *   a file system that no worker may rely on
  * @throws {StorageLostError} there is no storage at `root`, or it is not whole
  * @throws {StorageHeldError} another process holds it: standing by may help
  */
@@ -36,7 +36,7 @@ export async function openStorage(
 ): Promise<WriteOnceStorage> {
   const calls = options.calls ?? fileCalls;
   const identity = requireStorage(root, expected.storage, calls);
-  const identityFile = openIdentity(`${root}/${IDENTITY_PATH}`, calls);
+  const lock = await lockStorage(root, calls);
   try {
     const store = new Store({
       root,
@@ -45,15 +45,16 @@ export async function openStorage(
       directories: new Directories(root, deviceOf(root, calls), calls),
       space: new Space(root, options.reserve ?? DEFAULT_RESERVE, calls),
       slots: new Slots(options.writers ?? 64),
-      identityFile,
+      lock,
     });
-    if (options.lock ?? true) await store.hold(true);
-    else store.requireIdentity();
+    // What was locked is what has the name by now, and who it says it is has not changed before the lock.
+    store.requireIdentity();
+    requireMount(root, identity, calls.statfs(root).type);
     const tree = new Tree(store);
     for (const { path } of [{ path: "" }, ...SKELETON]) tree.requireSkeleton(path);
     return new HeldStorage(store);
   } catch (error) {
-    calls.close(identityFile);
+    calls.close(lock);
     throw error;
   }
 }
@@ -73,6 +74,26 @@ export function requireStorage(root: string, name: string, calls: FileCalls): St
     );
   }
   return identity;
+}
+
+async function lockStorage(root: string, calls: FileCalls): Promise<Deno.FsFile> {
+  const path = `${root}/${IDENTITY_PATH}`;
+  const file = openIdentity(path, calls);
+  let locked = false;
+  try {
+    locked = await calls.tryLock(file);
+  } catch (error) {
+    throw new ConfigurationError(
+      `Cannot lock ${path}: ${
+        messageOf(error)
+      }; use a file system that has flock, such as ext4 or XFS`,
+      { cause: error },
+    );
+  } finally {
+    if (!locked) calls.close(file);
+  }
+  if (!locked) throw new StorageHeldError(`Another process holds the storage at ${root}`);
+  return file;
 }
 
 /** It was there a moment ago, when it was read. */

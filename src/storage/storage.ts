@@ -14,6 +14,21 @@ export interface StorageIdentity {
   readonly inbox: string;
   /** How many leading characters of the item's UUID name its directory, 1 to 8. */
   readonly prefixSize: number;
+  /** What is mounted there, if `statfs` alone does not say it or it had to be accepted. */
+  readonly mount?: NotedMount;
+}
+
+/** The kind of mount that `storage init` found at a root. */
+export interface NotedMount {
+  /** As /proc/self/mountinfo names it, such as `fuse.glusterfs`. */
+  readonly type: string;
+  /** What an administrator has accepted about it. */
+  readonly accepted?: {
+    /** Exactly those that the kind of file system asks for. */
+    readonly words: string;
+    /** ISO 8601. */
+    readonly at: string;
+  };
 }
 
 /** What came of a batch. A media of it that is in neither list is still owed: `paused` says why. */
@@ -44,17 +59,6 @@ export interface NotStored {
  */
 export interface WriteOnceStorage {
   readonly identity: StorageIdentity;
-  /**
-   * Takes the lock on `storage.json`, which goes with the process. Whoever has it alone excludes everybody;
-   * those who share it exclude whoever wants it alone, which every tool of the administrator's does.
-   *
-   * @throws {StorageHeldError} another process holds it: standing by may help
-   * @throws {StorageLostError} the root is another's by now
-   * @throws {ConfigurationError} the file system has no such locks
-   */
-  hold(alone: boolean): Promise<void>;
-  /** Lets go of it, with nothing under way. */
-  letGo(): void;
   /** Reads the identity again, and free space, then begins a batch. */
   beginBatch(): Promise<StoreBatch>;
   /**

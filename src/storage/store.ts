@@ -1,8 +1,6 @@
 import {
   ConfigurationError,
-  messageOf,
   StorageDistrustedError,
-  StorageHeldError,
   StorageLostError,
   StoragePausedError,
 } from "../errors.ts";
@@ -25,8 +23,8 @@ export interface StoreParts {
   readonly directories: Directories;
   readonly space: Space;
   readonly slots: Slots;
-  /** storage.json, open. */
-  readonly identityFile: Deno.FsFile;
+  /** storage.json, open and locked. */
+  readonly lock: Deno.FsFile;
 }
 
 /**
@@ -44,8 +42,8 @@ export class Store {
   readonly unlinked: UnlinkedObjects;
   /** The device of every file in this storage. */
   readonly device: number;
-  readonly #identityFile: Deno.FsFile;
-  readonly #identityInode: number;
+  readonly #lock: Deno.FsFile;
+  readonly #lockInode: number;
   #ended: Error | null = null;
 
   constructor(parts: StoreParts) {
@@ -57,42 +55,17 @@ export class Store {
     this.slots = parts.slots;
     this.pause = new StandingPause(this.root, this.space, this.calls);
     this.unlinked = new UnlinkedObjects(this.root, this.calls);
-    this.#identityFile = parts.identityFile;
-    const { dev, ino } = this.calls.fstat(parts.identityFile);
+    this.#lock = parts.lock;
+    const { dev, ino } = this.calls.fstat(parts.lock);
     this.device = dev;
-    this.#identityInode = ino ?? 0;
-  }
-
-  /** See `WriteOnceStorage`. */
-  async hold(alone: boolean): Promise<void> {
-    const path = `${this.root}/${IDENTITY_PATH}`;
-    let locked: boolean;
-    try {
-      locked = await this.calls.tryLock(this.#identityFile, alone);
-    } catch (error) {
-      throw new ConfigurationError(
-        `Cannot lock ${path}: ${
-          messageOf(error)
-        }; use a file system that has flock, such as ext4 or XFS`,
-        { cause: error },
-      );
-    }
-    if (!locked) throw new StorageHeldError(`Another process holds the storage at ${this.root}`);
-    this.space.isShared = !alone;
-    // What was locked is what has the name by now, and who it says it is has not changed before the lock.
-    this.requireIdentity();
-  }
-
-  letGo(): void {
-    // One that is over goes with the process; asking a disk that has gone would only fail once more.
-    if (this.#ended === null) this.calls.unlock(this.#identityFile);
+    this.#lockInode = ino ?? 0;
   }
 
   close(): void {
     this.pause.end();
     if (this.#ended instanceof StoreClosedError) return;
     this.#ended = new StoreClosedError("the storage was closed");
-    this.calls.close(this.#identityFile);
+    this.calls.close(this.#lock);
   }
 
   /** Throws what ended this storage, if anything did. */
@@ -112,7 +85,7 @@ export class Store {
     try {
       const found = this.calls.lstat(path);
       const identity = readIdentity(this.root, this.calls);
-      if (found?.dev !== this.device || found.ino !== this.#identityInode) {
+      if (found?.dev !== this.device || found.ino !== this.#lockInode) {
         throw new StorageLostError(
           `${path} was replaced while the worker was running; see what is mounted there, and start again`,
         );

@@ -3,7 +3,7 @@ import { Batch } from "./batch.ts";
 import type { StorageIdentity, StoreBatch, WriteOnceStorage } from "./storage.ts";
 import type { Store } from "./store.ts";
 
-/** What a worker gets of an open storage. `openStorage` makes it. */
+/** What a worker gets of an open, locked storage. `openStorage` makes it. */
 export class HeldStorage implements WriteOnceStorage {
   readonly #store: Store;
 
@@ -13,15 +13,6 @@ export class HeldStorage implements WriteOnceStorage {
 
   get identity(): StorageIdentity {
     return this.#store.identity;
-  }
-
-  async hold(alone: boolean): Promise<void> {
-    this.#store.requireSound();
-    await this.#store.hold(alone);
-  }
-
-  letGo(): void {
-    this.#store.letGo();
   }
 
   // deno-lint-ignore require-await -- an error is a rejection, whenever it is met

@@ -1,5 +1,6 @@
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { judgeDurability } from "../inbox/durability.ts";
+import { roleOf } from "../inbox/role_names.ts";
 import type { InboxStatus, StorageStatus } from "../inbox/status/status.ts";
 import { count, showBytes, showDuration } from "../units.ts";
 import { findingTroubles, lastLooks, lookTroubles } from "./looks.ts";
@@ -72,7 +73,9 @@ export function judge(status: InboxStatus): Verdict {
       `${
         count(status.foreign, "table or function", "tables and functions")
       } of the inbox with another ` +
-        "owner than omoide_owner, as a restore leaves them: run `inbox init`",
+        `owner than ${
+          roleOf("owner", status.inboxName)
+        }, as a restore leaves them: run \`inbox init\``,
     );
   }
   if (status.incomplete > 0) {

@@ -1,5 +1,6 @@
 import { type Beat, heartbeat, type WorkerState } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
+import { showAcceptance } from "../storage/mounted.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
 import type { FreeSpace } from "../stored.ts";
 import { VERSION } from "../version.ts";
@@ -24,18 +25,18 @@ export class Heartbeat {
   readonly #storage: WriteOnceStorage;
   readonly #progress: Progress;
   readonly #log: Logger;
+  /** What people are to see of this storage at any time: what an administrator has accepted. */
+  readonly #standing: string | null;
   #state: WorkerState = "starting";
   #reason: string | null = null;
   #diskHangs = false;
-  /** Of `progress`: what the inbox knew when this session began, and what it knows now. */
-  #before = { media: 0, bytes: 0 };
-  #reported = { media: 0, bytes: 0 };
-  #session: InboxSession | null = null;
 
   constructor(storage: WriteOnceStorage, progress: Progress, log: Logger) {
     this.#storage = storage;
     this.#progress = progress;
     this.#log = log;
+    const accepted = showAcceptance(storage.identity);
+    this.#standing = accepted === null ? null : `on ${accepted}`;
   }
 
   /** Changes the state and reports it at once; resolves when the inbox knows. */
@@ -52,18 +53,14 @@ export class Heartbeat {
 
   /** Reports that this worker waits for another's storage, and leaves that one's state as it is. */
   async standBy(session: InboxSession): Promise<void> {
-    await this.#send(session, "standby", null, null);
+    await heartbeat(session, this.#beatOf("standby", null, null));
   }
 
-  /**
-   * Beats until the session has ended; a beat that the inbox refuses ends the session.
-   *
-   * @param onLanes is given what each beat is answered: how many lanes the storage has, 0 if it is distrusted
-   */
-  async keepBeating(session: InboxSession, onLanes: (count: number) => void): Promise<void> {
+  /** Beats until the session has ended; a beat that the inbox refuses ends the session. */
+  async keepBeating(session: InboxSession): Promise<void> {
     while (!session.ended.aborted) {
       try {
-        onLanes(await this.beat(session));
+        await this.beat(session);
       } catch (error) {
         session.end(error instanceof Error ? error : new Error(String(error)));
       }
@@ -71,28 +68,15 @@ export class Heartbeat {
     }
   }
 
-  async beat(session: InboxSession): Promise<number> {
+  async beat(session: InboxSession): Promise<void> {
     const space = await this.#freeSpace();
     const trouble = this.#diskTrouble(space);
     this.#logDisk(trouble);
     const known = space === "late" ? null : space;
-    return await this.#send(session, this.#state, trouble ?? this.#reason, known);
-  }
-
-  async #send(
-    session: InboxSession,
-    state: WorkerState,
-    reason: string | null,
-    space: FreeSpace | null,
-  ): Promise<number> {
-    if (session !== this.#session) {
-      this.#session = session;
-      this.#before = this.#reported;
-    }
-    const { media, bytes } = this.#progress;
-    const lanes = await heartbeat(session, this.#beatOf(state, reason, space));
-    this.#reported = { media, bytes };
-    return lanes;
+    await heartbeat(
+      session,
+      this.#beatOf(this.#state, trouble ?? this.#reason ?? this.#standing, known),
+    );
   }
 
   #beatOf(state: WorkerState, reason: string | null, space: FreeSpace | null): Beat {
@@ -102,8 +86,8 @@ export class Heartbeat {
       state,
       reason,
       space,
-      storedMedia: this.#progress.media - this.#before.media,
-      storedBytes: this.#progress.bytes - this.#before.bytes,
+      storedMedia: this.#progress.media,
+      storedBytes: this.#progress.bytes,
       lastError: this.#progress.lastError,
     };
   }

@@ -14,6 +14,7 @@ import {
 } from "../command_line.ts";
 import { UsageError } from "../errors.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
+import { roleOf } from "../inbox/role_names.ts";
 import { DEFAULT_RESERVE, type Reserve } from "../storage/space.ts";
 import { parseSize } from "../units.ts";
 import { EXIT_HELP } from "./exit_help.ts";
@@ -53,7 +54,7 @@ export function parseWorkerOptions(args: readonly string[]): WorkerOptions {
   return {
     storage,
     root: required(given.root, "--root DIR"),
-    database: parseDatabaseUrl(required(given.database, "--database URL"), `omoide_${storage}`),
+    database: parseDatabaseUrl(required(given.database, "--database URL"), roleOf(storage)),
     ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
     ...(given.caFile === undefined ? {} : { caFile: given.caFile }),
     mode: given.check ? "check" : given.once ? "drain" : "serve",

@@ -5,6 +5,9 @@ import { ForeignMount } from "../lab/foreign_mount.ts";
 import { Random } from "../lab/random.ts";
 import { FUSEPY } from "../lab/recorded_disk.ts";
 import { sharedTemplate } from "../lab/template.ts";
+import { initRoot } from "../../src/storage/admin/init_root.ts";
+import { UNMEASURED } from "../../src/storage/file_systems.ts";
+import { readIdentity } from "../../src/storage/identity.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { admin } from "./support/run.ts";
 
@@ -35,6 +38,7 @@ async function onSuch(t: Deno.TestContext, manner: Manner): Promise<void> {
   // What the mount must not change.
   const before = await admin(["storage", "manifest", hot]);
   const lines = (text: string) => text.split("\n").filter((line) => !line.startsWith("#"));
+  initRoot(hot, readIdentity(hot), { mounted: { type: "fuse", accept: UNMEASURED } });
   await using _mount = await ForeignMount.over(hot, seen, manner);
 
   await t.step("a manifest is the same, and says why it took longer", async () => {

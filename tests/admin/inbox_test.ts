@@ -64,6 +64,7 @@ function looked(shallow: number | null, deep: number | null): Partial<StorageSta
 function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {}): InboxStatus {
   return {
     inbox: "",
+    inboxName: "",
     minCopies: 2,
     storages: [{ ...WELL, ...storage }, { ...WELL, storage: "cold" }],
     media: 0,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
 import { parseWorkerOptions } from "../../src/worker/options.ts";
+import { instanceName } from "../../scripts/lib/compile/instance_name.ts";
 import { readArtifact } from "../../scripts/lib/compile/read_artifact.ts";
 
 const SCRIPT = new URL("../../scripts/compile.ts", import.meta.url).pathname;
@@ -64,6 +65,20 @@ for (const [name, args] of Object.entries(VARIANTS)) {
     assert.ok(stdout.includes(args.join(" ")), "the options are not told");
   });
 }
+
+Deno.test("binaries and units are called after the storage, and the inbox if it has a name", () => {
+  for (
+    const [storage, role, name] of [
+      ["hot", "omoide_hot", "hot"],
+      ["hot", "omoide_hot_scrub", "hot"],
+      ["hot", "omoide_tokyo_hot", "tokyo-hot"],
+      ["hot", "omoide_tokyo_hot_scrub", "tokyo-hot"],
+      ["scrub", "omoide_scrub", "scrub"],
+      ["hot", "somebody", "hot"],
+      ["hot", "omoide_tokyo_cold", "hot"],
+    ] as const
+  ) assert.equal(instanceName(storage, role), name, role);
+});
 
 Deno.test("the binary is called after its storage and put into dist", async () => {
   const { stdout, stderr } = await compile(PLAIN);

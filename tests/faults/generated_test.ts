@@ -264,7 +264,7 @@ class Scene {
     unclean: boolean,
   ): Promise<void> {
     const probation = new Probation();
-    if (unclean) probation.suspect();
+    probation.sessionBegins(unclean);
     const pass = new Pass({
       session,
       storage,

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type CheckResult, checkRoot } from "../../src/storage/check_root.ts";
-import { fileSystemKind } from "../../src/storage/file_systems.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
 import { Fault, maskedCalls } from "./support/calls.ts";
 import { describeTree, Scratch, TestStorage } from "./support/roots.ts";
@@ -141,13 +140,4 @@ Deno.test("another user than the owner is told so", async () => {
   } finally {
     Deno.uid = uid;
   }
-});
-
-Deno.test("file systems are told by their magic numbers, signed or not", () => {
-  assert.equal(fileSystemKind(0xef53).name, "ext4");
-  assert.equal(fileSystemKind(0xef53).note, null);
-  assert.equal(fileSystemKind(0x58465342).name, "xfs");
-  assert.equal(fileSystemKind(0x9123683e | 0).name, "btrfs");
-  assert.ok(fileSystemKind(0x6969).note?.includes("proven here"));
-  assert.equal(fileSystemKind(0x12345).name, "type 0x12345");
 });

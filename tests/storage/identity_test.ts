@@ -22,10 +22,18 @@ Deno.test("an identity that was written reads back the same", () => {
     inbox: fc.uuid(),
     prefixSize: fc.integer({ min: 1, max: 8 }),
   });
-  fc.assert(fc.property(identities, (identity) => {
+  const shown = fc.stringMatching(/^[\x20-\x7e]{1,40}$/);
+  const at = fc.constant("2026-11-26T10:00:00.000Z");
+  const mounts = fc.record(
+    { type: shown, accepted: fc.record({ words: shown, at }) },
+    { requiredKeys: ["type"] },
+  );
+  fc.assert(fc.property(identities, fc.option(mounts, { nil: undefined }), (bare, mount) => {
+    const identity = { ...bare, ...(mount === undefined ? {} : { mount }) };
     const read = parseIdentity(formatIdentity(identity), "x");
-    assert.deepEqual(read, { ...identity });
-    assert.ok(sameIdentity(read, identity));
+    // Without fast-check's own prototypes.
+    assert.deepEqual(read, JSON.parse(JSON.stringify(identity)));
+    assert.ok(sameIdentity(read, bare));
   }));
 });
 
@@ -45,6 +53,11 @@ Deno.test("an identity's every value is checked, and the error names it", () => 
     uuid: [undefined, "x", "01234567-89AB-cdef-0123-456789abcdef"],
     inbox: [undefined, null],
     prefixSize: [undefined, 0, 9, 2.5, "2", NaN],
+    mount: [
+      ...[null, "ext4", {}, { type: "" }, { type: "a\n" }, { type: "x".repeat(201) }],
+      ...[{ type: "nfs", accepted: null }, { type: "nfs", accepted: { words: "yes" } }],
+      { type: "nfs", accepted: { words: "yes", at: "yesterday" } },
+    ],
   };
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {

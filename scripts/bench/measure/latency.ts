@@ -1,5 +1,6 @@
 import { submitMedia } from "../../../src/inbox/application/submit.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
+import { roleOf } from "../../../src/inbox/role_names.ts";
 import { sleep } from "../command.ts";
 import { makeInbox, STORAGES, Workers } from "../inbox.ts";
 import { mediaOf, ofSize, RandomBytes } from "../loads.ts";
@@ -16,7 +17,7 @@ export function latencyAtRest(size: number): Contender {
   return (stage) =>
     stage.withServer(async (server, directory) => {
       await makeInbox(server, directory);
-      const application = await server.connect("bench submit", "omoide_app");
+      const application = await server.connect("bench submit", roleOf("app"));
       const admin = await server.connect("bench");
       await using workers = new Workers(server, directory);
       await workers.during(untilIdle(admin));

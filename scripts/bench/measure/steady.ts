@@ -1,5 +1,6 @@
 import { submitMedia } from "../../../src/inbox/application/submit.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
+import { roleOf } from "../../../src/inbox/role_names.ts";
 import { sleep } from "../command.ts";
 import { makeInbox, Workers } from "../inbox.ts";
 import { mediaOf, ofSize, RandomBytes } from "../loads.ts";
@@ -28,7 +29,7 @@ export function steadyUploads(size: number): Contender {
       const end = performance.now() + seconds * 1000;
       const state = { live: 0 };
       const sessions = Array.from({ length: SESSIONS }, async () => {
-        const session = await server.connect("bench submit", "omoide_app");
+        const session = await server.connect("bench submit", roleOf("app"));
         const random = new RandomBytes();
         for (const media of mediaOf(ofSize(size, Infinity, 20))) {
           if (performance.now() > end) break;

@@ -1,5 +1,6 @@
 import { submitMedia } from "../../../src/inbox/application/submit.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
+import { roleOf } from "../../../src/inbox/role_names.ts";
 import { makeInbox, STORAGES } from "../inbox.ts";
 import { mediaOf, ofSize, RandomBytes } from "../loads.ts";
 import { Meter } from "../meter.ts";
@@ -48,7 +49,7 @@ async function submitFor(
   sessions: number,
 ): Promise<number[]> {
   const connections = await Promise.all(
-    Array.from({ length: sessions }, () => server.connect("bench submit", "omoide_app")),
+    Array.from({ length: sessions }, () => server.connect("bench submit", roleOf("app"))),
   );
   const media = mediaOf(ofSize(size, Infinity, 20));
   const bytes = new RandomBytes().take(size);
@@ -78,7 +79,7 @@ async function listen(
   how: Listeners,
   ended: AbortSignal,
 ): Promise<void> {
-  const connection = await server.connect("bench", `omoide_${storage}`);
+  const connection = await server.connect("bench", roleOf(storage));
   await connection.query("LISTEN omoide_sealed");
   let delay = FIRST_MS;
   while (!ended.aborted) {

@@ -13,6 +13,8 @@ import { IDENTITY_PATH } from "../../storage/layout.ts";
 import { count, showBytes } from "../../units.ts";
 import { DATABASE, treeCommand } from "../command.ts";
 import { initStorage } from "../init_storage.ts";
+import { ACCEPT, lookAtMount } from "../look_at_mount.ts";
+import type { MountFound } from "../../storage/admin/note_mount.ts";
 import { rebuild, requireRegistered } from "../rebuild.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
@@ -22,10 +24,12 @@ interface Options {
   readonly passwordFile?: string;
   readonly prefixSize?: number;
   readonly parallel: number;
+  readonly accept?: string;
 }
 
 interface Prepared {
   readonly password: string | undefined;
+  readonly mounted?: MountFound;
 }
 
 export const storageAdopt = treeCommand<Options, Prepared>({
@@ -46,6 +50,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
       "leading characters of the item that name its directory (default: 2)",
       integer(1, 8),
     ],
+    ACCEPT,
     ["--parallel <n>", "files to read at once", integer(1, 64), PARALLEL],
   ],
   examples: [
@@ -58,10 +63,11 @@ export const storageAdopt = treeCommand<Options, Prepared>({
   },
   need: "change",
   tree: ([root = ""]) => root,
-  prepare: (_args, { passwordFile }) => ({
+  prepare: ([root = ""], { passwordFile, accept }) => ({
+    ...lookAtMount(root, accept),
     password: passwordFile === undefined ? undefined : readPasswordFile(passwordFile),
   }),
-  run: async (_args, options, context, { password }) => {
+  run: async (_args, options, context, { password, mounted }) => {
     const { console, signal, path } = context;
     await using inbox = await openInbox(options.database);
     if (!isStorage(path)) {
@@ -73,6 +79,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
         name: options.name,
         root: path,
         adopt: true,
+        ...(mounted === undefined ? {} : { mounted }),
         ...(size === undefined ? {} : { prefixSize: size }),
         ...(password === undefined ? {} : { password }),
       });

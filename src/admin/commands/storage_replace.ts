@@ -7,8 +7,16 @@ import { initRoot } from "../../storage/admin/init_root.ts";
 import { count } from "../../units.ts";
 import { DATABASE, treeCommand, YES } from "../command.ts";
 import { identityAt } from "../init_storage.ts";
+import { ACCEPT, lookAtMount } from "../look_at_mount.ts";
+import type { MountFound } from "../../storage/admin/note_mount.ts";
 
-export const storageReplace = treeCommand<{ database: string; yes?: boolean }>({
+interface Options {
+  readonly database: string;
+  readonly yes?: boolean;
+  readonly accept?: string;
+}
+
+export const storageReplace = treeCommand<Options, { readonly mounted?: MountFound }>({
   usage: "replace <name> <root>",
   summary: "give a storage whose disk is lost a new, empty root",
   description:
@@ -16,7 +24,7 @@ export const storageReplace = treeCommand<{ database: string; yes?: boolean }>({
     "refused if it ever turns up; the receipts of what was on it are void, and everything that is " +
     "still in the inbox is owed to it again. `storage sync` from another storage and `storage " +
     "rebuild` then bring back the rest. A dry run unless --yes.",
-  options: [DATABASE, YES],
+  options: [DATABASE, ACCEPT, YES],
   examples: [
     "omoide-admin storage replace hot /srv/omoide/hot --database postgres://postgres@localhost/omoide --yes",
     "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot",
@@ -28,7 +36,8 @@ export const storageReplace = treeCommand<{ database: string; yes?: boolean }>({
   need: "change",
   tree: ([, root = ""]) => root,
   makesTree: true,
-  run: async ([name = ""], { database, yes }, { console, path: root }) => {
+  prepare: ([, root = ""], { accept }) => lookAtMount(root, accept),
+  run: async ([name = ""], { database, yes }, { console, path: root }, mounted) => {
     await using inbox = await openInbox(database);
     const dry = yes !== true;
     const done = await transaction(inbox, async () => {
@@ -52,7 +61,8 @@ export const storageReplace = treeCommand<{ database: string; yes?: boolean }>({
       const { prefixSize } = storage;
       // Last before the commit, as in initStorage.
       if (!dry) {
-        initRoot(root, { format: 1, storage: name, uuid, inbox: inbox.uuid, prefixSize });
+        const identity = { format: 1, storage: name, uuid, inbox: inbox.uuid, prefixSize } as const;
+        initRoot(root, identity, mounted);
       }
       return { ...voided, uuid, before: storage.uuid };
     }, dry);

@@ -50,5 +50,4 @@ export function endBlockers(
 
 const END = `
   SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
-  WHERE a.pid = ANY (pg_blocking_pids($1)) AND (a.usename IN ('omoide_app', 'omoide_monitor')
-    OR a.usename IN (SELECT s.role FROM omoide.storage s))`;
+  WHERE a.pid = ANY (pg_blocking_pids($1)) AND a.usename IN (SELECT omoide.login_roles())`;

@@ -5,15 +5,18 @@ import { VIEWS } from "../schema/views.ts";
 /**
  * Puts every function and view in place as its file has it, also one that was changed by hand. Needs the
  * tables as the newest migration leaves them, and a superuser's transaction.
+ *
+ * @param owner the role whose they are
  */
-export async function applyDefinitions(connection: Connection): Promise<void> {
+export async function applyDefinitions(connection: Connection, owner: string): Promise<void> {
   await asOwner(
     connection,
+    owner,
     `SET LOCAL check_function_bodies = off; ${Object.values(FUNCTIONS).join("\n")}
     SET LOCAL check_function_bodies = on`,
   );
   const stale = await staleViews(connection);
-  await asOwner(connection, stale.map((name) => VIEWS[name]).join("\n"));
+  await asOwner(connection, owner, stale.map((name) => VIEWS[name]).join("\n"));
 }
 
 /**
@@ -39,6 +42,8 @@ export async function staleViews(connection: Connection): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-async function asOwner(connection: Connection, sql: string): Promise<void> {
-  await connection.query(`SET LOCAL ROLE omoide_owner; ${sql}; RESET ROLE`);
+async function asOwner(connection: Connection, owner: string, sql: string): Promise<void> {
+  await connection.query(
+    `SET LOCAL ROLE ${connection.escapeIdentifier(owner)}; ${sql}; RESET ROLE`,
+  );
 }

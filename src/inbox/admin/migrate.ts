@@ -8,8 +8,10 @@ import {
 import { type Connection, sqlstateOf } from "../connect.ts";
 import { applyDefinitions } from "./definitions.ts";
 import { repairOwnership } from "./ownership.ts";
-import { ensureRole, FORMS, scrubRole, workerForm } from "./roles.ts";
-import { MIGRATIONS, RIGHTS } from "../schema/migrations.ts";
+import { applyRights } from "./rights.ts";
+import { ensureRole, FORMS } from "./roles.ts";
+import { isInboxName, roleOf, scrubRole } from "../role_names.ts";
+import { MIGRATIONS } from "../schema/migrations.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** PostgreSQL's own number for version 15. */
@@ -18,10 +20,22 @@ const OLDEST_SERVER = 150_000;
 /** The oldest schema that can be brought up to date; none before it was released. */
 const OLDEST_SCHEMA = MIGRATIONS[0]?.version ?? SCHEMA_VERSION;
 
+/** What an administrator may say of an inbox. */
+export interface InboxChoices {
+  /** The UUID that a new inbox gets: of one that was lost, to which its storages belong. */
+  readonly uuid?: string;
+  /** What a new inbox is called, and its roles carry (role_names.ts); one that is there keeps its name. */
+  readonly name?: string;
+  /** The new password of the monitor's role, which keeps its own otherwise. */
+  readonly monitorPassword?: string;
+}
+
 /** What `initInbox` found and did. */
 export interface InitializedInbox {
   /** The inbox's UUID. */
   readonly inbox: string;
+  /** Empty if it has none. */
+  readonly name: string;
   readonly schemaVersion: number;
   /** The migrations that were missing, as `1 tables`; all of them if the inbox is new. */
   readonly applied: readonly string[];
@@ -37,42 +51,45 @@ export interface InitializedInbox {
  * and what the roles have set for themselves. Twenty at once do it once and wait for each other.
  *
  * @param connection a superuser's
- * @param monitorPassword the new password of omoide_monitor, who keeps its own otherwise
- * @param wanted the UUID that a new inbox gets: of one that was lost, to which its storages belong
  * @throws {ConfigurationError} when the server, the role or the database is not fit, with the fix
  */
 export async function initInbox(
   connection: Connection,
-  wanted?: string,
-  monitorPassword?: string,
+  choices: InboxChoices = {},
 ): Promise<InitializedInbox> {
+  refuseUnfitName(choices.name);
   return await asAdministrator(connection, async () => {
     const found = await findInbox(connection);
-    if (wanted !== undefined && found !== null && found.inbox !== wanted) {
-      throw new ConfigurationError(
-        `Cannot make this the inbox ${wanted}: it is ${found.inbox} already; use a new database`,
-      );
-    }
-    const inbox = found?.inbox ?? wanted ?? crypto.randomUUID();
-    await ensureRole(connection, inbox, "omoide_owner", FORMS.owner);
-    await ensureRole(connection, inbox, "omoide_app", FORMS.app);
-    await ensureRole(connection, inbox, "omoide_monitor", FORMS.monitor, monitorPassword);
-    await repairOwnership(connection);
-    const applied = await migrate(connection, inbox, found?.schemaVersion ?? 0);
-    await applyDefinitions(connection);
-    const { rows } = await connection.query<{ role: string; lanes: number }>(
-      "SELECT role, lanes FROM omoide.storage",
-    );
-    for (const { role, lanes } of rows) {
-      await ensureRole(connection, inbox, role, workerForm(lanes));
+    if (found !== null) refuseOther(found, choices);
+    const inbox = found?.inbox ?? choices.uuid ?? crypto.randomUUID();
+    const name = found?.name ?? choices.name ?? "";
+    const [owner, app, monitor] = [
+      roleOf("owner", name),
+      roleOf("app", name),
+      roleOf("monitor", name),
+    ];
+    await ensureRole(connection, inbox, owner, FORMS.owner);
+    await ensureRole(connection, inbox, app, FORMS.app);
+    await ensureRole(connection, inbox, monitor, FORMS.monitor, choices.monitorPassword);
+    await repairOwnership(connection, owner);
+    const applied = await migrate(connection, {
+      inbox,
+      name,
+      schemaVersion: found?.schemaVersion ?? 0,
+    });
+    await applyDefinitions(connection, owner);
+    const { rows } = await connection.query<{ role: string }>("SELECT role FROM omoide.storage");
+    for (const { role } of rows) {
+      await ensureRole(connection, inbox, role, FORMS.worker);
       await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub);
     }
-    await connection.query(RIGHTS);
+    await applyRights(connection, inbox, name);
     const { rows: [durability] } = await connection.query<Durability>(ASK_DURABILITY);
     if (durability === undefined) throw new TypeError("the database said nothing about itself");
-    const warnings = await closeOtherDatabases(connection);
+    const warnings = await closeOtherDatabases(connection, app);
     return {
       inbox,
+      name,
       schemaVersion: SCHEMA_VERSION,
       applied,
       warnings,
@@ -143,8 +160,38 @@ async function refuseUnfitServer(connection: Connection): Promise<void> {
   }
 }
 
+function refuseUnfitName(name: string | undefined): void {
+  if (name === undefined || isInboxName(name)) return;
+  throw new ConfigurationError(
+    `Cannot call an inbox ${
+      JSON.stringify(name)
+    }: a name is a small letter and up to 17 small letters ` +
+      "or digits",
+  );
+}
+
+/** UUID and name are what storages and workers know an inbox by, so they stay. */
+function refuseOther(found: FoundInbox, { uuid, name }: InboxChoices): void {
+  if (uuid !== undefined && found.inbox !== uuid) {
+    throw new ConfigurationError(
+      `Cannot make this the inbox ${uuid}: it is ${found.inbox} already; use a new database`,
+    );
+  }
+  if (name !== undefined && found.name !== name) {
+    throw new ConfigurationError(
+      `Cannot call this inbox ${JSON.stringify(name)}: ` +
+        (found.name === "" ? "it was made without a name" : `its name is ${found.name}`) +
+        ", which its workers log in by and which never changes; leave --name out, or use a new database",
+    );
+  }
+}
+
+/** Of `omoide.settings s`, also in a version that had no names. */
+export const ASK_NAME = "coalesce(to_jsonb(s) ->> 'inbox_name', '')";
+
 interface FoundInbox {
   readonly inbox: string;
+  readonly name: string;
   readonly schemaVersion: number;
 }
 
@@ -161,9 +208,9 @@ async function findInbox(connection: Connection): Promise<FoundInbox | null> {
         "use a database of its own",
     );
   }
-  const { rows: [inbox] } = await connection.query<{ inbox: string; schema_version: number }>(
-    "SELECT inbox, schema_version FROM omoide.settings",
-  );
+  const { rows: [inbox] } = await connection.query<
+    { inbox: string; name: string; schema_version: number }
+  >(`SELECT inbox, ${ASK_NAME} AS name, schema_version FROM omoide.settings s`);
   if (inbox === undefined) {
     throw new ConfigurationError(
       "Cannot use this inbox: its table omoide.settings is empty; restore it from a backup",
@@ -181,20 +228,24 @@ async function findInbox(connection: Connection): Promise<FoundInbox | null> {
         `${SCHEMA_VERSION}; use the release that made it, or a newer one`,
     );
   }
-  return { inbox: inbox.inbox, schemaVersion: inbox.schema_version };
+  return { inbox: inbox.inbox, name: inbox.name, schemaVersion: inbox.schema_version };
 }
 
-/** Runs what is missing as omoide_owner, who then owns it. */
-async function migrate(connection: Connection, inbox: string, from: number): Promise<string[]> {
+/** Runs what is missing as the owner's role, whose it is then. */
+async function migrate(
+  connection: Connection,
+  { inbox, name: inboxName, schemaVersion: from }: FoundInbox,
+): Promise<string[]> {
+  const owner = connection.escapeIdentifier(roleOf("owner", inboxName));
   const missing = MIGRATIONS.filter(({ version }) => version > from);
-  if (from === 0) await connection.query("CREATE SCHEMA omoide AUTHORIZATION omoide_owner");
+  if (from === 0) await connection.query(`CREATE SCHEMA omoide AUTHORIZATION ${owner}`);
   // Also if nothing is missing: a restore may have brought neither.
   await connection.query(
-    "GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner; " +
-      "ALTER DEFAULT PRIVILEGES FOR ROLE omoide_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC",
+    `GRANT USAGE ON LANGUAGE plpgsql TO ${owner}; ` +
+      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} REVOKE ALL ON FUNCTIONS FROM PUBLIC`,
   );
   if (missing.length === 0) return [];
-  await connection.query("SET LOCAL ROLE omoide_owner");
+  await connection.query(`SET LOCAL ROLE ${owner}`);
   for (const { version, name, sql } of missing) {
     await connection.query(sql);
     await connection.query("INSERT INTO omoide.migration (version, name) VALUES ($1, $2)", [
@@ -203,9 +254,9 @@ async function migrate(connection: Connection, inbox: string, from: number): Pro
     ]);
   }
   await connection.query(
-    "INSERT INTO omoide.settings (inbox, schema_version) VALUES ($1, $2) " +
+    "INSERT INTO omoide.settings (inbox, inbox_name, schema_version) VALUES ($1, $2, $3) " +
       "ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version",
-    [inbox, SCHEMA_VERSION],
+    [inbox, inboxName, SCHEMA_VERSION],
   );
   await connection.query("RESET ROLE");
   return missing.map(({ version, name }) => `${version} ${name}`);
@@ -216,7 +267,7 @@ async function migrate(connection: Connection, inbox: string, from: number): Pro
  * temporary tables and large objects that no limit counts. The two that PostgreSQL itself makes are closed
  * (superusers still come in); any other is not Omoide's, so it is only named.
  */
-async function closeOtherDatabases(connection: Connection): Promise<string[]> {
+async function closeOtherDatabases(connection: Connection, app: string): Promise<string[]> {
   const { rows: made } = await connection.query<{ name: string }>(
     "SELECT datname AS name FROM pg_database WHERE datname IN ('postgres', 'template1')",
   );
@@ -225,7 +276,8 @@ async function closeOtherDatabases(connection: Connection): Promise<string[]> {
   }
   const { rows } = await connection.query<{ name: string }>(
     "SELECT datname AS name FROM pg_database WHERE datallowconn AND datname <> current_database() " +
-      "AND has_database_privilege('omoide_app', oid, 'CONNECT') ORDER BY datname",
+      "AND has_database_privilege($1, oid, 'CONNECT') ORDER BY datname",
+    [app],
   );
   return rows.map(({ name }) =>
     `The application's role can connect to the database ${name} of this cluster too, and fill its disk ` +

@@ -1,15 +1,17 @@
 import type { Connection } from "../connect.ts";
 
 /**
- * Gives everything in the schema to omoide_owner again. A restore into a new cluster leaves it with the
+ * Gives everything in the schema to its owner's role again. A restore into a new cluster leaves it with the
  * superuser who restored: functions that any role may call then run as superuser, and the next migration,
- * run as omoide_owner, is refused.
+ * run as that role, is refused.
  *
+ * @param owner the role
  * @returns what had another owner, as PostgreSQL calls it (`table omoide.media`)
  */
-export async function repairOwnership(connection: Connection): Promise<string[]> {
-  const { rows } = await connection.query<{ object: string }>(FOREIGN);
-  for (const { object } of rows) await connection.query(`ALTER ${object} OWNER TO omoide_owner`);
+export async function repairOwnership(connection: Connection, owner: string): Promise<string[]> {
+  const { rows } = await connection.query<{ object: string }>(FOREIGN, [owner]);
+  const role = connection.escapeIdentifier(owner);
+  for (const { object } of rows) await connection.query(`ALTER ${object} OWNER TO ${role}`);
   return rows.map(({ object }) => object);
 }
 
@@ -28,4 +30,4 @@ const FOREIGN = `
     UNION ALL
     SELECT 'ROUTINE ' || p.oid::regprocedure, p.proowner FROM pg_proc p
       WHERE p.pronamespace = to_regnamespace('omoide')
-  ) o WHERE o.owner <> 'omoide_owner'::regrole ORDER BY o.object`;
+  ) o WHERE o.owner <> (SELECT r.oid FROM pg_roles r WHERE r.rolname = $1) ORDER BY o.object`;

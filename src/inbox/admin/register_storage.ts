@@ -1,13 +1,16 @@
 import { ConfigurationError } from "../../errors.ts";
 import { isStorageName, isUuid } from "../../media.ts";
 import type { Connection } from "../connect.ts";
-import { asAdministrator } from "./migrate.ts";
-import { ensureRole, FORMS, scrubRole, workerForm } from "./roles.ts";
-import { RIGHTS } from "../schema/migrations.ts";
+import { roleOf, scrubRole } from "../role_names.ts";
+import { asAdministrator, ASK_NAME } from "./migrate.ts";
+import { applyRights } from "./rights.ts";
+import { ensureRole, FORMS } from "./roles.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** Names whose role would be one of the inbox's own: a storage `app` would hand the application every blob. */
 const RESERVED = ["app", "monitor", "owner", "admin"];
+/** In an inbox with a name, the worker's role would be one of a scrub: see role_names.ts. */
+const RESERVED_IF_NAMED = [...RESERVED, "scrub"];
 
 export interface NewStorage {
   readonly name: string;
@@ -34,7 +37,7 @@ export interface RegisteredStorage {
 }
 
 /**
- * Registers a storage: its row, its login role `omoide_NAME` with its rights, and deliveries of everything
+ * Registers a storage: its row, its login roles (../role_names.ts) with their rights, and deliveries of everything
  * that is still in the inbox. From then on nothing is released without its receipt. May be repeated with
  * the same identity.
  *
@@ -50,13 +53,14 @@ export async function registerStorage(
 ): Promise<RegisteredStorage> {
   refuseUnfit(storage);
   return await asAdministrator(connection, async () => {
-    const inbox = await inboxOf(connection);
+    const { inbox, name: inboxName } = await inboxOf(connection);
+    refuseReserved(storage.name, inboxName);
     const known = await findStorage(connection, storage);
-    const role = `omoide_${storage.name}`;
-    await ensureRole(connection, inbox, role, workerForm(known?.lanes ?? 1), storage.password);
+    const role = roleOf(storage.name, inboxName);
+    await ensureRole(connection, inbox, role, FORMS.worker, storage.password);
     await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub, storage.scrubPassword);
-    const storageId = known?.id ?? await insertStorage(connection, storage, role);
-    await connection.query(RIGHTS);
+    const storageId = known ?? await insertStorage(connection, storage, role);
+    await applyRights(connection, inbox, inboxName);
     const { rowCount } = await connection.query(
       "INSERT INTO omoide.delivery (storage_id, media_id) SELECT $1, m.id FROM omoide.media m " +
         "WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL AND NOT EXISTS " +
@@ -78,32 +82,35 @@ function refuseUnfit({ name, identity, prefixSize }: NewStorage): void {
         "letters or digits",
     );
   }
-  if (RESERVED.includes(name)) {
-    throw new ConfigurationError(
-      `Cannot call a storage ${name}: the role omoide_${name} is the inbox's own; choose another name`,
-    );
-  }
   if (!isUuid(identity)) throw new TypeError(`identity ${JSON.stringify(identity)} is not a UUID`);
   if (!Number.isInteger(prefixSize) || prefixSize < 1 || prefixSize > 8) {
     throw new ConfigurationError(`The prefix size is ${prefixSize}; it must be 1 to 8`);
   }
 }
 
-async function inboxOf(connection: Connection): Promise<string> {
-  const { rows: [found] } = await connection.query<{ exists: boolean; owned: boolean }>(
-    "SELECT to_regclass('omoide.settings') IS NOT NULL AS exists, EXISTS (" +
-      "SELECT FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner " +
-      "WHERE c.oid = to_regclass('omoide.settings') AND r.rolname = 'omoide_owner') AS owned",
+function refuseReserved(name: string, inboxName: string): void {
+  if (!(inboxName === "" ? RESERVED : RESERVED_IF_NAMED).includes(name)) return;
+  throw new ConfigurationError(
+    `Cannot call a storage ${name}: the role ${roleOf(name, inboxName)} is for something else; ` +
+      "choose another name",
+  );
+}
+
+async function inboxOf(connection: Connection): Promise<{ inbox: string; name: string }> {
+  const { rows: [found] } = await connection.query<{ exists: boolean; owner: string | null }>(
+    "SELECT c.oid IS NOT NULL AS exists, r.rolname AS owner " +
+      "FROM (SELECT to_regclass('omoide.settings') AS settings) t " +
+      "LEFT JOIN pg_class c ON c.oid = t.settings LEFT JOIN pg_roles r ON r.oid = c.relowner",
   );
   const settings = found?.exists === true
-    ? (await connection.query<{ inbox: string; schema_version: number }>(
-      "SELECT inbox, schema_version FROM omoide.settings",
+    ? (await connection.query<{ inbox: string; name: string; schema_version: number }>(
+      `SELECT inbox, ${ASK_NAME} AS name, schema_version FROM omoide.settings s`,
     )).rows[0]
     : undefined;
   if (settings === undefined) {
     throw new ConfigurationError("This database has no inbox; run `inbox init` on it first");
   }
-  if (found?.owned !== true) {
+  if (found?.owner !== roleOf("owner", settings.name)) {
     throw new ConfigurationError(
       "This inbox was restored from a backup, and its roles and their rights are missing; run " +
         "`inbox init` first",
@@ -117,25 +124,18 @@ async function inboxOf(connection: Connection): Promise<string> {
           : "use the release that made it, or a newer one"),
     );
   }
-  return settings.inbox;
+  return settings;
 }
 
-/** The storage if it is registered just so, null if nothing of it is. */
+/** The storage's id if it is registered just so, null if nothing of it is. */
 async function findStorage(
   connection: Connection,
   { name, identity, prefixSize }: NewStorage,
-): Promise<{ readonly id: number; readonly lanes: number } | null> {
+): Promise<number | null> {
   const { rows } = await connection.query<
-    {
-      id: number;
-      lanes: number;
-      name: string;
-      identity: string;
-      prefix_size: number;
-      retired: boolean;
-    }
+    { id: number; name: string; identity: string; prefix_size: number; retired: boolean }
   >(
-    "SELECT id, lanes, name, identity, prefix_size, retired_at IS NOT NULL AS retired FROM omoide.storage " +
+    "SELECT id, name, identity, prefix_size, retired_at IS NOT NULL AS retired FROM omoide.storage " +
       "WHERE name = $1 OR identity = $2",
     [name, identity],
   );
@@ -166,7 +166,7 @@ async function findStorage(
         `${found.prefix_size}, which its tree is built on`,
     );
   }
-  return found;
+  return found.id;
 }
 
 async function insertStorage(

@@ -1,6 +1,7 @@
 /**
  * The inbox's roles. Roles belong to the whole cluster, not to one database, so each carries its inbox's
- * UUID in its comment, and one that does not is never touched: it is not this inbox's.
+ * name in its own (../role_names.ts) and its inbox's UUID in its comment, and one that does not is never
+ * touched: it is not this inbox's.
  */
 import { ConfigurationError } from "../../errors.ts";
 import type { Connection } from "../connect.ts";
@@ -47,9 +48,6 @@ const WORKER = {
   temp_file_limit: "256MB",
 };
 
-/** Of one worker's session; see `InboxSession`. */
-export const WORKER_CONNECTIONS = 4;
-
 export const FORMS = {
   owner: { login: false, connections: 0, settings: {} },
   app: { login: true, connections: 60, settings: APPLICATION },
@@ -58,17 +56,13 @@ export const FORMS = {
     connections: 5,
     settings: { ...COMMON, statement_timeout: "30s", temp_file_limit: "64MB" },
   },
+  worker: { login: true, connections: 12, settings: WORKER },
   scrub: { login: true, connections: 3, settings: WORKER },
 } as const satisfies Record<string, RoleForm>;
 
-/** A storage's role: each lane may have a worker of its own, and two more stand by or come back. */
-export function workerForm(lanes: number): RoleForm {
-  return { login: true, connections: WORKER_CONNECTIONS * (lanes + 2), settings: WORKER };
-}
-
-/** The role of a storage's scrub, beside its worker's. */
-export function scrubRole(workerRole: string): string {
-  return `${workerRole}_scrub`;
+/** The comment of every role of an inbox. */
+export function markOf(inbox: string): string {
+  return `omoide inbox ${inbox}`;
 }
 
 /**
@@ -85,7 +79,7 @@ export async function ensureRole(
   password?: string,
 ): Promise<void> {
   const role = connection.escapeIdentifier(name);
-  const mark = `omoide inbox ${inbox}`;
+  const mark = markOf(inbox);
   const { rows: [existing] } = await connection.query<{ comment: string | null }>(
     "SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_authid WHERE rolname = $1",
     [name],
@@ -97,11 +91,13 @@ export async function ensureRole(
     throw new ConfigurationError(
       `Cannot use the role ${name}: this inbox (${inbox}) did not create it` +
         (existing.comment === null ? "" : `, its comment is ${JSON.stringify(existing.comment)}`) +
-        "; a cluster holds one inbox. If the role is left over from a database that is gone, " +
-        `drop it: REASSIGN OWNED and DROP OWNED BY ${name} in each database, DROP ROLE ${name}`,
+        "; roles without a name are one inbox's. A second one in the cluster gets a name: " +
+        "`inbox init --name NAME`. If the role is " +
+        "left over from a database that is gone, drop it: " +
+        `REASSIGN OWNED and DROP OWNED BY ${name} in each database, DROP ROLE ${name}`,
     );
   }
-  await refuseMemberships(connection, name, mark);
+  await refuseMemberships(connection, name, form, mark);
   await connection.query(
     `ALTER ROLE ${role} ${form.login ? "LOGIN" : "NOLOGIN"} NOSUPERUSER NOCREATEDB NOCREATEROLE ` +
       `NOREPLICATION NOBYPASSRLS INHERIT CONNECTION LIMIT ${form.connections}`,
@@ -139,6 +135,7 @@ async function resetSettings(
 async function refuseMemberships(
   connection: Connection,
   name: string,
+  form: RoleForm,
   mark: string,
 ): Promise<void> {
   const { rows } = await connection.query<{ granted: string; comment: string | null }>(
@@ -146,7 +143,7 @@ async function refuseMemberships(
       "JOIN pg_roles m ON m.oid = a.member WHERE m.rolname = $1",
     [name],
   );
-  const foreign = rows.find(({ comment }) => name !== "omoide_owner" || comment !== mark);
+  const foreign = rows.find(({ comment }) => form.login || comment !== mark);
   if (foreign === undefined) return;
   throw new ConfigurationError(
     `Cannot use the role ${name}: it has been made a member of ${foreign.granted} and could do what ` +

@@ -94,7 +94,7 @@ export class ApplicationPool implements Caller, AsyncDisposable {
     );
     if (row?.ready !== true) {
       throw new ConfigurationError(
-        `The role ${this.address.user} may not use this inbox; log in as omoide_app, and run ` +
+        `The role ${this.address.user} may not use this inbox; log in as the application's role, and run ` +
           "`inbox init`",
       );
     }

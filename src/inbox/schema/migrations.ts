@@ -11,7 +11,7 @@ import receipts from "./0011_receipts.sql" with { type: "text" };
 import generations from "./0012_generations.sql" with { type: "text" };
 import scrub from "./0013_scrub.sql" with { type: "text" };
 import history from "./0014_history.sql" with { type: "text" };
-import lanes from "./0015_lanes.sql" with { type: "text" };
+import inboxName from "./0015_inbox_name.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -30,7 +30,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 12, name: "generations", sql: generations },
   { version: 13, name: "scrub", sql: scrub },
   { version: 14, name: "history", sql: history },
-  { version: 15, name: "lanes", sql: lanes },
+  { version: 15, name: "inbox_name", sql: inboxName },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

@@ -1,6 +1,7 @@
 -- Who may do what. Not a migration: `inbox init` and `storage init` run the newest each time, so that a
 -- right given by hand, or lost in a restore, is repaired. Roles and their settings: ../admin/roles.ts.
--- Runs as a superuser, in the migrations' transaction.
+-- Runs as a superuser, in the migrations' transaction. `:owner`, `:app` and `:monitor` are the inbox's
+-- roles, as psql's variables (../admin/rights.ts).
 
 -- Nothing for everybody: neither in this database nor, by ways around it, on its disk. A temporary table,
 -- a large object and a WAL message are bytes that no limit counts; an advisory lock could be a worker's;
@@ -30,9 +31,7 @@ BEGIN
 
   -- Then each of the inbox's roles gets exactly its own.
   FOR v_role IN
-    SELECT 'PUBLIC' UNION ALL SELECT 'omoide_app' UNION ALL SELECT 'omoide_monitor'
-    UNION ALL SELECT quote_ident(s.role) FROM omoide.storage s
-    UNION ALL SELECT quote_ident(s.role || '_scrub') FROM omoide.storage s
+    SELECT 'PUBLIC' UNION ALL SELECT quote_ident(r) FROM omoide.login_roles() r
   LOOP
     EXECUTE 'REVOKE ALL ON SCHEMA omoide FROM ' || v_role;
     EXECUTE 'REVOKE ALL ON ALL TABLES IN SCHEMA omoide FROM ' || v_role;
@@ -45,24 +44,22 @@ BEGIN
   END LOOP;
 
   FOR v_role IN SELECT quote_ident(s.role) FROM omoide.storage s LOOP
-    EXECUTE format('GRANT %s TO omoide_owner', v_role);
+    EXECUTE format('GRANT %s TO %I', v_role, omoide.role_of('owner'));
     EXECUTE 'GRANT SELECT ON omoide.my_chunk, omoide.durability TO ' || v_role;
     EXECUTE 'GRANT EXECUTE ON FUNCTION
-      omoide.take_storage(int, text, uuid, uuid, int), omoide.check_storage(int, text, uuid),
-      omoide.take_lanes(int, bigint, uuid), omoide.lanes_due(int, int),
-      omoide.pending(bigint, int, int, int[]), omoide.start_attempt(bigint[], bigint),
-      omoide.cancel_attempt(bigint[], bigint),
+      omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
+      omoide.pending(bigint, int), omoide.start_attempt(bigint[]), omoide.cancel_attempt(bigint[]),
       omoide.acknowledge(uuid, bigint[], bytea[], bigint[], text[], text[]), omoide.release(bigint[]),
       omoide.report_failure(bigint, text, boolean), omoide.distrust(text),
-      omoide.heartbeat(bigint, text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
+      omoide.heartbeat(text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
         bigint, text),
-      omoide.sweep(int, int[]), omoide.recycle(boolean), omoide.locate(bigint[]),
-      omoide.fall_asleep(int, int[]), omoide.stay_awake(int, int[]), omoide.evict() TO ' || v_role;
+      omoide.sweep(), omoide.recycle(boolean), omoide.locate(bigint[]), omoide.fall_asleep(),
+      omoide.stay_awake(), omoide.evict() TO ' || v_role;
   END LOOP;
 
   -- A scrub reads its storage's receipts and reports. It can neither store nor acknowledge.
-  FOR v_role IN SELECT quote_ident(s.role || '_scrub') FROM omoide.storage s LOOP
-    EXECUTE format('GRANT %s TO omoide_owner', v_role);
+  FOR v_role IN SELECT quote_ident(omoide.scrub_role(s.role)) FROM omoide.storage s LOOP
+    EXECUTE format('GRANT %s TO %I', v_role, omoide.role_of('owner'));
     EXECUTE 'GRANT EXECUTE ON FUNCTION
       omoide.take_scrub(int, text, uuid), omoide.scrub_state(),
       omoide.scrub_receipts(bigint, int), omoide.scrub_known(text[], uuid[], uuid[]),
@@ -73,18 +70,16 @@ BEGIN
   END LOOP;
 END $$;
 
-GRANT USAGE ON LANGUAGE plpgsql TO omoide_owner;
+GRANT USAGE ON LANGUAGE plpgsql TO :owner;
 GRANT EXECUTE ON FUNCTION
   pg_catalog.pg_try_advisory_lock(int, int), pg_catalog.pg_advisory_unlock(int, int),
-  pg_catalog.pg_try_advisory_lock_shared(int, int), pg_catalog.pg_advisory_unlock_shared(int, int),
-  pg_catalog.pg_advisory_xact_lock(int, int),
-  pg_catalog.pg_try_advisory_xact_lock_shared(int, int) TO omoide_owner;
+  pg_catalog.pg_try_advisory_xact_lock_shared(int, int) TO :owner;
 -- What evict() needs: to see and end the sessions of these roles, and of no others. (Each storage's role
 -- above.)
-GRANT omoide_app, omoide_monitor TO omoide_owner;
-GRANT SELECT ON pg_catalog.pg_stat_activity TO omoide_owner;
+GRANT :app, :monitor TO :owner;
+GRANT SELECT ON pg_catalog.pg_stat_activity TO :owner;
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_get_activity(int),
-  pg_catalog.pg_terminate_backend(int, bigint) TO omoide_owner;
+  pg_catalog.pg_terminate_backend(int, bigint) TO :owner;
 -- Those who monitor and manage the server keep what they had.
 GRANT SELECT ON pg_catalog.pg_stat_activity TO pg_read_all_stats;
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_get_activity(int),
@@ -96,7 +91,7 @@ GRANT EXECUTE ON FUNCTION pg_catalog.pg_terminate_backend(int, bigint),
 DO $$ BEGIN
   EXECUTE format('ALTER FUNCTION omoide.reset_settings() OWNER TO %I', session_user);
 END $$;
-GRANT EXECUTE ON FUNCTION omoide.reset_settings() TO omoide_owner;
+GRANT EXECUTE ON FUNCTION omoide.reset_settings() TO :owner;
 
 GRANT EXECUTE ON FUNCTION
   omoide.open_media(uuid, uuid, text, text), omoide.append_chunk(bigint, int, bytea),
@@ -107,14 +102,14 @@ GRANT EXECUTE ON FUNCTION
   omoide.finish_upload(uuid, uuid, bytea), omoide.find_upload(uuid, uuid),
   omoide.cancel_upload(uuid, uuid), omoide.upload_limits(),
   omoide.record_item(uuid, uuid, text, timestamptz), omoide.list_items(uuid, bigint, int),
-  omoide.where_items(uuid, uuid[], text), omoide.owner_of_token(bytea) TO omoide_app;
+  omoide.where_items(uuid, uuid[], text), omoide.owner_of_token(bytea) TO :app;
 
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,
   omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.shared_paths,
   omoide.parked, omoide.durability, omoide.finding, omoide.look_status,
-  omoide.history, omoide.lane_status
-  TO omoide_monitor;
+  omoide.history
+  TO :monitor;
 -- A function that a view calls needs the right of whoever reads the view.
 GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int), omoide.oldest_snapshot(),
-  omoide.count_copies(), omoide.storage_worker(smallint) TO omoide_monitor;
+  omoide.count_copies(), omoide.role_of(text) TO :monitor;

@@ -5,7 +5,6 @@ import finding from "./views/finding.sql" with { type: "text" };
 import generation_status from "./views/generation_status.sql" with { type: "text" };
 import history from "./views/history.sql" with { type: "text" };
 import inbox_status from "./views/inbox_status.sql" with { type: "text" };
-import lane_status from "./views/lane_status.sql" with { type: "text" };
 import look_status from "./views/look_status.sql" with { type: "text" };
 import my_chunk from "./views/my_chunk.sql" with { type: "text" };
 import owed from "./views/owed.sql" with { type: "text" };
@@ -25,7 +24,6 @@ export const VIEWS: Readonly<Record<string, string>> = {
   generation_status,
   history,
   inbox_status,
-  lane_status,
   look_status,
   my_chunk,
   owed,

@@ -20,7 +20,7 @@ export async function ask<Row extends object>(
     throw new ConfigurationError(
       `That role may not do this (${
         messageOf(error)
-      }); log in as omoide_monitor or a superuser, and ` +
+      }); log in as the monitor's role or a superuser, and ` +
         "run `inbox init`",
       { cause: error },
     );

@@ -45,7 +45,7 @@ const FINDINGS = `
   ORDER BY storage, kind`;
 
 const INBOX = `
-  SELECT t.inbox, t.min_copies AS "minCopies", i.media::float8, i.bytes::float8,
+  SELECT t.inbox, t.inbox_name AS "inboxName", t.min_copies AS "minCopies", i.media::float8, i.bytes::float8,
     i.max_inbox_bytes::float8 AS "bytesLimit", i.disk_bytes::float8 AS "diskBytes",
     i.max_inbox_disk_bytes::float8 AS "diskBytesLimit",
     extract(epoch FROM t.scrub_cycle)::float8 AS "scrubCycle",
@@ -53,10 +53,10 @@ const INBOX = `
       AS "oldestSnapshotAge",
     (SELECT count(*) FROM pg_class c
       WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-        AND c.relowner <> coalesce(to_regrole('omoide_owner'), 0))::float8
+        AND c.relowner <> coalesce(to_regrole(omoide.role_of('owner')::text), 0))::float8
     + (SELECT count(*) FROM pg_proc p
       WHERE p.pronamespace = 'omoide'::regnamespace AND p.proname <> 'reset_settings'
-        AND p.proowner <> coalesce(to_regrole('omoide_owner'), 0))::float8 AS "foreign"
+        AND p.proowner <> coalesce(to_regrole(omoide.role_of('owner')::text), 0))::float8 AS "foreign"
   FROM omoide.settings t, omoide.inbox_status i`;
 
 const GENERATIONS = `

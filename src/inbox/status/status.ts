@@ -83,7 +83,10 @@ export interface GenerationStatus {
 }
 
 export interface InboxStatus {
+  /** The inbox's UUID. */
   readonly inbox: string;
+  /** Empty if it has none. */
+  readonly inboxName: string;
   readonly minCopies: number;
   readonly storages: readonly StorageStatus[];
   readonly media: number;
@@ -110,7 +113,7 @@ export interface InboxStatus {
   readonly findings: readonly OpenFindings[];
   /** Paths of which one storage has receipts for different bytes: at most one of them can be true. */
   readonly sharedPaths: number;
-  /** Things in the schema that are not omoide_owner's: restored, and `inbox init` not run since. */
+  /** Things in the schema that are not its owner's role's: restored, and `inbox init` not run since. */
   readonly foreign: number;
 }
 

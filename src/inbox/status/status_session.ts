@@ -9,7 +9,7 @@ import { openFindings } from "./open_findings.ts";
 import { ASK_RECENT, ASK_YEAR, type History, type HistoryPoint } from "./history.ts";
 import type { CheapStatus, Counts } from "./status.ts";
 
-/** A connection that only looks, as `omoide_monitor`. One question at a time. */
+/** A connection that only looks, as the monitor's role. One question at a time. */
 export class StatusSession implements Disposable {
   #isLate = false;
 

@@ -1,6 +1,7 @@
 import { constants, fchmodSync, fchownSync, fstatSync, fsyncSync } from "node:fs";
 import { closeSync, openSync, writeSync } from "node:fs";
-import { ConfigurationError, messageOf } from "../../errors.ts";
+import { isDeepStrictEqual } from "node:util";
+import { ConfigurationError, messageOf, StorageHeldError } from "../../errors.ts";
 import { MEDIA_TYPES } from "../../media.ts";
 import { fileCalls } from "../file_calls.ts";
 import { formatIdentity, readIdentity, sameIdentity } from "../identity.ts";
@@ -14,13 +15,16 @@ import {
   SKELETON,
   unfitRoot,
 } from "../layout.ts";
-import type { StorageIdentity } from "../storage.ts";
+import type { NotedMount, StorageIdentity } from "../storage.ts";
+import { type MountFound, noteMount } from "./note_mount.ts";
 
 /** Administrator's code: no worker imports this. */
 
 export interface InitRootOptions {
   /** Take over the public directories of an existing Omoide tree instead of refusing them. */
   readonly adopt?: boolean;
+  /** What is mounted there; without it, storage.json goes on to say what it says. */
+  readonly mounted?: MountFound;
 }
 
 /** Who owns what is made, where that is not simply whoever runs this. */
@@ -30,10 +34,13 @@ type Owner = { readonly uid: number; readonly gid: number } | null;
  * Makes `root` the storage `identity`: the root itself where it is missing, the skeleton, and last
  * `storage.json`, so that nothing is a storage before it is whole. Everything is fsynced. Run again
  * with the same identity, or after it died at any step, it completes what is missing and changes
- * nothing else. Run as root, what it makes belongs to the root directory's owner and group.
+ * nothing else, unless another kind of file system is mounted there by now: storage.json gets to say so.
+ * Run as root, what it makes belongs to the root directory's owner and group.
  *
  * @returns whether the storage is new
- * @throws {ConfigurationError} a root that is unfit, another storage's, or not empty
+ * @throws {ConfigurationError} a root that is unfit, another storage's, or not empty, or lies on a file
+ *   system that has not been accepted
+ * @throws {StorageHeldError} its mount is to be noted, and a worker is at work
  */
 export function initRoot(
   root: string,
@@ -41,9 +48,12 @@ export function initRoot(
   options: InitRootOptions = {},
 ): { readonly created: boolean } {
   requireRealRoot(root);
+  const known = fileCalls.lstat(`${root}/${IDENTITY_PATH}`) !== null;
+  const before = known ? readIdentity(root).mount : identity.mount;
+  // Before anything is made.
+  const mount = options.mounted === undefined ? before : noteMount(root, options.mounted, before);
   if (fileCalls.lstat(root) === null) makeRoot(root);
   const owner = ownerOf(root);
-  const known = fileCalls.lstat(`${root}/${IDENTITY_PATH}`) !== null;
   if (known) requireIdentity(root, identity);
   else requireUnused(root, options.adopt ?? false);
 
@@ -55,8 +65,17 @@ export function initRoot(
   }
   // Parents once more: entries were made in them after their own fsync.
   for (const path of [".omoide/objects", PRIVATE_DIRECTORY, "."]) settle(`${root}/${path}`, null);
-  if (!known) writeIdentity(root, identity, owner);
+  const whole = withMount(identity, mount);
+  if (!known) writeIdentity(root, whole, owner);
+  else if (!isDeepStrictEqual(mount, before)) replaceIdentity(root, whole, owner);
   return { created: !known };
+}
+
+function withMount(
+  { mount: _, ...identity }: StorageIdentity,
+  mount: NotedMount | undefined,
+): StorageIdentity {
+  return mount === undefined ? identity : { ...identity, mount };
 }
 
 function requireRealRoot(root: string): void {
@@ -215,17 +234,7 @@ function own(fd: number, owner: Owner): void {
  * That other name stays in the probe directory, which the administrator's sweep empties.
  */
 function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): void {
-  const draft = `${root}/${PROBE_DIRECTORY}/storage.json-${crypto.randomUUID()}`;
-  const fd = openSync(draft, "wx", OBJECT_MODE);
-  try {
-    writeSync(fd, new TextEncoder().encode(formatIdentity(identity)));
-    own(fd, owner);
-    setMode(fd, draft, OBJECT_MODE);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  settle(`${root}/${PROBE_DIRECTORY}`, null);
+  const draft = writeDraft(root, identity, owner);
   try {
     Deno.linkSync(draft, `${root}/${IDENTITY_PATH}`);
   } catch (error) {
@@ -240,4 +249,37 @@ function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): v
     requireIdentity(root, identity);
   }
   settle(`${root}/${PRIVATE_DIRECTORY}`, null);
+}
+
+/**
+ * Puts another storage.json of the same storage in the place of the one that is there, at once and whole.
+ * Its inode is what a worker has locked: so no worker may have it, and one that waits for it starts again.
+ */
+function replaceIdentity(root: string, identity: StorageIdentity, owner: Owner): void {
+  using before = Deno.openSync(`${root}/${IDENTITY_PATH}`);
+  if (!before.tryLockSync(true)) {
+    throw new StorageHeldError(
+      `${root} is on another kind of file system than its storage.json says, which can be changed only ` +
+        "while no worker has the storage: stop its worker, and run this again",
+    );
+  }
+  const draft = writeDraft(root, identity, owner);
+  Deno.renameSync(draft, `${root}/${IDENTITY_PATH}`);
+  settle(`${root}/${PRIVATE_DIRECTORY}`, null);
+}
+
+/** An identity under a name of its own, durable. */
+function writeDraft(root: string, identity: StorageIdentity, owner: Owner): string {
+  const draft = `${root}/${PROBE_DIRECTORY}/storage.json-${crypto.randomUUID()}`;
+  const fd = openSync(draft, "wx", OBJECT_MODE);
+  try {
+    writeSync(fd, new TextEncoder().encode(formatIdentity(identity)));
+    own(fd, owner);
+    setMode(fd, draft, OBJECT_MODE);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  settle(`${root}/${PROBE_DIRECTORY}`, null);
+  return draft;
 }

@@ -18,8 +18,6 @@ BEGIN
     SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid))
     FROM pg_stat_activity a
     WHERE a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - v_age
-      AND (a.usename IN ('omoide_app', 'omoide_monitor')
-        OR a.usename IN (SELECT s.role FROM omoide.storage s)
-        OR a.usename IN (SELECT s.role || '_scrub' FROM omoide.storage s))
+      AND a.usename IN (SELECT omoide.login_roles())
   );
 END $$;

@@ -13,8 +13,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'OM020',
       MESSAGE = format('the role %s belongs to the storage %s, not to %s',
         session_user, v_storage.name, coalesce(quote_literal(p_storage), 'none')),
-      HINT = format('Log in as omoide_%s, or start the worker with --storage %s.',
-        p_storage, v_storage.name);
+      HINT = format('Log in as %s, or start the worker with --storage %s.',
+        omoide.role_of(p_storage), v_storage.name);
   END IF;
   PERFORM omoide.refuse_other_version(p_schema_version, 'worker');
   PERFORM omoide.own_storage();

@@ -19,9 +19,7 @@ BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
-  SELECT bool_and(pg_try_advisory_xact_lock_shared(
-    omoide.sleep_lock_class(), omoide.lane_key(s.id, s.lanes, (p_id % s.lanes)::int)
-  ))
+  SELECT bool_and(pg_try_advisory_xact_lock_shared(omoide.sleep_lock_class(), s.id::int))
   INTO v_is_awake FROM omoide.storage s WHERE s.retired_at IS NULL;
   RETURN v_is_awake OR omoide.wake_workers();
 END $$;

@@ -8,7 +8,8 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'OM020',
       MESSAGE = format('the role %s belongs to no storage of this inbox', session_user),
-      HINT = 'Log in as omoide_NAME, and see that `storage init NAME` was run on this database.';
+      HINT = format('Log in as %s, and see that `storage init NAME` was run on this database.',
+        omoide.role_of('NAME'));
   ELSIF v_storage.retired_at IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'OM024',
       MESSAGE = format('the storage %s was retired on %s', v_storage.name,

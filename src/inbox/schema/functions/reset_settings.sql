@@ -18,8 +18,7 @@ BEGIN
     LEFT JOIN pg_database d ON d.oid = s.setdatabase
     CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
     WHERE pg_column_size(s.setconfig) > 2000 AND NOT r.rolsuper
-      AND (r.rolname IN ('omoide_app', 'omoide_monitor')
-        OR r.rolname IN (SELECT t.role FROM omoide.storage t))
+      AND r.rolname IN (SELECT omoide.login_roles())
       AND NOT EXISTS (
         SELECT FROM pg_settings g
         WHERE g.name = split_part(c.setting, '=', 1) AND g.context = 'superuser'

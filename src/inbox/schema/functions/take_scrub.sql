@@ -10,8 +10,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'OM020',
       MESSAGE = format('the role %s scrubs the storage %s, not %s', session_user, v_storage.name,
         coalesce(quote_literal(p_storage), 'none')),
-      HINT = format('Log in as omoide_%s_scrub, or start the scrub with --storage %s.',
-        p_storage, v_storage.name);
+      HINT = format('Log in as %s, or start the scrub with --storage %s.',
+        omoide.scrub_role(omoide.role_of(p_storage)), v_storage.name);
   END IF;
   PERFORM omoide.refuse_other_version(p_schema_version, 'scrub');
   PERFORM omoide.refuse_other_identity(v_storage, p_identity);

@@ -9,11 +9,10 @@ SELECT s.id, s.name AS storage, s.identity, s.retired_at, s.distrusted_reason,
     ORDER BY r.media_id DESC LIMIT 1000) l) AS last_receipt_at,
   coalesce(o.owed, 0) AS owed, coalesce(o.bytes, 0) AS owed_bytes, o.oldest AS oldest_sealed_at,
   coalesce(o.failing, 0) AS failing, coalesce(o.parked, 0) AS parked,
-  w.state, w.reason, w.version, w.seen_at, f.standby_seen_at, w.free_bytes, w.total_bytes,
+  w.state, w.reason, w.version, w.seen_at, w.standby_seen_at, w.free_bytes, w.total_bytes,
   w.free_inodes, w.total_inodes, w.last_error, s.required_since
 FROM omoide.storage s
-LEFT JOIN LATERAL omoide.storage_worker(s.id) w ON true
-LEFT JOIN omoide.worker f ON f.storage_id = s.id AND f.lane = 0
+LEFT JOIN omoide.worker w ON w.storage_id = s.id
 LEFT JOIN (
   SELECT d.storage_id, count(*) AS owed, sum(m.size) AS bytes, min(m.sealed_at) AS oldest,
     count(*) FILTER (WHERE d.attempts > 0 AND d.parked_at IS NULL) AS failing,
