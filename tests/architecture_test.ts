@@ -41,7 +41,7 @@ const STORAGE: readonly (readonly string[])[] = [
   ["identity", "space", "existing"],
   ["pause", "unlinked_objects"],
   ["store"],
-  ["tree", "new_object"],
+  ["timelines", "tree", "new_object"],
   ["names"],
   ["objects", "directory_sync", "object_writer"],
   ["publish"],

@@ -1,6 +1,8 @@
 import type { Duplex } from "node:stream";
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
+import type { Timeline } from "../timeline.ts";
 import { type DatabaseAddress, type DatabaseServer, showAddress } from "./database_url.ts";
+import { noteTimeline, refuseOldTimeline } from "./newest_timelines.ts";
 import { pg } from "./pg.ts";
 import { onFirstServer } from "./servers.ts";
 import { SESSION_SETTINGS } from "./session_settings.ts";
@@ -70,25 +72,57 @@ export async function connectTo(
 }
 
 /**
- * Whether a server can be what is asked for, before the session has settings of its own. Read-only counts
+ * What the server is, and whether it can be what is asked for, before the session has settings of its own. Read-only counts
  * where the server's administrator has said so, as those do who fence off an old primary. A role can say
  * it for itself: that changes nothing.
  */
-const ASK_TARGET = `
-  SELECT pg_is_in_recovery() AS standby,
+const ASK_STATE = `
+  SELECT s.standby, c.system_identifier::text AS cluster, pg_postmaster_start_time()::text AS started,
+    CASE WHEN NOT s.standby THEN
+      ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint::text
+    END AS timeline,
     current_setting('default_transaction_read_only') = 'on' AND EXISTS (
       SELECT FROM pg_settings WHERE name = 'default_transaction_read_only'
         AND source IN ('configuration file', 'command line')
-    ) AS fenced`;
+    ) AS fenced
+  FROM (SELECT pg_is_in_recovery() AS standby) s, pg_control_system() c`;
+
+interface StateRow {
+  readonly standby: boolean;
+  readonly cluster: string;
+  readonly started: string;
+  readonly timeline: string | null;
+  readonly fenced: boolean;
+}
+
+/** What a server was when a connection to it was opened. */
+export interface ServerState {
+  /** Null of a standby. */
+  readonly timeline: Timeline | null;
+  /** Tells one run of one server from every other. */
+  readonly run: string;
+}
+
+const STATES = new WeakMap<pg.ClientBase, ServerState>();
+
+/** Of a connection that `connectTo` or `prepare` has made ready. */
+export function serverStateOf(connection: pg.ClientBase): ServerState {
+  const state = STATES.get(connection);
+  if (state === undefined) throw new TypeError("this connection was not prepared");
+  return state;
+}
 
 /**
  * Gives a new connection the settings that everything relies on.
  *
- * @throws {DatabaseUnavailableError} the server is not what `target_session_attrs` asks for
+ * @throws {DatabaseUnavailableError} the server is not what `target_session_attrs` asks for, or an old
+ *   primary
  */
 export async function prepare(client: pg.ClientBase, server: DatabaseServer): Promise<void> {
   const results = await client.query(preparing(server.connectMs)) as unknown as pg.QueryResult[];
-  const { standby, fenced } = results[0]?.rows[0] as { standby: boolean; fenced: boolean };
+  const { standby, fenced, cluster, started, timeline: number } = results[0]?.rows[0] as StateRow;
+  const timeline = number === null ? null : { cluster, number: Number(number) };
+  STATES.set(client, { timeline, run: `${cluster} ${started}` });
   if (server.target === "any") return;
   const where = showAddress(server);
   if (standby) {
@@ -102,12 +136,15 @@ export async function prepare(client: pg.ClientBase, server: DatabaseServer): Pr
         "waiting until its administrator changes that",
     );
   }
+  if (timeline === null) return;
+  refuseOldTimeline(server, timeline);
+  noteTimeline(timeline);
 }
 
 /** The driver knows this timeout, its published types do not. */
 function preparing(ms: number): pg.QueryConfig & { readonly query_timeout: number } {
   // At least what a loaded server takes for its first answer, also where connecting is bounded closely.
-  return { text: `${ASK_TARGET}; ${SESSION_SETTINGS}`, query_timeout: Math.max(ms, 5_000) };
+  return { text: `${ASK_STATE}; ${SESSION_SETTINGS}`, query_timeout: Math.max(ms, 5_000) };
 }
 
 /** What `pg` is given for a connection to the inbox. */
@@ -138,7 +175,7 @@ function tlsOptions(server: DatabaseServer, credentials: Credentials) {
 }
 
 /** The stream below a connection, which `pg` keeps beyond its published types. */
-export function streamOf(connection: Connection): Duplex {
+export function streamOf(connection: pg.ClientBase): Duplex {
   return (connection as unknown as { connection: { stream: Duplex } }).connection.stream;
 }
 

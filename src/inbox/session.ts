@@ -1,10 +1,19 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
-import { type Connection, connectTo, type Credentials, processIdOf, streamOf } from "./connect.ts";
+import { showTimeline, type Timeline } from "../timeline.ts";
+import {
+  type Connection,
+  connectTo,
+  type Credentials,
+  processIdOf,
+  serverStateOf,
+  streamOf,
+} from "./connect.ts";
 import { ChunkPlaces } from "./copy/chunk_places.ts";
 import { connectForCopy, type CopyConnection } from "./copy/copy_connection.ts";
 import { type DatabaseAddress, type DatabaseServer, showAddress } from "./database_url.ts";
 import { inboxError } from "./inbox_error.ts";
-import { onFirstServer } from "./servers.ts";
+import { watchForNewerPrimary } from "./newer_primary.ts";
+import { onFirstServer, preferServer } from "./servers.ts";
 
 /** How long one statement may take before its connection counts as dead, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -32,6 +41,8 @@ export class InboxSession {
   private constructor(
     /** The server that has the inbox now. */
     readonly server: DatabaseServer,
+    /** Where it stands. */
+    readonly timeline: Timeline,
     readonly control: Connection,
     readonly reading: CopyConnection,
     readonly acknowledging: Connection,
@@ -44,13 +55,19 @@ export class InboxSession {
   }
 
   /**
-   * Opens the four connections, all to one server: the first of the address that takes writes.
+   * Opens the four connections, all to one server: the first of the address that takes writes. The session
+   * ends by itself when another one was promoted after it.
    *
    * @throws {DatabaseUnavailableError} when trying again may help
    * @throws {ConfigurationError} when it cannot
    */
   static async open(address: DatabaseAddress, credentials: Credentials): Promise<InboxSession> {
-    return await onFirstServer(address, (server) => InboxSession.#openAt(server, credentials));
+    const session = await onFirstServer(
+      address,
+      (server) => InboxSession.#openAt(server, credentials),
+    );
+    void session.#watch(address, credentials);
+    return session;
   }
 
   static async #openAt(server: DatabaseServer, credentials: Credentials): Promise<InboxSession> {
@@ -65,7 +82,15 @@ export class InboxSession {
       kept(reading.connection);
       const acknowledging = kept(await connectTo(server, credentials, "acknowledging"));
       const releasing = kept(await connectTo(server, credentials, "releasing"));
-      const session = new InboxSession(server, control, reading, acknowledging, releasing);
+      const timeline = requireOneServer(opened, server);
+      const session = new InboxSession(
+        server,
+        timeline,
+        control,
+        reading,
+        acknowledging,
+        releasing,
+      );
       for (const connection of opened) await session.#refusePooler(connection, server);
       return session;
     } catch (error) {
@@ -130,6 +155,26 @@ export class InboxSession {
     return [this.control, this.reading.connection, this.acknowledging, this.releasing];
   }
 
+  /** Never rejects: whatever it meets ends the session. */
+  async #watch(address: DatabaseAddress, credentials: Credentials): Promise<void> {
+    try {
+      await watchForNewerPrimary(address, credentials, {
+        used: () => this,
+        onNewer: ({ server, timeline }) => {
+          preferServer(address, server);
+          this.end(
+            new DatabaseUnavailableError(
+              `The database has moved to ${showAddress(server)}, ${showTimeline(timeline)}`,
+            ),
+          );
+        },
+        stop: this.ended,
+      });
+    } catch (error) {
+      this.end(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   /**
    * A pooler answers the handshake itself and makes up the process id. In transaction mode the lock and
    * LISTEN would land in sessions that belong to another client a moment later.
@@ -145,6 +190,25 @@ export class InboxSession {
         "(such as PgBouncer), which breaks session locks and LISTEN; give the server's own address",
     );
   }
+}
+
+/**
+ * A proxy that fails over between two connections would have the storage's lock on one server and its
+ * receipts on another, where a second worker has that lock.
+ *
+ * @returns where that server stands
+ * @throws {DatabaseUnavailableError} they are connected to several
+ */
+function requireOneServer(connections: readonly Connection[], server: DatabaseServer): Timeline {
+  const states = connections.map(serverStateOf);
+  const timeline = states[0]?.timeline ?? null;
+  if (timeline === null || states.some(({ run }) => run !== states[0]?.run)) {
+    throw new DatabaseUnavailableError(
+      `Behind ${showAddress(server)} are several servers, and one session's connections came to ` +
+        "different ones; it begins again",
+    );
+  }
+  return timeline;
 }
 
 /** Ends a connection at once, without a word to the server. */

@@ -48,6 +48,8 @@ export interface FileCalls {
   link(from: string, to: string): void;
   /** Null where there is nothing of that name. */
   lstat(path: string): Deno.FileInfo | null;
+  /** The names in a directory. */
+  names(path: string): string[];
   /** The path with every link in it resolved. */
   realPath(path: string): string;
   statfs(path: string): FileSystemSpace;
@@ -74,6 +76,7 @@ export const fileCalls: FileCalls = {
       throw error;
     }
   },
+  names: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
   realPath: (path) => Deno.realPathSync(path),
   statfs(path) {
     return spaceOf(statfsSync(path));

@@ -8,6 +8,7 @@ import {
   type MediaName,
   type MediaType,
 } from "../media.ts";
+import type { Timeline } from "../timeline.ts";
 
 /**
  * Where everything is in a storage's root. All paths are relative to the root; the worker and the
@@ -20,6 +21,20 @@ export const IDENTITY_PATH = ".omoide/storage.json";
 export const OBJECTS_DIRECTORY = ".omoide/objects";
 /** Probe pairs and other orphans of checks; swept by the administrator. */
 export const PROBE_DIRECTORY = ".omoide/probe";
+
+/**
+ * `.omoide/timeline-<cluster>-<number>`, an empty file: something was acknowledged to a primary on that
+ * timeline. None is made for a cluster's first.
+ */
+export function timelinePath({ cluster, number }: Timeline): string {
+  return `${PRIVATE_DIRECTORY}/timeline-${cluster}-${number}`;
+}
+
+/** Reads a name in `.omoide` back; null where it is none that `timelinePath` makes. */
+export function parseTimelineName(name: string): Timeline | null {
+  const [, cluster, number] = /^timeline-(\d{1,20})-([1-9]\d{0,9})$/.exec(name) ?? [];
+  return cluster === undefined ? null : { cluster, number: Number(number) };
+}
 
 export const OBJECT_MODE = 0o440;
 export const PRIVATE_DIRECTORY_MODE = 0o700;

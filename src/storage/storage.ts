@@ -1,6 +1,7 @@
 import type { StoragePausedError } from "../errors.ts";
 import type { Media } from "../media.ts";
 import type { FreeSpace, Stored } from "../stored.ts";
+import type { Timeline } from "../timeline.ts";
 
 /** Who a storage is: the content of `.omoide/storage.json`, made once by `storage init`. */
 export interface StorageIdentity {
@@ -67,6 +68,16 @@ export interface WriteOnceStorage {
    */
   wouldAccept(size: number): Promise<boolean>;
   freeSpace(): Promise<FreeSpace>;
+  /** The timelines of clusters that something was acknowledged on, but for first ones. */
+  timelines(): Timeline[];
+  /**
+   * To be called before anything is acknowledged on a timeline. Notes it in the storage, for every worker
+   * that will ever have it, and on which side of a cut.
+   *
+   * @throws {DatabaseUnavailableError} something was acknowledged on a newer one: this primary is old
+   * @throws {StoragePausedError} it cannot be noted now
+   */
+  enterTimeline(timeline: Timeline): Promise<void>;
   /**
    * For how long no flush has ended although some are under way, in milliseconds; else 0. A disk that hangs
    * gives no error, and answers `freeSpace` from memory: this is how it can be seen.

@@ -1,14 +1,18 @@
 import type { FreeSpace } from "../stored.ts";
+import type { Timeline } from "../timeline.ts";
 import { Batch } from "./batch.ts";
 import type { StorageIdentity, StoreBatch, WriteOnceStorage } from "./storage.ts";
 import type { Store } from "./store.ts";
+import { Timelines } from "./timelines.ts";
 
 /** What a worker gets of an open, locked storage. `openStorage` makes it. */
 export class HeldStorage implements WriteOnceStorage {
   readonly #store: Store;
+  readonly #timelines: Timelines;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#timelines = new Timelines(store);
   }
 
   get identity(): StorageIdentity {
@@ -33,6 +37,14 @@ export class HeldStorage implements WriteOnceStorage {
   async freeSpace(): Promise<FreeSpace> {
     this.#store.requireSound();
     return this.#store.measureSpace();
+  }
+
+  timelines(): Timeline[] {
+    return this.#timelines.noted();
+  }
+
+  async enterTimeline(timeline: Timeline): Promise<void> {
+    await this.#timelines.enter(timeline);
   }
 
   stillForMs(): number {

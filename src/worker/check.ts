@@ -2,11 +2,13 @@ import { ConfigurationError, StorageLostError } from "../errors.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { showAddress } from "../inbox/database_url.ts";
 import { judgeDurability } from "../inbox/durability.ts";
+import { noteTimeline } from "../inbox/newest_timelines.ts";
 import { InboxSession } from "../inbox/session.ts";
 import { checkStorage, readDurability } from "../inbox/worker_calls.ts";
 import { type CheckResult, checkRoot } from "../storage/check_root.ts";
 import { readIdentity, requireInbox } from "../storage/identity.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
+import { notedTimelines } from "../storage/timelines.ts";
 import { printLine } from "../terminal.ts";
 import { readCredentials } from "../storage/credential_file.ts";
 import type { WorkerOptions } from "./options.ts";
@@ -50,6 +52,7 @@ async function checkDatabase(
   identity: StorageIdentity | null,
 ): Promise<ExitCode> {
   try {
+    if (identity !== null) notedTimelines(options.root).forEach(noteTimeline);
     const session = await InboxSession.open(options.database, readCredentials(options));
     const where = showAddress(session.server);
     try {

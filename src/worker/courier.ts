@@ -136,6 +136,7 @@ export class Courier {
   async #acknowledge(stored: readonly Stored[]): Promise<Pick<Fates, "acknowledged" | "refused">> {
     if (this.#over !== null) throw this.#over;
     if (stored.length === 0) return { acknowledged: [], refused: [] };
+    await this.#storage.enterTimeline(this.#session.timeline);
     const refused = await acknowledge(this.#session, stored);
     const refusedIds = new Set(refused.map(({ mediaId }) => mediaId));
     const acknowledged = stored.filter(({ media }) => !refusedIds.has(media.id));

@@ -7,6 +7,7 @@ import {
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import { showAddress } from "../inbox/database_url.ts";
+import { noteTimeline } from "../inbox/newest_timelines.ts";
 import { InboxSession } from "../inbox/session.ts";
 import { distrust } from "../inbox/worker_calls.ts";
 import type { Attempt } from "../retry.ts";
@@ -31,7 +32,8 @@ export class Sessions {
 
   /** Serves one session until its end. @throws the errors of `exitCodeOf` */
   async serveOne(attempt: Attempt): Promise<ExitCode> {
-    const { options, log, heartbeat } = this.#context;
+    const { options, log, heartbeat, storage } = this.#context;
+    storage.timelines().forEach(noteTimeline);
     const session = await InboxSession.open(options.database, this.#credentials);
     let service: Service | null = null;
     try {

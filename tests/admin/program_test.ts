@@ -60,6 +60,7 @@ Deno.test("nothing but src/storage/admin can remove, rename or overwrite a file"
   await look(source);
   assert.deepEqual(found.filter((path) => !path.startsWith("storage/admin/")), []);
   assert.deepEqual(found.sort(), [
+    "storage/admin/forget_timelines.ts",
     "storage/admin/guarded_tree.ts",
     // storage.json, which says what is mounted there.
     "storage/admin/init_root.ts",

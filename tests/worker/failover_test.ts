@@ -1,9 +1,18 @@
 /** The database moves to another server while workers run: they follow it, and nothing is lost. */
 import assert from "node:assert/strict";
+import { DatabaseUnavailableError } from "../../src/errors.ts";
+import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
+import { InboxSession } from "../../src/inbox/session.ts";
+import { pending, takeStorage } from "../../src/inbox/worker_calls.ts";
+import { fileCalls } from "../../src/storage/file_calls.ts";
+import { openStorage } from "../../src/storage/open_storage.ts";
+import type { WriteOnceStorage } from "../../src/storage/storage.ts";
+import { Courier } from "../../src/worker/courier.ts";
 import type { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import { FaultyProxy } from "../lab/proxy.ts";
 import { Random } from "../lab/random.ts";
 import { Template } from "../lab/template.ts";
+import { until } from "../lab/command.ts";
 import type { World } from "../lab/world.ts";
 import { caughtUp, promote, startStandby } from "../support/standby.ts";
 
@@ -56,6 +65,134 @@ Deno.test("workers follow the inbox to a standby that was promoted, whichever th
     check.output,
     new RegExp(`inbox: .*:${standby.port}/.* knows this storage; a worker`),
   );
+});
+
+/** The session of cold's worker and its hand on the storage, without the lock that keeps a second one waiting. */
+class Side implements AsyncDisposable {
+  private constructor(readonly session: InboxSession, readonly storage: WriteOnceStorage) {}
+
+  static async open(world: World, server: EmbeddedPostgres): Promise<Side> {
+    const storage = await openStorage(world.root("cold"), { storage: "cold" }, {
+      // As a distributed file system may lose it, whose servers are cut off from each other too.
+      calls: { ...fileCalls, tryLock: () => Promise.resolve(true) },
+      reserve: { bytes: 0 },
+    });
+    const url = server.url(world.database, "omoide_cold");
+    const session = await InboxSession.open(parseDatabaseUrl(url, ""), { password: "secret" });
+    await takeStorage(session, "cold", storage.identity.uuid);
+    return new Side(session, storage);
+  }
+
+  /** Carries all that is owed to this side. @returns how many media were acknowledged */
+  async carry(): Promise<number> {
+    const owed = await pending(this.session, 0n, 100);
+    const courier = new Courier(this.session, this.storage, 1024 * 1024);
+    const { acknowledged } = await courier.handOver(owed.map(({ media }) => media));
+    await courier.released();
+    return acknowledged.length;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.session.end(new Error("the test is over"));
+    this.storage.close();
+    return Promise.resolve();
+  }
+}
+
+/** A proxy that leads its first connection to the first of these ports, and all others to the second. */
+function switching([first = 0, second = 0]: readonly number[]): { port: number } & AsyncDisposable {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let port = first;
+  const serve = async () => {
+    for await (const client of listener) {
+      const server = await Deno.connect({ hostname: "127.0.0.1", port });
+      port = second;
+      client.readable.pipeTo(server.writable).catch(() => {});
+      server.readable.pipeTo(client.writable).catch(() => {});
+    }
+  };
+  const serving = serve();
+  return {
+    port: listener.addr.port,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await serving;
+    },
+  };
+}
+
+Deno.test("an old primary that still takes writes when another one was promoted", async (t) => {
+  await using pair = await makePair();
+  const { world, primary, standby } = pair;
+  const submit = async (server: EmbeddedPostgres, count: number) => {
+    world.moveTo(server);
+    await world.submitMany(random, count);
+  };
+  const random = new Random(2);
+  await using hot = world.start("hot", { others: [standby.port] });
+  await hot.says(/serving /);
+  await using old = await Side.open(world, primary);
+  await submit(primary, 3);
+  await until("hot has stored", async () => await world.receipts("hot") === 3);
+  await caughtUp(primary, standby);
+  await promote(standby);
+
+  await t.step("a proxy that fails over between two connections of one session", async () => {
+    await using proxy = switching([primary.port, standby.port]);
+    const url = `postgres://omoide_cold@127.0.0.1:${proxy.port}/${world.database}`;
+    await assert.rejects(
+      InboxSession.open(parseDatabaseUrl(url, ""), { password: "secret" }),
+      (error) => error instanceof DatabaseUnavailableError && /several servers/.test(error.message),
+    );
+  });
+
+  await t.step("a worker that can reach both leaves the old one", async () => {
+    await hot.says(
+      new RegExp(`The database has moved to .*:${standby.port}/.*, timeline 2 of cluster`),
+    );
+    await submit(standby, 1);
+    await until("hot has stored", async () => await world.receipts("hot") === 4);
+    await hot.stop();
+  });
+
+  await t.step("it does not come back, nor does one that never saw the new one", async () => {
+    await using late = world.start("hot", { port: primary.port });
+    await late.says(/waiting: .*is an old primary, of timeline 1 .*was promoted to timeline 2/);
+  });
+
+  await t.step(
+    "of two workers cut off from each other, the old side's acknowledges nothing after the new side's has",
+    async () => {
+      assert.equal(await old.carry(), 3, "the new side has done nothing yet");
+      await using young = await Side.open(world, standby);
+      assert.equal(
+        await young.carry(),
+        4,
+        "here the old side's files are found, and acknowledged again",
+      );
+
+      world.moveTo(primary);
+      const receipts = await world.receipts("cold");
+      const kept = [...world.expected.media];
+      await submit(primary, 2);
+      await assert.rejects(
+        old.carry(),
+        (error) =>
+          error instanceof DatabaseUnavailableError && /is an old primary/.test(error.message),
+      );
+      assert.equal(await world.receipts("cold"), receipts);
+      world.expected.media.splice(0, Infinity, ...kept);
+    },
+  );
+
+  await t.step("healed, all is there that the new side was given", async () => {
+    await primary.pause();
+    world.moveTo(standby);
+    await using _hot = world.start("hot", { port: primary.port, others: [standby.port] });
+    await world.drained();
+    assert.deepEqual(await world.query("SELECT FROM omoide.parked"), []);
+    await world.requireInvariants({ drained: true });
+  });
 });
 
 Deno.test("a worker comes back to the server that it had before it asks the others", async () => {

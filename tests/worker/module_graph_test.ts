@@ -30,7 +30,15 @@ const NODE_IMPORTS = [
 const ASKED_OF_DENO = [
   ...["FileInfo", "FsFile", "PermissionDescriptor", "SysPermissionDescriptor", "TcpConn"],
   ...["addSignalListener", "args", "connect", "errors", "exit", "inspect", "linkSync", "lstatSync"],
-  ...["mkdirSync", "openSync", "permissions", "readTextFileSync", "realPathSync", "statSync"],
+  ...[
+    "mkdirSync",
+    "openSync",
+    "permissions",
+    "readDirSync",
+    "readTextFileSync",
+    "realPathSync",
+    "statSync",
+  ],
   ...["stderr", "stdout", "uid"],
 ];
 

@@ -1,8 +1,16 @@
 import { ConfigurationError, DatabaseUnavailableError } from "../../errors.ts";
-import { clientOptions, connectError, type Credentials, prepare } from "../connect.ts";
+import {
+  clientOptions,
+  connectError,
+  type Credentials,
+  prepare,
+  serverStateOf,
+  streamOf,
+} from "../connect.ts";
 import { type DatabaseAddress, type DatabaseServer, showAddress } from "../database_url.ts";
 import { pg } from "../pg.ts";
-import { onFirstServer } from "../servers.ts";
+import { type Used, watchForNewerPrimary } from "../newer_primary.ts";
+import { onFirstServer, preferServer } from "../servers.ts";
 import { applicationError } from "./refusal.ts";
 
 /** Runs one autocommit statement of the application. */
@@ -35,13 +43,22 @@ const ANSWER_MS = 60_000;
  */
 export class ApplicationPool implements Caller, AsyncDisposable {
   readonly #pools = new Map<string, ServerPool>();
+  readonly #ended = new AbortController();
+  readonly #watching: Promise<void>;
+  #used: Used | null = null;
 
   /** @param size connections at the most; the role may have 60 in all */
   constructor(
     readonly address: DatabaseAddress,
     private readonly credentials: Credentials,
     private readonly size: number,
-  ) {}
+  ) {
+    this.#watching = watchForNewerPrimary(address, credentials, {
+      used: () => this.#used,
+      onNewer: (newer) => this.#moveTo(newer),
+      stop: this.#ended.signal,
+    });
+  }
 
   async call<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
     const { pool, client } = await this.#connection();
@@ -67,11 +84,22 @@ export class ApplicationPool implements Caller, AsyncDisposable {
     return await onFirstServer(this.address, async (server) => {
       const pool = this.#poolOf(server);
       try {
-        return { pool, client: await pool.take() };
+        const client = await pool.take();
+        const { timeline } = serverStateOf(client);
+        if (timeline !== null) this.#used = { server, timeline };
+        return { pool, client };
       } catch (error) {
         throw connectError(error, server, this.credentials);
       }
     });
+  }
+
+  /** Whoever waits for the old primary's answer waits in vain, or for one that will not last. */
+  #moveTo(newer: Used): void {
+    const old = this.#used;
+    preferServer(this.address, newer.server);
+    this.#used = newer;
+    if (old !== null) this.#poolOf(old.server).abandon();
   }
 
   #poolOf(server: DatabaseServer): ServerPool {
@@ -101,6 +129,8 @@ export class ApplicationPool implements Caller, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort();
+    await this.#watching;
     for (const pool of this.#pools.values()) await pool.end();
   }
 }
@@ -144,6 +174,11 @@ class ServerPool {
   /** A server that has become a standby goes on answering: none of its connections is used again. */
   distrustOpened(): void {
     for (const client of this.#open) this.#doubtful.add(client);
+  }
+
+  /** Ends every connection at once, whatever it is doing. */
+  abandon(): void {
+    for (const client of this.#open) streamOf(client).destroy();
   }
 
   async end(): Promise<void> {

@@ -8,6 +8,7 @@ import {
   OBJECTS_DIRECTORY,
   parseObjectName,
   parsePublicPath,
+  parseTimelineName,
   PRIVATE_DIRECTORY,
   PROBE_DIRECTORY,
   type PublicPath,
@@ -143,6 +144,7 @@ const KNOWN: readonly (readonly [directory: string, names: readonly string[]])[]
 export function unexpectedAtTheTop(tree: GuardedTree, strange: Strange): void {
   for (const [directory, known] of KNOWN) {
     for (const { name } of list(tree, directory, strange)) {
+      if (directory === PRIVATE_DIRECTORY && parseTimelineName(name) !== null) continue;
       if (!known.includes(name)) strange(join(directory, name), "is not part of a storage");
     }
   }

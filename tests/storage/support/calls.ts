@@ -56,6 +56,7 @@ export function wrapCalls(
     mkdir: (path, mode) => around({ name: "mkdir", path }, () => fileCalls.mkdir(path, mode)),
     link: (from, to) => around({ name: "link", path: to }, () => fileCalls.link(from, to)),
     lstat: (path) => around({ name: "lstat", path }, () => fileCalls.lstat(path)),
+    names: (path) => around({ name: "names", path }, () => fileCalls.names(path)),
     realPath: (path) => around({ name: "realPath", path }, () => fileCalls.realPath(path)),
     statfs: (path) => around({ name: "statfs", path }, () => fileCalls.statfs(path)),
   };
