@@ -4,6 +4,7 @@ import { EXIT } from "../exit_codes.ts";
 import { printError, printHelp, printLines } from "../terminal.ts";
 import { addCommand, type Outcome } from "./add_command.ts";
 import type { AdminCommand } from "./command.ts";
+import { fleetStatus } from "./commands/fleet_status.ts";
 import { inboxParked, inboxRetry } from "./commands/inbox_deliveries.ts";
 import { inboxFindings } from "./commands/inbox_findings.ts";
 import { inboxInit } from "./commands/inbox_init.ts";
@@ -68,6 +69,11 @@ export const GROUPS: readonly Group[] = [
       storagePurge,
       storageServe,
     ],
+  },
+  {
+    name: "fleet",
+    description: "Look at several inboxes at once.",
+    commands: [fleetStatus],
   },
   {
     name: "token",
