@@ -1,9 +1,9 @@
-import type { Finding } from "../finding.ts";
+import type { Finding, FindingKind } from "../finding.ts";
 import { OBJECT_DIRECTORIES } from "../storage/layout.ts";
 import { lookAtObject } from "../storage/scrub/look_at_object.ts";
-import { LookProgress } from "./look.ts";
+import { type ReadOnlyTree, UnreadableError } from "../storage/scrub/read_only_tree.ts";
+import { type LookContext, LookProgress } from "./look.ts";
 import type { Pace } from "./pace.ts";
-import type { LookContext } from "./shallow_look.ts";
 
 /** Read at once. Larger pieces were no faster. */
 const PIECE = 1024 * 1024;
@@ -16,34 +16,32 @@ const PIECE = 1024 * 1024;
  * @returns how many findings it had, or null if it was stopped, or interrupted, before its end
  */
 export async function lookDeeply(
-  { session, tree, stop }: LookContext,
+  context: LookContext,
   pace: Pace,
   isDue: () => Promise<boolean> = () => Promise.resolve(false),
 ): Promise<number | null> {
-  const progress = await LookProgress.open(session, "deep");
+  const { tree, stop } = context;
+  const progress = await LookProgress.open(context, "deep");
   const buffer = new Uint8Array(PIECE);
   const after = progress.position ?? "";
   for (const directory of OBJECT_DIRECTORIES) {
     const last = `${directory}/\u{ffff}`;
     if (last < after) continue;
-    const names = tree.list(directory);
-    if (names === null) await progress.reached(last, [missing(directory)]);
-    for (const name of names ?? []) {
+    const { names, finding } = objectsIn(tree, directory);
+    if (finding !== null) await progress.reached(last, [finding]);
+    for (const name of names) {
       const path = `${directory}/${name}`;
       if (path <= after) continue;
-      if (stop.aborted || await isDue()) {
+      const look = stop.aborted || await isDue()
+        ? null
+        : await lookAtObject(tree, path, buffer, (...piece) => pace.after(...piece), stop);
+      if (look === null) {
         await progress.say();
         return null;
       }
-      const { bytes, finding } = await lookAtObject(
-        tree,
-        path,
-        buffer,
-        (bytes, tookMs) => pace.after(bytes, tookMs),
-      );
       progress.files += 1;
-      progress.bytes += bytes;
-      await progress.reached(path, finding === null ? [] : [finding]);
+      progress.bytes += look.bytes;
+      await progress.reached(path, look.finding === null ? [] : [look.finding]);
     }
   }
   return await progress.finish();
@@ -62,23 +60,36 @@ export async function lookAgain({ session, tree, stop }: LookContext, pace: Pace
     for (const { id, path } of page) {
       if (stop.aborted) return;
       after = id;
-      const onPiece = (bytes: number, tookMs: number) => pace.after(bytes, tookMs);
-      const { finding } = isDirectory(path)
-        ? { finding: tree.list(path) === null ? missing(path) : null }
-        : await lookAtObject(tree, path, buffer, onPiece);
-      if (finding === null) well.push(id);
+      const look = OBJECT_DIRECTORIES.includes(path)
+        ? objectsIn(tree, path)
+        : await lookAtObject(tree, path, buffer, (...piece) => pace.after(...piece), stop);
+      if (look?.finding === null) well.push(id);
     }
+    // Nothing is wrong with what is not there.
+    tree.requireThere();
     await session.close(well);
     if (page.length === 0) return;
   }
 }
 
-function isDirectory(path: string): boolean {
-  return OBJECT_DIRECTORIES.includes(path);
-}
-
-function missing(path: string): Finding {
-  const detail =
-    "is missing, and every object in it; `storage init` makes it, `storage sync` fills it";
-  return { kind: "missing", path, detail, mediaId: null };
+/** The names in a directory of objects, or what is wrong with it. */
+function objectsIn(
+  tree: ReadOnlyTree,
+  directory: string,
+): { readonly names: readonly string[]; readonly finding: Finding | null } {
+  const wrong = (kind: FindingKind, detail: string) => ({
+    names: [],
+    finding: { kind, path: directory, detail, mediaId: null },
+  });
+  try {
+    const names = tree.list(directory);
+    if (names !== null) return { names, finding: null };
+    return wrong(
+      "missing",
+      "is missing, and every object in it; `storage init` makes it, `storage sync` fills it",
+    );
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    return wrong("unreadable", error.message);
+  }
 }

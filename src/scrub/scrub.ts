@@ -11,9 +11,10 @@ import { requireStorage } from "../storage/open_storage.ts";
 import { ReadOnlyTree } from "../storage/scrub/read_only_tree.ts";
 import { Wake } from "../wake.ts";
 import { lookAgain, lookDeeply } from "./deep_look.ts";
+import type { LookContext } from "./look.ts";
 import type { ScrubOptions } from "./options.ts";
 import { Pace, rateFor } from "./pace.ts";
-import { type LookContext, lookShallowly } from "./shallow_look.ts";
+import { lookShallowly } from "./shallow_look.ts";
 
 const DAY_MS = 86_400_000;
 const DEFAULT_CYCLE_S = 30 * 86_400;
@@ -39,14 +40,14 @@ export async function runScrub(
     requireInbox(identity, taken);
     attempt.succeeded();
     const tree = new ReadOnlyTree(options.root);
-    const context = { session, tree, prefixSize: taken.prefixSize, stop };
+    const context = { session, tree, prefixSize: taken.prefixSize, anew: options.once, stop };
     if (options.once) return await lookOnce(context, options, log);
     const cycleMs = (options.cycle ?? taken.cycle ?? DEFAULT_CYCLE_S) * 1000;
     return await new Scrub(context, { rate: options.rate, cycleMs }, log, wake).run();
   }, { ...policy, stop });
 }
 
-/** Both looks as fast as it goes, or as `--rate` allows. */
+/** Both looks from their beginning, as fast as it goes, or as `--rate` allows. */
 async function lookOnce(
   context: LookContext,
   { rate }: ScrubOptions,

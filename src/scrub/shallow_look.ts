@@ -1,25 +1,18 @@
 import type { Finding } from "../finding.ts";
-import type { ScrubSession } from "../inbox/scrub_session.ts";
 import {
   lookAtNames,
+  lookAtTop,
   type NamesLook,
   ownerDirectories,
   type PublicFile,
 } from "../storage/scrub/look_at_names.ts";
 import { lookAtReceipt } from "../storage/scrub/look_at_receipt.ts";
 import type { ReadOnlyTree } from "../storage/scrub/read_only_tree.ts";
-import { LookProgress } from "./look.ts";
+import { type LookContext, LookProgress } from "./look.ts";
 import type { Pace } from "./pace.ts";
 
 /** Receipts, or names, that the inbox is asked about at once. */
 const PAGE = 1000;
-
-export interface LookContext {
-  readonly session: ScrubSession;
-  readonly tree: ReadOnlyTree;
-  readonly prefixSize: number;
-  readonly stop: AbortSignal;
-}
 
 /**
  * The shallow look: each receipt's file, by id; then each name in the public tree, owner by owner. Holds a
@@ -33,7 +26,7 @@ export async function lookShallowly(
   pace: Pace,
   between: () => Promise<void> = () => Promise.resolve(),
 ): Promise<number | null> {
-  const progress = await LookProgress.open(context.session, "shallow");
+  const progress = await LookProgress.open(context, "shallow");
   const { phase, after } = positionOf(progress.position);
   if (phase === "receipts") {
     await lookAtReceipts(context, progress, pace, BigInt(after), between);
@@ -88,6 +81,7 @@ async function lookAtTree(
   between: () => Promise<void>,
 ): Promise<void> {
   const { tree, prefixSize, stop } = context;
+  if (after === "") await progress.reached("names ", lookAtTop(tree));
   for (const { path, finding } of ownerDirectories(tree, after)) {
     if (stop.aborted) return;
     if (finding !== null) await progress.reached(`names ${path}`, [finding]);
@@ -118,7 +112,7 @@ async function reportNames(
     );
   }
   // Its position is the owner's directory, once that is done.
-  if (found.length > 0) await session.report(progress.depth, found);
+  await progress.found(found);
 }
 
 /** Unless it has gone since: an administrator may have purged it. */

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, writeSync } from "node:fs";
 import { PRIVATE_DIRECTORY } from "../layout.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
 import type { Owner } from "./ownership.ts";
-import { AUDIT_LOG_PATH } from "./places.ts";
+import { AUDIT_LOG_PATH } from "../places.ts";
 
 /** Who started this program, before it became the tree's owner. */
 const STARTED_BY = Deno.uid();

@@ -3,7 +3,7 @@ import { objectDirectory, parentOf, parseObjectName } from "../layout.ts";
 
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import type { Owner } from "./ownership.ts";
-import { QUARANTINE_DIRECTORY } from "./places.ts";
+import { QUARANTINE_DIRECTORY } from "../places.ts";
 
 /**
  * Gives a file a further name in `.omoide/quarantine`, where nothing looks for it and nothing removes it, so

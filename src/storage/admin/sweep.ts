@@ -1,7 +1,7 @@
 import { type ObjectName, parentOf, PROBE_DIRECTORY } from "../layout.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
-import { LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
+import { LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "../places.ts";
 import { requireVisibleLinks } from "./visible_links.ts";
 import { walkObjects } from "./walk.ts";
 

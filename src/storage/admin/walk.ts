@@ -2,19 +2,15 @@ import { basename, join } from "node:path";
 import { messageOf } from "../../errors.ts";
 import { MEDIA_TYPES } from "../../media.ts";
 import {
-  IDENTITY_PATH,
   OBJECT_DIRECTORIES,
   type ObjectName,
   OBJECTS_DIRECTORY,
   parseObjectName,
   parsePublicPath,
-  parseTimelineName,
-  PRIVATE_DIRECTORY,
-  PROBE_DIRECTORY,
   type PublicPath,
 } from "../layout.ts";
 import { type GuardedTree, kindOf, type Listed } from "./guarded_tree.ts";
-import { AUDIT_LOG_PATH, LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
+import { belongsToStorage, TOP_DIRECTORIES } from "../top_names.ts";
 
 const UNFIT = "is not <media_type>/<owner>/<prefix>/<item>.<ext>";
 
@@ -124,28 +120,13 @@ export function* walkPublic(
   }
 }
 
-const KNOWN: readonly (readonly [directory: string, names: readonly string[]])[] = [
-  ["", [PRIVATE_DIRECTORY, ...MEDIA_TYPES, "lost+found"]],
-  [
-    PRIVATE_DIRECTORY,
-    [
-      IDENTITY_PATH,
-      OBJECTS_DIRECTORY,
-      PROBE_DIRECTORY,
-      QUARANTINE_DIRECTORY,
-      LEGACY_QUARANTINE_DIRECTORY,
-      AUDIT_LOG_PATH,
-    ].map((path) => basename(path)),
-  ],
-  [OBJECTS_DIRECTORY, OBJECT_DIRECTORIES.map((path) => basename(path))],
-];
-
 /** Names at the root, in `.omoide` and in `.omoide/objects` that nobody of this project makes. */
 export function unexpectedAtTheTop(tree: GuardedTree, strange: Strange): void {
-  for (const [directory, known] of KNOWN) {
+  for (const directory of TOP_DIRECTORIES) {
     for (const { name } of list(tree, directory, strange)) {
-      if (directory === PRIVATE_DIRECTORY && parseTimelineName(name) !== null) continue;
-      if (!known.includes(name)) strange(join(directory, name), "is not part of a storage");
+      if (!belongsToStorage(directory, name)) {
+        strange(join(directory, name), "is not part of a storage");
+      }
     }
   }
   const objects = list(tree, OBJECTS_DIRECTORY, () => {});

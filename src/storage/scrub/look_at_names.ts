@@ -1,7 +1,13 @@
 import type { Finding } from "../../finding.ts";
 import { MEDIA_TYPES } from "../../media.ts";
 import { parsePublicPath } from "../layout.ts";
-import { type ReadOnlyTree, UnreadableError } from "./read_only_tree.ts";
+import { belongsToStorage, TOP_DIRECTORIES } from "../top_names.ts";
+import {
+  isUnspeakable,
+  type ReadOnlyTree,
+  UnreadableError,
+  UNSPEAKABLE,
+} from "./read_only_tree.ts";
 
 /** A file's public path, with the owner and item that it names. */
 export interface PublicFile {
@@ -19,20 +25,28 @@ export interface NamesLook {
 /** What is younger may still be on its way to its receipt. Minutes, since a disk may be slow. */
 const YOUNG_MS = 10 * 60_000;
 
+/** What is in the root, in `.omoide` and in `.omoide/objects` and belongs to no storage. */
+export function lookAtTop(tree: ReadOnlyTree): Finding[] {
+  return TOP_DIRECTORIES.flatMap((directory) =>
+    listed(tree, directory).flatMap((each) => {
+      if (typeof each !== "string") return [each];
+      const path = directory === "" ? each : `${directory}/${each}`;
+      return belongsToStorage(directory, each)
+        ? []
+        : [unexpected(path, "is not part of a storage; see who made it")];
+    })
+  );
+}
+
 /** Every owner's directory, as `content/<owner>`, sorted; those after `after` only. */
 export function* ownerDirectories(
   tree: ReadOnlyTree,
   after: string,
 ): Generator<{ readonly path: string; readonly finding: Finding | null }> {
   for (const type of [...MEDIA_TYPES].sort()) {
-    const names = tree.list(type);
-    if (names === null) {
-      yield { path: type, finding: unexpected(type, "is missing; `storage init` makes it again") };
-      continue;
-    }
-    for (const name of names) {
-      const path = `${type}/${name}`;
-      if (path > after) yield { path, finding: null };
+    for (const each of listed(tree, type, "is missing; `storage init` makes it again")) {
+      if (typeof each !== "string") yield { path: type, finding: each };
+      else if (`${type}/${each}` > after) yield { path: `${type}/${each}`, finding: null };
     }
   }
 }
@@ -71,19 +85,32 @@ type Named =
   | { readonly finding: Finding };
 
 function* namesIn(tree: ReadOnlyTree, directory: string): Generator<Named> {
-  let names: string[];
+  for (const each of listed(tree, directory)) {
+    if (typeof each !== "string") {
+      yield { finding: each };
+      continue;
+    }
+    const path = `${directory}/${each}`;
+    const info = tree.look(path);
+    if (info !== null) yield { path, info };
+    // Otherwise it has gone between the listing and now.
+    else if (isUnspeakable(each)) yield { finding: unexpected(path, UNSPEAKABLE) };
+  }
+}
+
+/**
+ * The names in a directory, or what is wrong with it.
+ *
+ * @param missing what to say if there is none; nothing unless given
+ */
+function listed(tree: ReadOnlyTree, directory: string, missing?: string): (string | Finding)[] {
   try {
-    names = tree.list(directory) ?? [];
+    const names = tree.list(directory);
+    if (names !== null) return names;
+    return missing === undefined ? [] : [unexpected(directory, missing)];
   } catch (error) {
     if (!(error instanceof UnreadableError)) throw error;
-    yield { finding: unexpected(directory, error.message) };
-    return;
-  }
-  for (const name of names) {
-    const path = `${directory}/${name}`;
-    const info = tree.look(path);
-    // Gone between the listing and now.
-    if (info !== null) yield { path, info };
+    return [unexpected(directory, error.message)];
   }
 }
 

@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Finding, FindingKind } from "../../finding.ts";
 import { parseObjectName } from "../layout.ts";
-import { type ReadOnlyTree, UnreadableError } from "./read_only_tree.ts";
+import {
+  isUnspeakable,
+  type ReadOnlyTree,
+  UnreadableError,
+  UNSPEAKABLE,
+} from "./read_only_tree.ts";
 
 /** What a deep look at one object found, and how many bytes it read. */
 export interface ObjectLook {
@@ -16,13 +21,16 @@ export interface ObjectLook {
  *
  * @param onPiece called after each piece, with its bytes and how long reading it took: here the event loop
  *   gets its turn, and the pace is kept
+ * @param stop ends it between two pieces
+ * @returns null if it was stopped before the object's end
  */
 export async function lookAtObject(
   tree: ReadOnlyTree,
   path: string,
   buffer: Uint8Array,
   onPiece: (bytes: number, tookMs: number) => Promise<void> | null,
-): Promise<ObjectLook> {
+  stop: AbortSignal,
+): Promise<ObjectLook | null> {
   let bytes = 0;
   const finding = (kind: FindingKind, detail: string) => ({
     bytes,
@@ -31,7 +39,9 @@ export async function lookAtObject(
   const name = parseObjectName(path.slice(path.lastIndexOf("/") + 1));
   try {
     const info = tree.look(path);
-    if (info === null) return { bytes, finding: null };
+    if (info === null) {
+      return isUnspeakable(path) ? finding("unexpected", UNSPEAKABLE) : { bytes, finding: null };
+    }
     if (name === null || !info.isFile) {
       return finding("unexpected", "is no object of this directory; see who made it");
     }
@@ -44,6 +54,7 @@ export async function lookAtObject(
       bytes += piece.length;
       const pause = onPiece(piece.length, tookMs);
       if (pause !== null) await pause;
+      if (stop.aborted && bytes < info.size) return null;
       began = performance.now();
     }
     const sha256 = hash.digest("hex");

@@ -1,15 +1,31 @@
+import { StorageLostError } from "../../errors.ts";
 import { type FileCalls, fileCalls } from "../file_calls.ts";
-import { parentOf } from "../layout.ts";
+import { IDENTITY_PATH, parentOf } from "../layout.ts";
 
 /** The calls that a scrub makes on the file system: none of them can write a byte. */
-export type ReadCalls = Pick<
-  FileCalls,
-  "lstat" | "openRead" | "read" | "fstat" | "close" | "statfs"
->;
+export interface ReadCalls
+  extends Pick<FileCalls, "lstat" | "openRead" | "read" | "fstat" | "close" | "statfs"> {
+  /** The names in a directory, in any order. */
+  readDirectory(path: string): string[];
+}
+
+/** The real ones. */
+const readCalls: ReadCalls = {
+  ...fileCalls,
+  readDirectory: (path) => Array.from(Deno.readDirSync(path), ({ name }) => name),
+};
 
 /** Something of a tree cannot be looked at; the message follows its path. */
 export class UnreadableError extends Error {
   override readonly name = "UnreadableError";
+}
+
+/** What is said of a name that is listed and cannot be asked for. */
+export const UNSPEAKABLE = "has a name that is no UTF-8; see who made it";
+
+/** Whether a name that is not found is one whose bytes are no UTF-8, for which the runtime shows U+FFFD. */
+export function isUnspeakable(path: string): boolean {
+  return path.includes("\u{fffd}");
 }
 
 /**
@@ -18,9 +34,28 @@ export class UnreadableError extends Error {
  */
 export class ReadOnlyTree {
   readonly #device: number;
+  readonly #identity: number | null;
 
-  constructor(readonly root: string, private readonly calls: ReadCalls = fileCalls) {
-    this.#device = calls.lstat(`${root}/.omoide/storage.json`)?.dev ?? NaN;
+  constructor(readonly root: string, private readonly calls: ReadCalls = readCalls) {
+    const identity = calls.lstat(`${root}/${IDENTITY_PATH}`);
+    this.#device = identity?.dev ?? NaN;
+    this.#identity = identity?.ino ?? null;
+  }
+
+  /**
+   * To be called after something was looked at, and before anybody hears of it: where a disk was unmounted
+   * meanwhile, everything seems to be gone.
+   *
+   * @throws {StorageLostError} the storage is no longer where it was
+   */
+  requireThere(): void {
+    const path = `${this.root}/${IDENTITY_PATH}`;
+    const found = this.calls.lstat(path);
+    if (found?.dev === this.#device && found.ino === this.#identity) return;
+    throw new StorageLostError(
+      `${path} is ${found === null ? "gone" : "another file"}: the disk was unmounted, or the ` +
+        "storage replaced; nothing is reported. See that it is mounted",
+    );
   }
 
   /**
@@ -40,7 +75,7 @@ export class ReadOnlyTree {
   list(path: string): string[] | null {
     try {
       if (!this.#isReal(path)) return null;
-      return [...Deno.readDirSync(`${this.root}/${path}`)].map(({ name }) => name).sort();
+      return this.calls.readDirectory(`${this.root}/${path}`).sort();
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return null;
       throw unreadable(error);
