@@ -6,11 +6,9 @@ import { problem } from "../problem.ts";
  * Lets whoever has the token pass: as a bearer token, as Prometheus sends it, or as the password of any
  * user, as a browser asks for it.
  *
- * @param tokenSha256 null: none is asked for
  * @throws {Problem} 401
  */
-export function requireToken(request: Request, tokenSha256: string | null): void {
-  if (tokenSha256 === null) return;
+export function requireToken(request: Request, tokenSha256: string): void {
   const token = tokenOf(request.headers.get("authorization") ?? "");
   const hash = createHash("sha256").update(token ?? "").digest();
   if (token !== null && timingSafeEqual(hash, Buffer.from(tokenSha256, "hex"))) return;

@@ -2,6 +2,7 @@ import { ConfigurationError } from "../errors.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import type { Logger } from "../log.ts";
 import { listenForSignals } from "../signals.ts";
+import { isLoopback } from "./host.ts";
 import type { MonitorOptions } from "./options.ts";
 import { serve } from "./server.ts";
 import { Watch } from "./watch.ts";
@@ -24,7 +25,7 @@ export async function runMonitor(
   using watch = new Watch(options.database, credentials, log);
   const { error } = await watch.latest();
   if (error instanceof ConfigurationError) throw error;
-  const server = serve({ watch, tokenSha256, log }, listen);
+  const server = serve({ watch, listen, tokenSha256, log });
   if (tokenSha256 === null && !isLoopback(listen.host)) {
     log.warn("whoever reaches this address can read the status; see --token-sha256");
   }
@@ -35,8 +36,4 @@ export async function runMonitor(
   const timer = setTimeout(() => Deno.exit(0), STOP_MS);
   await ended;
   clearTimeout(timer);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
 }

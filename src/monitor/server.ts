@@ -5,12 +5,14 @@ import { type HostPort, showHostPort } from "../sandbox.ts";
 import { visibleJson } from "../terminal.ts";
 import { sentence, statusJson } from "../verdict/verdict.ts";
 import { requireToken } from "./auth.ts";
+import { isLoopback, requireLoopbackName } from "./host.ts";
 import { METRICS_TYPE, metricsOf } from "./metrics.ts";
 import { pageFiles, statusPage } from "./page.ts";
 import type { Latest, Watch } from "./watch.ts";
 
 export interface Monitor {
   readonly watch: Watch;
+  readonly listen: HostPort;
   readonly tokenSha256: string | null;
   readonly log: Logger;
 }
@@ -28,8 +30,8 @@ const HEADERS: Readonly<Record<string, string>> = {
  *
  * @throws {ConfigurationError} the address cannot be listened at
  */
-export function serve(monitor: Monitor, listen: HostPort): Deno.HttpServer<Deno.NetAddr> {
-  const { log } = monitor;
+export function serve(monitor: Monitor): Deno.HttpServer<Deno.NetAddr> {
+  const { listen, log } = monitor;
   try {
     return Deno.serve({
       hostname: listen.host,
@@ -51,8 +53,13 @@ export function serve(monitor: Monitor, listen: HostPort): Deno.HttpServer<Deno.
   }
 }
 
-async function answer({ watch, tokenSha256 }: Monitor, request: Request): Promise<Response> {
-  requireToken(request, tokenSha256);
+async function answer(
+  { watch, listen, tokenSha256 }: Monitor,
+  request: Request,
+): Promise<Response> {
+  // A page that has rebound its name has no token to send.
+  if (tokenSha256 !== null) requireToken(request, tokenSha256);
+  else if (isLoopback(listen.host)) requireLoopbackName(request, listen);
   const { pathname } = new URL(request.url);
   const file = pageFiles.get(pathname);
   const handler = Object.hasOwn(ANSWERS, pathname) ? ANSWERS[pathname] : undefined;

@@ -6,7 +6,14 @@ import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { CHROMIUM, LOOKS, openPage, startBrowser, violations } from "./support/browser.ts";
+import {
+  CHROMIUM,
+  type Look,
+  LOOKS,
+  openPage,
+  startBrowser,
+  violations,
+} from "./support/browser.ts";
 import { MonitorProcess } from "./support/monitor_process.ts";
 
 /** SAFE is said only from a database that keeps what it commits. */
@@ -34,48 +41,101 @@ async function past(world: World): Promise<void> {
   );
 }
 
-const STATES: Readonly<Record<string, (world: World, monitor: MonitorProcess) => Promise<void>>> = {
-  safe: async () => {},
-  behind: async (world) => {
-    await world.submitMany(new Random(2), 3);
-    await world.query("UPDATE omoide.worker SET state = 'storing', seen_at = now()");
+const DESK: Look = { scheme: "light", width: 1280 };
+const LIVING = "UPDATE omoide.worker SET seen_at = now()";
+
+interface State {
+  readonly title: "Safe" | "Behind" | "Attention" | "Unknown";
+  /** What the page says then and in no state before. */
+  readonly says: RegExp;
+  readonly make: (world: World, monitor: MonitorProcess) => Promise<unknown>;
+  /** Mends it, where the next one is not to have it too. */
+  readonly mend?: (world: World, monitor: MonitorProcess) => unknown;
+}
+
+/** One after the other on the same page. */
+const STATES: Readonly<Record<string, State>> = {
+  safe: { title: "Safe", says: /SAFE: every media is in all 2 storages/, make: async () => {} },
+  behind: {
+    title: "Behind",
+    says: /cold is owed 3 media/,
+    make: async (world) => {
+      await world.submitMany(new Random(2), 3);
+      await world.query("UPDATE omoide.worker SET state = 'storing', seen_at = now()");
+    },
   },
-  attention: async (world) => {
-    const [media] = await world.submitMany(new Random(3), 3);
-    await world.query("UPDATE omoide.worker SET seen_at = now()");
-    await world.query(
-      "UPDATE omoide.worker SET state = 'paused', reason = 'the disk is full' " +
-        "WHERE storage_id = (SELECT id FROM omoide.storage WHERE name = 'cold')",
-    );
-    await world.query(
-      "UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'fsync failed: EIO' " +
-        "WHERE name = 'hot'",
-    );
-    await world.query(
-      "UPDATE omoide.delivery SET parked_at = now(), attempts = 6, last_error = 'wrong checksum' " +
-        "WHERE media_id = $1",
-      [String(media?.id)],
-    );
-    await world.query(
-      `INSERT INTO omoide.found (storage_id, kind, depth, path, detail, found_at)
-      SELECT s.id, k.kind, 'deep', k.path, k.detail, now() - interval '3 hours' FROM omoide.storage s, (VALUES
-        ('corrupt', '.omoide/objects/6f/' || repeat('6f1c9a', 10) || '-17', 'has 10 bytes with another checksum'),
-        ('missing', 'content/0a0a0a0a-0000-4000-8000-0000000000aa/6f/6f1c1c0e.jpg',
-          'is gone, its object is there; \`storage sync\` gives it its name')
-      ) AS k (kind, path, detail)`,
-    );
-    await world.query(
-      `INSERT INTO omoide.look (storage_id, depth, started_at, seen_at, bytes, last_started_at, finished_at,
-        finished_files, finished_bytes, finished_findings)
-      SELECT id, 'deep', now() - interval '2 days', now(), 5e11::bigint, now() - interval '20 days',
-        now() - interval '17 days', 5e5::bigint, 9e11::bigint, 0 FROM omoide.storage`,
-    );
+  paused: {
+    title: "Attention",
+    says: /cold takes nothing: the disk is full/,
+    make: async (world) => {
+      await world.query(LIVING);
+      await world.query(
+        "UPDATE omoide.worker SET state = 'paused', reason = 'the disk is full' " +
+          "WHERE storage_id = (SELECT id FROM omoide.storage WHERE name = 'cold')",
+      );
+    },
+    mend: (world) => world.query("UPDATE omoide.worker SET state = 'storing', reason = NULL"),
   },
-  away: async (_world, monitor) => {
-    monitor.wire.goAway();
-    await monitor.becomes("/healthz", ({ text }) => text.startsWith("UNKNOWN"));
+  distrusted: {
+    title: "Attention",
+    says: /hot is distrusted: fsync failed: EIO/,
+    make: async (world) => {
+      await world.query(LIVING);
+      await world.query(
+        "UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'fsync failed: EIO' " +
+          "WHERE name = 'hot'",
+      );
+    },
+    mend: (world) =>
+      world.query("UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL"),
+  },
+  findings: {
+    title: "Attention",
+    says: /cold: 1 finding “corrupt”/,
+    make: async (world) => {
+      await world.query(LIVING);
+      await find(world);
+    },
+    mend: (world) => world.query("UPDATE omoide.found SET closed_at = now()"),
+  },
+  everything: {
+    title: "Attention",
+    says: /media of cold given up on/,
+    make: async (world, monitor) => {
+      for (const each of ["paused", "distrusted", "findings"]) {
+        await STATES[each]?.make(world, monitor);
+      }
+      await world.query(
+        "UPDATE omoide.delivery SET parked_at = now(), attempts = 6, last_error = 'wrong checksum' " +
+          "WHERE media_id = (SELECT min(media_id) FROM omoide.delivery)",
+      );
+    },
+  },
+  away: {
+    title: "Unknown",
+    says: /UNKNOWN: the inbox does not answer/,
+    make: async (_world, monitor) => await Promise.resolve(monitor.wire.goAway()),
   },
 };
+
+/** What looks have found, and that they go on. */
+async function find(world: World): Promise<void> {
+  await world.query(
+    `INSERT INTO omoide.found (storage_id, kind, depth, path, detail, found_at)
+    SELECT s.id, k.kind, 'deep', k.path, k.detail, now() - interval '3 hours' FROM omoide.storage s, (VALUES
+      ('corrupt', '.omoide/objects/6f/' || repeat('6f1c9a', 10) || '-17', 'has 10 bytes with another checksum'),
+      ('missing', 'content/0a0a0a0a-0000-4000-8000-0000000000aa/6f/6f1c1c0e.jpg',
+        'is gone, its object is there; \`storage sync\` gives it its name')
+    ) AS k (kind, path, detail)`,
+  );
+  await world.query(
+    `INSERT INTO omoide.look (storage_id, depth, started_at, seen_at, bytes, last_started_at, finished_at,
+      finished_files, finished_bytes, finished_findings)
+    SELECT id, 'deep', now() - interval '2 days', now(), 5e11::bigint, now() - interval '20 days',
+      now() - interval '17 days', 5e5::bigint, 9e11::bigint, 0 FROM omoide.storage ON CONFLICT DO NOTHING`,
+  );
+}
+
 /** Whatever reaches beyond the right edge, and is not in something that can be scrolled. */
 async function tooWide(page: Page): Promise<string[]> {
   return await page.$$eval("body *", (elements) => {
@@ -87,60 +147,65 @@ async function tooWide(page: Page): Promise<string[]> {
   });
 }
 
-const TITLES: Readonly<Record<string, string>> = {
-  safe: "Safe",
-  behind: "Behind",
-  attention: "Attention",
-  away: "Unknown",
-};
+/** Both colours on a desk; on a phone one of them, in turn. */
+function looksAt(state: string): readonly Look[] {
+  const isOdd = Object.keys(STATES).indexOf(state) % 2 === 1;
+  return LOOKS.filter(({ scheme, width }) => width > 500 || (scheme === "dark") === isOdd);
+}
 
-for (const [state, make] of Object.entries(STATES)) {
-  Deno.test({
-    ...TOOLS,
-    name:
-      `the page when it is ${state}: sound in every look, for axe-core, and without any other host`,
-    fn: async () => {
-      await using world = await template().world();
-      await world.submitMany(new Random(1), 3);
-      await world.drainAll();
-      await past(world);
-      await using monitor = await MonitorProcess.start(world);
-      await monitor.becomes("/healthz", ({ text }) => text.startsWith("SAFE: every"));
-      await make(world, monitor);
-      const title = `<title>${TITLES[state]} –`;
-      await monitor.becomes("/", ({ text }) => text.includes(title));
-      browser ??= startBrowser();
-      // Colours and widths do not depend on the state: one has them all, and the others each once.
-      const looks = LOOKS.filter(({ scheme, width }) =>
-        state === "attention" || (scheme === "light") === (width > 500)
-      );
-      for (const look of looks) {
-        const opened = await openPage(await browser, monitor.url, look);
-        const { page, said, asked } = opened;
-        for (const details of await page.$$("details")) {
-          await details.evaluate((it) => it.setAttribute("open", ""));
-        }
-        assert.deepEqual(await violations(page), [], `${state}, ${look.scheme}, ${look.width}`);
-        assert.deepEqual(await tooWide(page), []);
-        const scrolled = await page.$eval("html", (it) => {
-          it.scrollLeft = 9999;
-          return it.scrollLeft;
-        });
-        assert.equal(scrolled, 0, "the page is as wide as the screen");
-        assert.deepEqual(said, []);
-        assert.ok(asked.length >= 3);
-        assert.deepEqual(asked.filter((url) => !url.startsWith(`${monitor.url}/`)), []);
-        if (PICTURES !== undefined) {
-          for (const details of await page.$$("details")) {
-            await details.evaluate((it) => it.removeAttribute("open"));
-          }
-          const path = `${PICTURES}/${state}-${look.scheme}-${look.width}.png`;
-          await page.screenshot({ path, fullPage: true });
-        }
-        await opened.close();
-      }
-    },
-  });
+Deno.test({
+  ...TOOLS,
+  name: "the page in each state: sound in every look, for axe-core, and without any other host",
+  fn: async (t) => {
+    await using world = await template().world();
+    await world.submitMany(new Random(1), 3);
+    await world.drainAll();
+    await past(world);
+    await using monitor = await MonitorProcess.start(world);
+    browser ??= startBrowser();
+    for (const [state, { title, says, make, mend }] of Object.entries(STATES)) {
+      await t.step(state, async () => {
+        await make(world, monitor);
+        await monitor.becomes(
+          "/",
+          ({ text }) => text.includes(`<title>${title} –`) && says.test(text.replace(/\s+/g, " ")),
+        );
+        await isSound(monitor, state);
+        await mend?.(world, monitor);
+      });
+    }
+  },
+});
+
+/** One page, which changes its look: opening another takes longer than looking at it. */
+async function isSound(monitor: MonitorProcess, state: string): Promise<void> {
+  browser ??= startBrowser();
+  const looks = looksAt(state);
+  const opened = await openPage(await browser, monitor.url, looks[0] ?? DESK);
+  const { page, said, asked } = opened;
+  // Thousands of numbers, which are the same in each state.
+  for (const details of state === "everything" ? await page.$$("details") : []) {
+    await details.evaluate((it) => it.setAttribute("open", ""));
+  }
+  for (const look of looks) {
+    await page.emulateMedia({ colorScheme: look.scheme });
+    await page.setViewportSize({ width: look.width, height: 900 });
+    assert.deepEqual(await violations(page), [], `${state}, ${look.scheme}, ${look.width}`);
+    assert.deepEqual(await tooWide(page), []);
+    const scrolled = await page.$eval("html", (it) => {
+      it.scrollLeft = 9999;
+      return it.scrollLeft;
+    });
+    assert.equal(scrolled, 0, "the page is as wide as the screen");
+    if (PICTURES !== undefined) {
+      const path = `${PICTURES}/${state}-${look.scheme}-${look.width}.png`;
+      await page.screenshot({ path, fullPage: true });
+    }
+  }
+  assert.deepEqual(said, []);
+  assert.ok(asked.length >= 3);
+  assert.deepEqual(asked.filter((url) => !url.startsWith(`${monitor.url}/`)), []);
+  await opened.close();
 }
 
 Deno.test({
@@ -154,14 +219,13 @@ Deno.test({
     await using monitor = await MonitorProcess.start(world);
     await monitor.becomes("/healthz", ({ text }) => text.startsWith("SAFE: every"));
     browser ??= startBrowser();
-    const look = { scheme: "light", width: 1280 } as const;
-    const plain = await openPage(await browser, monitor.url, look, false);
+    const plain = await openPage(await browser, monitor.url, DESK, false);
     for (const heading of ["Storages", "Open findings", "Given up on", "How it was"]) {
       assert.ok(await plain.page.isVisible(`h2:text("${heading}")`), heading);
     }
     await plain.close();
 
-    const { page, close } = await openPage(await browser, monitor.url, look);
+    const { page, close } = await openPage(await browser, monitor.url, DESK);
     // By the keyboard alone.
     await page.focus("#backlog-numbers summary");
     await page.keyboard.press("Enter");
@@ -170,7 +234,7 @@ Deno.test({
       "#backlog-numbers summary",
       (it) => (it as unknown as { blur(): void }).blur(),
     );
-    await STATES["attention"]?.(world, monitor);
+    await STATES["distrusted"]?.make(world, monitor);
     await monitor.becomes("/healthz", ({ status }) => status === 503);
     await until("the open page shows it", async () => (await page.title()).startsWith("Attention"));
     assert.match(await page.innerText("#verdict"), /hot is distrusted: fsync failed: EIO/);

@@ -40,13 +40,12 @@ export function inboxTable(status: InboxStatus): Html {
       </thead>
       <tbody>${uses.map(row)}</tbody>
     </table>
-    <p
-      class="quiet">${media(status.media)} waiting, in ${count(
-        status.generations.length,
-        "generation",
-      )}; the oldest open transaction is ${status.oldestSnapshotAge === null
-        ? "none"
-        : `${showDuration(status.oldestSnapshotAge)} old`}.</p>
+    <p class="quiet">${media(status.media)} waiting, in ${count(
+      status.generations.length,
+      "generation",
+    )}; ${status.oldestSnapshotAge === null
+      ? "no transaction is open"
+      : `the oldest open transaction is ${showDuration(status.oldestSnapshotAge)} old`}.</p>
   `;
 }
 
@@ -62,10 +61,8 @@ function row({ what, used, limit, show }: Use): Html {
       <th scope="row">${what}</th>
       <td><span class="label">used</span><span>${show(used)}</span></td>
       <td><span class="label">of</span><span>${show(limit)}</span></td>
-      <td><span class="label">share</span><meter min="0" max="1" high="0.8" value="${share.toFixed(
-        3,
-      )}" aria-label="${what}">${Math
-        .round(share * 100)} %</meter></td>
+      <td><span class="label">share</span><span><meter min="0" max="1" high="0.8" value="${share
+        .toFixed(3)}" aria-label="${what}"></meter> ${Math.round(share * 100)} %</span></td>
     </tr>
   `;
 }

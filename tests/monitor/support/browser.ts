@@ -49,8 +49,8 @@ export async function openPage(browser: Browser, url: string, look: Look, script
 
 /** @returns what axe-core finds wrong, each as one line */
 export async function violations(page: Page): Promise<string[]> {
-  // By evaluation, which the page's policy does not concern.
-  await page.evaluate(axe.source);
+  // By evaluation, which the page's policy does not concern. Once is enough for a page.
+  if (!await page.evaluate(() => "axe" in globalThis)) await page.evaluate(axe.source);
   const found = await page.evaluate(async () => {
     // deno-lint-ignore no-explicit-any -- in the browser, where axe has been put just now
     const result = await (globalThis as any).axe.run();

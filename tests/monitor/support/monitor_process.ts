@@ -21,10 +21,14 @@ export class MonitorProcess implements AsyncDisposable {
     private readonly output: Promise<string>,
   ) {}
 
-  static async start(world: World, more: readonly string[] = []): Promise<MonitorProcess> {
+  /** @param more further options */
+  static async start(
+    world: World,
+    more: readonly string[] = [],
+    port: number = freePort(),
+  ): Promise<MonitorProcess> {
     await world.query("ALTER ROLE omoide_monitor PASSWORD 'secret'");
     const wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
-    const port = freePort();
     const launch = monitorLaunch([
       ...["--listen", `127.0.0.1:${port}`, "--password-file", "-"],
       ...["--database", `postgres://127.0.0.1:${wire.port}/${world.database}`],
