@@ -6,8 +6,6 @@ import { judge, sentence } from "../verdict/verdict.ts";
 
 /** Counting everything that was ever stored takes at most this share of the time. */
 const COUNTS_SHARE = 100;
-/** A database that is away for less is being restarted. */
-const AWAY_AFTER_MS = 120_000;
 
 /** What a look at the inbox gave. */
 export interface Seen {
@@ -22,7 +20,8 @@ export class InboxWatch {
   #countDueAt = -Infinity;
   #awaySince: number | null = null;
 
-  constructor(private readonly database: string) {}
+  /** @param awayAfterMs for how long a database may be away, as for a restart, before that is news */
+  constructor(private readonly database: string, private readonly awayAfterMs: number) {}
 
   /** @returns null while the database is away, but not for long yet */
   async look(): Promise<Seen | null> {
@@ -33,7 +32,7 @@ export class InboxWatch {
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
       this.#awaySince ??= performance.now();
-      if (performance.now() - this.#awaySince < AWAY_AFTER_MS) return null;
+      if (performance.now() - this.#awaySince < this.awayAfterMs) return null;
       return { word: "unknown", lines: ["UNKNOWN: the inbox does not answer.", error.message] };
     }
   }
@@ -64,6 +63,8 @@ export class InboxWatch {
  */
 export function newsOf({ word, lines }: Seen): string {
   if (word === "safe" || word === "behind") return "well";
+  // Refused, then timed out: it is away all the same.
+  if (word === "unknown") return word;
   const matters = lines.slice(1).filter((line) => !line.startsWith("- "));
   return [word, ...matters.map(withoutNumbers)].join("\n");
 }

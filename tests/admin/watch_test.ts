@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newsOf, type Seen } from "../../src/admin/watch.ts";
 import { until } from "../lab/command.ts";
+import { FaultyProxy } from "../lab/proxy.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
@@ -20,60 +21,131 @@ async function find(world: World, kind: string, path: string): Promise<void> {
   );
 }
 
+/** A watch whose command writes what it is told into a file. */
+class Watch implements AsyncDisposable {
+  #over = false;
+
+  private constructor(
+    private readonly directory: string,
+    private readonly child: Deno.ChildProcess,
+    private readonly output: Promise<Deno.CommandOutput>,
+  ) {
+    output.then(() => this.#over = true);
+  }
+
+  static async start(
+    world: World,
+    more: readonly string[] = [],
+    [, url = ""]: readonly string[] = databaseOf(world),
+  ): Promise<Watch> {
+    const directory = await world.temporaryDirectory();
+    const [mails, fails] = [join(directory, "mails"), join(directory, "fails")];
+    // It tries to tell a password that is not for it.
+    const command = `{ echo "<$OMOIDE_VERDICT$PGPASSWORD>"; cat; } >>${mails}; ` +
+      `test ! -e ${fails} || { rm ${fails}; exit 3; }`;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-A", "--no-check", MAIN, "inbox", "watch", "--database", url],
+        ...["--every", "1s", "--on-change", command, ...more],
+      ],
+      env: { PGPASSWORD: "secret" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    return new Watch(directory, child, child.output());
+  }
+
+  /** While there is a file of this name, the command fails, and removes it. */
+  get fails(): string {
+    return join(this.directory, "fails");
+  }
+
+  /** What the command was told so far, each time. */
+  async mails(): Promise<string[]> {
+    if (this.#over) throw new Error(`the watch ended: ${(await this.end()).said}`);
+    try {
+      const written = await Deno.readTextFile(join(this.directory, "mails"));
+      // One that has no more than its first line is just being written.
+      return written.split(/^(?=<\w*>$)/m).filter((mail) => /\n.+\n/.test(mail));
+    } catch {
+      return [];
+    }
+  }
+
+  /** As Ctrl-C does. */
+  async end(): Promise<{ readonly code: number; readonly said: string }> {
+    if (!this.#over) this.child.kill("SIGINT");
+    const { code, stderr } = await this.output;
+    return { code, said: new TextDecoder().decode(stderr) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+}
+
 Deno.test("watch runs its command for what is new, again if it failed, and once when all is well", async () => {
   await using world = await template().world();
   await world.submitMany(new Random(1), 2);
   await world.drainAll();
-  const file = join(await world.temporaryDirectory(), "mails");
-  const fails = `${file}.fails`;
-  await Deno.writeTextFile(fails, "");
-  // Fails the first time, and tries to read a password that is not for it.
-  const command = `{ echo "<$OMOIDE_VERDICT$PGPASSWORD>"; cat; } >>${file}; rm ${fails}`;
-  const script = command.replace(/rm (\S+)$/, "test ! -e $1 || { rm $1; exit 3; }");
-  const watch = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-A", "--no-check", MAIN, "inbox", "watch", ...databaseOf(world)],
-      ...["--every", "1s", "--on-change", script],
-    ],
-    env: { PGPASSWORD: "secret" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const output = watch.output();
-  const mails = async () => {
-    try {
-      const written = (await Deno.readTextFile(file)).split(/^(?=<\w*>$)/m);
-      // One that has no more than its first line is just being written.
-      return written.filter((mail) => /\n.+\n/.test(mail));
-    } catch {
-      return [];
-    }
-  };
-  try {
-    await find(world, "missing", "content/a\x1b[2J.jpg");
-    await until("the failed command was run again", async () => (await mails()).length === 2);
-    const [first = "", second] = await mails();
-    assert.match(first, /^<attention>\nATTENTION: .*\n! hot: 1 finding “missing”/);
-    assert.equal(second?.split("\n")[0], "<attention>");
+  await using watch = await Watch.start(world);
+  // The first time it fails.
+  await Deno.writeTextFile(watch.fails, "");
+  await find(world, "missing", "content/a\x1b[2J.jpg");
+  await until("the failed command was run again", async () => (await watch.mails()).length === 2);
+  const [first = "", second] = await watch.mails();
+  assert.match(first, /^<attention>\nATTENTION: .*\n! hot: 1 finding “missing”/);
+  assert.equal(second?.split("\n")[0], "<attention>");
 
-    // No news: uploads come and go.
-    await world.submitMany(new Random(2), 1);
-    await world.query("UPDATE omoide.worker SET state = 'storing', seen_at = now()");
-    await find(world, "corrupt", "content/b.jpg");
-    await until("the second kind was told of", async () => (await mails()).length === 3);
-    assert.match((await mails())[2] ?? "", /^<attention>\n(.*\n)*! hot: 1 finding “corrupt”/);
+  // No news: uploads come and go.
+  await world.submitMany(new Random(2), 1);
+  await world.query("UPDATE omoide.worker SET state = 'storing', seen_at = now()");
+  await find(world, "corrupt", "content/b.jpg");
+  await until("the second kind was told of", async () => (await watch.mails()).length === 3);
+  assert.match((await watch.mails())[2] ?? "", /^<attention>\n(.*\n)*! hot: 1 finding “corrupt”/);
 
-    await world.query("UPDATE omoide.found SET closed_at = now()");
-    await world.query("UPDATE omoide.worker SET seen_at = now()");
-    await until("that all is well was told of", async () => (await mails()).length === 4);
-    assert.match((await mails())[3] ?? "", /^<behind>\nBEHIND: nothing is wrong/);
-  } finally {
-    watch.kill("SIGINT");
-  }
-  const { code, stderr } = await output;
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  assert.match(new TextDecoder().decode(stderr), /ended with 3; it will be run again/);
+  await world.query("UPDATE omoide.found SET closed_at = now()");
+  await world.query("UPDATE omoide.worker SET seen_at = now()");
+  await until("that all is well was told of", async () => (await watch.mails()).length === 4);
+  assert.match((await watch.mails())[3] ?? "", /^<behind>\nBEHIND: nothing is wrong/);
+  const { code, said } = await watch.end();
+  assert.equal(code, 0, said);
+  assert.match(said, /ended with 3; it will be run again/);
+});
+
+Deno.test("watch tells that the database has been away for a while, and that it is back", async () => {
+  await using world = await template().world();
+  await world.submitMany(new Random(4), 2);
+  await world.drainAll();
+  await using wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+  const url = new URL(world.server.url(world.database));
+  url.port = String(wire.port);
+  await find(world, "missing", "content/a.jpg");
+  await using watch = await Watch.start(world, ["--away-after", "2s"], ["--database", url.href]);
+  await until("it says what is wrong", async () => (await watch.mails()).length === 1);
+  wire.goAway();
+  await until("it says that it does not know", async () => (await watch.mails()).length === 2);
+  const [, unknown = ""] = await watch.mails();
+  assert.match(
+    unknown,
+    /^<unknown>\nUNKNOWN: the inbox does not answer\.\nCannot reach the database/,
+  );
+  wire.comeBack();
+  await until("it is back", async () => (await watch.mails()).length === 3);
+  assert.match((await watch.mails())[2] ?? "", /^<attention>\nATTENTION: /);
+  const { code, said } = await watch.end();
+  assert.equal(code, 0, said);
+});
+
+Deno.test("watch ends at once where asking again cannot help", async () => {
+  await using world = await template().world();
+  const watch = ["inbox", "watch", "--on-change", "true"];
+  await adminExits(2, ...watch, ...databaseOf(world), "--every", "often");
+  await adminExits(2, ...watch, ...databaseOf(world), "--away-after", "0s");
+  await adminExits(2, "inbox", "watch", ...databaseOf(world));
+  const { stderr } = await adminExits(4, ...watch, "--database", world.server.url("postgres"));
+  assert.match(stderr, /inbox init/);
 });
 
 Deno.test("numbers, ages and what only takes time are no news; a kind, a storage or a reason is", () => {

@@ -84,6 +84,25 @@ Deno.test({
       },
     );
 
+    await t.step("who has no Prometheus gets a mail of what a look has found", async () => {
+      await world.query(
+        "INSERT INTO omoide.found (storage_id, kind, depth, path, detail) " +
+          "SELECT id, 'corrupt', 'deep', 'a file', 'is so' FROM omoide.storage WHERE name = 'hot'",
+      );
+      // It looks when it starts, and then only now and then.
+      await machine.run("systemctl", "restart", "omoide-watch");
+      const mail = await until("the mail is there", async () => {
+        const { code, stdout } = await machine.try("cat", `${MAILS}/root`);
+        return code === 0 && stdout.endsWith("\n.\n") && stdout;
+      });
+      assert.match(
+        mail,
+        /^Subject: Omoide: attention\n\nATTENTION: .*\n! hot: 1 finding “corrupt”/,
+      );
+      assert.equal(await machine.property("omoide-watch", "ActiveState"), "active");
+      await world.query("UPDATE omoide.found SET closed_at = now()");
+    });
+
     await t.step(
       "append-only directories: root cannot remove a file, the worker goes on",
       async () => {
@@ -154,6 +173,9 @@ Deno.test({
   },
 });
 
+/** Where the machine's mail program puts them, by who gets them. */
+const MAILS = "/var/spool/omoide-mails";
+
 /** What the chapter leaves to the administrator to choose. */
 const APPLICATION_PASSWORD = "chosen by the administrator";
 
@@ -189,6 +211,7 @@ class Place implements AsyncDisposable {
     await client.query("CREATE DATABASE omoide");
     await client.end();
     await place.#changeSite();
+    await place.#provideMail();
     return place;
   }
 
@@ -238,6 +261,14 @@ class Place implements AsyncDisposable {
       text.replace("listen 80;", `listen 127.0.0.1:${this.nginxPort};`),
     );
     await this.machine.run("rm", "-f", "/etc/nginx/sites-enabled/default");
+  }
+
+  /** A mail program that keeps what it is given: anybody's, as that of a real one is. */
+  async #provideMail(): Promise<void> {
+    await this.machine.run("install", "-d", "-m", "1777", MAILS);
+    const program = `#!/bin/sh\n{ cat; echo .; } >>${MAILS}/$1\n`;
+    await this.machine.run("rm", "-f", "/usr/sbin/sendmail");
+    await this.machine.write("/usr/sbin/sendmail", program, 0o755);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

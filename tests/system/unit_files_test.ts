@@ -7,12 +7,15 @@ import {
   MONITOR_UNIT,
   sandboxOf,
   SCRUB_UNIT,
+  WATCH_UNIT,
   WORKER_UNIT,
 } from "./support/unit_files.ts";
 
 const NEEDS_ANALYZE = requireTools(["systemd-analyze"]);
 
-for (const unit of [WORKER_UNIT, CHECK_UNIT, GATEWAY_UNIT, SCRUB_UNIT, MONITOR_UNIT]) {
+const SANDBOXED = [WORKER_UNIT, CHECK_UNIT, GATEWAY_UNIT, SCRUB_UNIT, MONITOR_UNIT];
+
+for (const unit of [...SANDBOXED, WATCH_UNIT]) {
   Deno.test({
     ...NEEDS_ANALYZE,
     name: `systemd finds nothing wrong in ${basename(unit)}`,
@@ -31,7 +34,9 @@ for (const unit of [WORKER_UNIT, CHECK_UNIT, GATEWAY_UNIT, SCRUB_UNIT, MONITOR_U
       }
     },
   });
+}
 
+for (const unit of SANDBOXED) {
   Deno.test({
     ...NEEDS_ANALYZE,
     name: `the exposure of ${basename(unit)} is 1.1 or lower`,

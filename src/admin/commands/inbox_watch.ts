@@ -9,6 +9,7 @@ interface Options {
   readonly database: string;
   readonly onChange: string;
   readonly every: number;
+  readonly awayAfter: number;
 }
 
 export const inboxWatch = plainCommand<Options>({
@@ -17,13 +18,19 @@ export const inboxWatch = plainCommand<Options>({
   description:
     "Asks for ever what `inbox status` asks. When there is something new to look at, or no longer " +
     "anything, it runs the command with the shell: OMOIDE_VERDICT is safe, behind, attention or " +
-    "unknown (the database has been away for two minutes), and standard input has the verdict and its " +
+    "unknown (the database has been away for as long as --away-after says), and standard input has the verdict and its " +
     "lines. That numbers and ages go on, and that uploads come and go, is no change. A command that " +
     "fails is run again at the next look.",
   options: [
     DATABASE_TO_ASK,
     ["!--on-change <command>", "what to run, such as a mail"],
     ["--every <time>", "how often to ask", duration(1), "30s"],
+    [
+      "--away-after <time>",
+      "how long the database may be away, as for a restart",
+      duration(1),
+      "2min",
+    ],
   ],
   examples: [
     "omoide-admin inbox watch --database postgres://omoide_monitor@db.lan/omoide \\\n" +
@@ -31,8 +38,8 @@ export const inboxWatch = plainCommand<Options>({
   ],
   exits: { [EXIT.OK]: "stopped by Ctrl-C" },
   need: "run",
-  run: async (_args, { database, onChange, every }, { console, signal }) => {
-    const watch = new InboxWatch(database);
+  run: async (_args, { database, onChange, every, awayAfter }, { console, signal }) => {
+    const watch = new InboxWatch(database, awayAfter * 1000);
     // Who begins to watch hears of what is wrong, and not that nothing is.
     let known = "well";
     while (!signal.aborted) {

@@ -7,6 +7,7 @@ export const CHECK_UNIT = `${DIRECTORY}omoide-check@.service`;
 export const GATEWAY_UNIT = `${DIRECTORY}omoide-gateway.service`;
 export const SCRUB_UNIT = `${DIRECTORY}omoide-scrub@.service`;
 export const MONITOR_UNIT = `${DIRECTORY}omoide-monitor.service`;
+export const WATCH_UNIT = `${DIRECTORY}omoide-watch.service`;
 export const INSTALL_SCRIPT =
   new URL("../../../scripts/deploy/install.sh", import.meta.url).pathname;
 
