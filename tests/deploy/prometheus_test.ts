@@ -1,12 +1,7 @@
-/** The alert rules, each made to fire and to clear; the dashboard, each query asked of real metrics. */
+/** The alert rules, each made to fire and to clear by the values that it looks at. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { until } from "../lab/command.ts";
-import { Random } from "../lab/random.ts";
-import { sharedTemplate } from "../lab/template.ts";
-import { freePort } from "../support/free_port.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { MonitorProcess } from "../monitor/support/monitor_process.ts";
 
 const DEPLOY = new URL("../../scripts/deploy/prometheus/", import.meta.url).pathname;
 const RULES = join(DEPLOY, "omoide.rules.yml");
@@ -178,114 +173,5 @@ async function promtoolTest(cases: unknown): Promise<void> {
     assert.equal(code, 0, decoder.decode(stdout) + decoder.decode(stderr));
   } finally {
     await Deno.remove(directory, { recursive: true });
-  }
-}
-
-/** SAFE is said only from a database that keeps what it commits. */
-const template = sharedTemplate({ fsync: true });
-
-Deno.test({
-  ...requireTools(["prometheus"]),
-  name:
-    "a real Prometheus scrapes, its alert fires and clears, and every query of the dashboard has an answer",
-  sanitizeResources: false,
-  async fn() {
-    await using world = await template().world();
-    await world.submitMany(new Random(1), 2);
-    await world.drainAll();
-    await using monitor = await MonitorProcess.start(world);
-    await monitor.becomes("/metrics", ({ text }) => text.includes("omoide_storage_media{"));
-    await using prometheus = await Prometheus.start(new URL(monitor.url).host);
-
-    await until(
-      "it has scraped",
-      async () => (await prometheus.ask("omoide_verdict")).length === 3,
-    );
-    const dashboard = JSON.parse(await Deno.readTextFile(join(DEPLOY, "omoide.dashboard.json")));
-    const queries = dashboard.panels.flatMap(({ targets = [] }: { targets?: { expr: string }[] }) =>
-      targets.map(({ expr }) => expr)
-    );
-    assert.ok(queries.length >= 10, `${queries.length} queries`);
-    for (const query of queries) {
-      await until(`${query} has an answer`, async () => (await prometheus.ask(query)).length > 0);
-    }
-
-    const firing = 'ALERTS{alertname="OmoideFindings",alertstate="firing"}';
-    assert.deepEqual(await prometheus.ask(firing), []);
-    await world.query(
-      "INSERT INTO omoide.found (storage_id, kind, depth, path, detail) " +
-        "SELECT id, 'missing', 'shallow', 'content/a.jpg', '' FROM omoide.storage WHERE name = 'hot'",
-    );
-    const fired = await until("the alert fires", async () => {
-      const found = await prometheus.ask(firing);
-      return found.length > 0 && found;
-    });
-    assert.deepEqual(
-      fired.map(({ metric: { storage, kind } }) => ({ storage, kind })),
-      [{ storage: "hot", kind: "missing" }],
-    );
-    await world.query("UPDATE omoide.found SET closed_at = now()");
-    await until("the alert clears", async () => (await prometheus.ask(firing)).length === 0);
-  },
-});
-
-interface Sample {
-  readonly metric: Readonly<Record<string, string>>;
-}
-
-/** Debian's Prometheus, which looks each second. */
-class Prometheus implements AsyncDisposable {
-  private constructor(
-    private readonly url: string,
-    private readonly directory: string,
-    private readonly process: Deno.ChildProcess,
-  ) {}
-
-  static async start(target: string): Promise<Prometheus> {
-    const directory = await Deno.makeTempDir();
-    const config = join(directory, "prometheus.yml");
-    const every = { scrape_interval: "1s", evaluation_interval: "1s" };
-    await Deno.writeTextFile(
-      config,
-      JSON.stringify({
-        global: every,
-        rule_files: [RULES],
-        scrape_configs: [{ job_name: "omoide", static_configs: [{ targets: [target] }] }],
-      }),
-    );
-    const address = `127.0.0.1:${freePort()}`;
-    const process = new Deno.Command("prometheus", {
-      args: [
-        `--config.file=${config}`,
-        `--storage.tsdb.path=${join(directory, "data")}`,
-        `--web.listen-address=${address}`,
-      ],
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    const prometheus = new Prometheus(`http://${address}`, directory, process);
-    await until("Prometheus is ready", async () => {
-      try {
-        const response = await fetch(`http://${address}/-/ready`);
-        await response.body?.cancel();
-        return response.ok;
-      } catch {
-        return false;
-      }
-    });
-    return prometheus;
-  }
-
-  async ask(query: string): Promise<readonly Sample[]> {
-    const response = await fetch(`${this.url}/api/v1/query?query=${encodeURIComponent(query)}`);
-    const { status, error, data } = await response.json();
-    assert.equal(status, "success", `${query}: ${error}`);
-    return data.result;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.process.kill("SIGKILL");
-    await this.process.status;
-    await Deno.remove(this.directory, { recursive: true });
   }
 }
