@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# What an intruder would try in the worker's place. Prints one line for each attempt: "NAME: done" or
-# "NAME: refused". The test runs it under the worker's unit, where every attempt must be refused, and
+# What an intruder would try in the place of a worker, or of a scrub, which may not even create. Prints one line for each attempt: "NAME: done" or
+# "NAME: refused". The test runs it under the program's unit, where every attempt must be refused, and
 # without the sandbox, where every one must be done: an attack that cannot succeed proves nothing.
 #
 # Perl, since every Debian has it, and because syscall() reaches what no other library would call.
 #
-# Usage: hostile.pl ROOT PORT    (something listens on 127.0.0.2:PORT; ROOT holds the victims)
+# Usage: hostile.pl ROOT PORT [scrub]    (something listens on 127.0.0.2:PORT; ROOT holds the victims)
 use strict;
 use warnings;
 use Errno;
@@ -14,7 +14,7 @@ use IO::Handle;
 use POSIX ();
 use Socket;
 
-my ($root, $port) = @ARGV;
+my ($root, $port, $place) = @ARGV;
 STDOUT->autoflush(1);
 
 my %number = ((POSIX::uname())[4] eq 'aarch64')
@@ -109,6 +109,13 @@ attempt 'plant a pipe',
   sub { try_call('mknodat', $HERE, victim("pipe-$$"), 0010600, 0) };
 attempt 'set up an io_uring',
   sub { try_call('io_uring_setup', 8, "\0" x 120) };
+
+if (($place // '') eq 'scrub') {
+  attempt 'create a file', sub { own_file('new') };
+  attempt 'make a directory', sub { mkdir victim("own-directory-$$") };
+  attempt 'link a file', sub { link victim('delete-not'), victim("own-link-$$") };
+  attempt 'append to a file that everybody may write', sub { opened("$root/writable", O_WRONLY | O_APPEND) };
+}
 
 attempt "write to $_", sub { opened("$_/hostile-$$", O_CREAT | O_EXCL | O_WRONLY) }
   for qw(/tmp /var/tmp /dev/shm /run /run/lock /dev/mqueue);
