@@ -1,8 +1,10 @@
 import { workerCommand } from "../../scripts/lib/spawn_worker.ts";
-import { straced, type TraceOptions } from "./strace.ts";
+import { KILLED, ProgramProcess, type RunOptions } from "./program_process.ts";
+
+export { KILLED };
 
 /** A worker to be started. */
-export interface WorkerPlan {
+export interface WorkerPlan extends RunOptions {
   readonly storage: string;
   readonly root: string;
   /** Its servers are on this machine; `others` are the ports of those beside the first. */
@@ -18,50 +20,12 @@ export interface WorkerPlan {
   readonly role?: string;
   /** Further options of the worker, such as `--once`. */
   readonly args?: readonly string[];
-  /** A program with its arguments that runs it, such as setpriv. */
-  readonly under?: readonly string[];
-  /** Run it under strace. */
-  readonly trace?: TraceOptions;
-  readonly env?: Readonly<Record<string, string>>;
-  /** Runs as this user instead of root. */
-  readonly user?: { readonly uid: number; readonly gid: number };
 }
 
-/** The exit code of a worker that SIGKILL has ended, under strace too, which then ends itself by it. */
-export const KILLED = 128 + 9;
-
-/** A real worker in a process of its own, under its real permission flags. */
-export class WorkerProcess implements AsyncDisposable {
-  readonly ended: Promise<Deno.CommandStatus>;
-  readonly #child: Deno.ChildProcess;
-  readonly #listeners = new Set<() => void>();
-  #output = "";
-  #over = false;
-
-  private constructor(child: Deno.ChildProcess, private readonly isTraced: boolean) {
-    this.#child = child;
-    const streams = Promise.all([this.#listen(child.stdout), this.#listen(child.stderr)]);
-    this.ended = child.status.then(async (status) => {
-      await streams;
-      this.#over = true;
-      this.#tell();
-      return status;
-    });
-  }
-
+/** A real worker. */
+export class WorkerProcess extends ProgramProcess {
   static start(plan: WorkerPlan): WorkerProcess {
-    const plain = [...plan.under ?? [], Deno.execPath(), ...workerCommand(argumentsOf(plan))];
-    const command = plan.trace === undefined ? plain : straced(plain, plan.trace);
-    const [program = "", ...args] = command;
-    const child = new Deno.Command(program, {
-      args,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      env: { NO_COLOR: "1", ...plan.env },
-      ...plan.user,
-    }).spawn();
-    return new WorkerProcess(child, plan.trace !== undefined);
+    return new WorkerProcess(workerCommand(argumentsOf(plan)), plan);
   }
 
   /** Runs it to its end. */
@@ -69,100 +33,6 @@ export class WorkerProcess implements AsyncDisposable {
     await using worker = WorkerProcess.start(plan);
     const { code } = await worker.ended;
     return { code, output: worker.output };
-  }
-
-  /** The worker's own process id, not strace's. */
-  get pid(): number {
-    if (!this.isTraced) return this.#child.pid;
-    const children = `/proc/${this.#child.pid}/task/${this.#child.pid}/children`;
-    return Number(Deno.readTextFileSync(children).trim().split(" ")[0]);
-  }
-
-  /** Whatever it has said so far, on both streams. */
-  get output(): string {
-    return this.#output;
-  }
-
-  get over(): boolean {
-    return this.#over;
-  }
-
-  /** Waits until its output matches, from `from` on. @throws with the output if it ends before, or in vain */
-  async says(pattern: RegExp, { from = 0, timeoutMs = 60_000 } = {}): Promise<string> {
-    const deadline = AbortSignal.timeout(timeoutMs);
-    while (true) {
-      const found = pattern.exec(this.#output.slice(from));
-      if (found !== null) return found[0];
-      if (this.#over || deadline.aborted) {
-        throw new Error(`The worker never said ${pattern}, but:\n${this.#output}`);
-      }
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          this.#listeners.delete(go);
-          deadline.removeEventListener("abort", go);
-          resolve();
-        };
-        this.#listeners.add(go);
-        deadline.addEventListener("abort", go);
-      });
-    }
-  }
-
-  /** Seconds of processor that it has used. */
-  cpuSeconds(): number {
-    const fields = Deno.readTextFileSync(`/proc/${this.pid}/stat`).replace(/^.*\) /s, "").split(
-      " ",
-    );
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  }
-
-  /** Bytes of memory that it holds now. */
-  residentBytes(): number {
-    return Number(Deno.readTextFileSync(`/proc/${this.pid}/statm`).split(" ")[1]) * 4096;
-  }
-
-  signal(signal: Deno.Signal): void {
-    if (!this.#over) Deno.kill(this.pid, signal);
-  }
-
-  /** Ends it as a power cut would, and waits until it is gone. @throws with its output if it ended by itself */
-  async kill(): Promise<void> {
-    await this.#end();
-    const { code, signal } = await this.ended;
-    if (signal === "SIGKILL") return;
-    throw new Error(`The worker was not killed, but exited ${code} by itself:\n${this.#output}`);
-  }
-
-  async #end(): Promise<void> {
-    if (!this.#over) {
-      try {
-        Deno.kill(this.pid, "SIGKILL");
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
-    await this.ended;
-  }
-
-  /** Asks it to finish. */
-  async stop(): Promise<Deno.CommandStatus> {
-    this.signal("SIGTERM");
-    return await this.ended;
-  }
-
-  async #listen(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      this.#output += text;
-      this.#tell();
-    }
-  }
-
-  #tell(): void {
-    for (const listener of [...this.#listeners]) listener();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#end();
   }
 }
 

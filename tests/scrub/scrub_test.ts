@@ -1,64 +1,28 @@
-/** The scrub as it is started, in its sandbox, as its own role: what it finds, keeps, and sees mended. */
+/**
+ * The scrub as it is started, in its sandbox, as its own role: what it finds, that it finds it well only when
+ * it is, and that the commands it names do help.
+ */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
-import { denoArguments } from "../../scripts/lib/program_command.ts";
-import { scrubProgram } from "../../scripts/lib/programs.ts";
-import { Random } from "../lab/random.ts";
+import { pg } from "../../src/inbox/pg.ts";
+import { adminExits, databaseOf } from "../admin/support/run.ts";
+import { flipBit, makeMedia, plant } from "../admin/support/tree.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
+import { requireTools } from "../support/require_tool.ts";
+import { openFindings, scrubOnce } from "./support/scrub_process.ts";
+import { store, type Stored, stored } from "./support/stored.ts";
 
 const template = sharedTemplate();
-
-interface Item {
-  readonly id: bigint;
-  readonly path: string;
-  readonly object: string;
-}
-
-/** Some media, stored in both storages. */
-async function stored(world: World, count: number): Promise<Item[]> {
-  const random = new Random(7);
-  for (let i = 0; i < count; i++) {
-    const [ownerUuid, itemUuid] = [random.uuid(), random.uuid()];
-    await world.submit(random.bytes(3000 + i), { ownerUuid, itemUuid });
-  }
-  await world.drainAll();
-  const rows = await world.query<{ id: string; path: string; sha256: string }>(
-    "SELECT media_id AS id, path, encode(sha256, 'hex') AS sha256 FROM omoide.receipt " +
-      "WHERE storage = 'hot' ORDER BY media_id",
-  );
-  return rows.map(({ id, path, sha256 }) => ({
-    ...{ id: BigInt(id), path },
-    object: `.omoide/objects/${sha256.slice(0, 2)}/${sha256}-${id}`,
-  }));
-}
-
-async function scrubOnce(world: World, storage = "hot") {
-  const { server, database } = world;
-  const url = `postgres://127.0.0.1:${server.port}/${database}`;
-  await world.query(`ALTER ROLE omoide_${storage}_scrub PASSWORD 'secret'`);
-  const passwordFile = world.plan(storage).passwordFile ?? "";
-  const program = scrubProgram([
-    ...["--storage", storage, "--root", world.root(storage), "--database", url],
-    ...["--password-file", passwordFile, "--once"],
-  ]);
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: denoArguments(program),
-    stdin: "null",
-  }).output();
-  return { code, output: new TextDecoder().decode(stderr) };
-}
-
-async function open(world: World): Promise<string[]> {
-  const rows = await world.query<{ kind: string; path: string }>(
-    "SELECT kind, path FROM omoide.finding WHERE storage = 'hot' AND closed_at IS NULL",
-  );
-  return rows.map(({ kind, path }) => `${kind}: ${path}`).sort();
-}
+/** Of the package libfaketime. */
+const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketime.so.1`;
+/** What is younger than some minutes may still be on its way to its receipt. */
+const LATER = { LD_PRELOAD: FAKETIME, FAKETIME: "+1h", DONT_FAKE_MONOTONIC: "1" };
 
 Deno.test("a sound storage is looked at to its end, and nothing is found", async () => {
   await using world = await template().world();
-  await stored(world, 5);
+  await store(world, 5);
   const { code, output } = await scrubOnce(world);
   assert.equal(code, 0, output);
   const looks = await world.query<{ depth: string; files: string; bytes: string }>(
@@ -71,68 +35,117 @@ Deno.test("a sound storage is looked at to its end, and nothing is found", async
   ]);
 });
 
-Deno.test("what is wrong is found, kept once, and closed when it is well again", async () => {
-  await using world = await template().world();
-  const root = world.root("hot");
-  const [flipped, unnamed, gone, cut, sound] = await stored(world, 5) as [
-    ...[Item, Item, Item, Item, Item],
-  ];
-  const bytes = await Deno.readFile(join(root, flipped.object));
-  const spoiled = bytes.slice();
-  spoiled[1000] = (spoiled[1000] ?? 0) ^ 1;
-  await overwrite(join(root, flipped.object), spoiled);
-  await Deno.remove(join(root, unnamed.path));
-  await Deno.remove(join(root, gone.path));
-  await Deno.remove(join(root, gone.object));
-  await Deno.chmod(join(root, cut.path), 0o640);
-  await Deno.truncate(join(root, cut.path), 10);
-  const foreign = sound.path.replace(/[^/]+$/, "notes.txt");
-  await Deno.writeTextFile(join(root, foreign), "a note");
-  const expected = [
-    `corrupt: ${flipped.object}`,
-    `corrupt: ${cut.object}`,
-    `missing: ${unnamed.path}`,
-    `receipt without file: ${gone.path}`,
-    `unexpected: ${foreign}`,
-    `wrong size: ${cut.path}`,
-  ].sort();
+Deno.test({
+  ...requireTools(["strace", FAKETIME]),
+  name: "whatever happens to a storage is found, kept once, and closed when its command has helped",
+  async fn() {
+    await using world = await template().world();
+    const media = await store(world, 9);
+    const [flipped, cut, mute, unnamed, gone, owner, all, strayBeside, sound] = media as [
+      ...[Stored, Stored, Stored, Stored, Stored, Stored, Stored, Stored, Stored],
+    ];
+    const lie = await lieAbout(world);
+    const root = world.root("hot");
+    const inRoot = (path: string) => join(root, path);
 
-  for (let i = 0; i < 2; i++) {
-    const { code, output } = await scrubOnce(world);
-    assert.equal(code, 8, output);
-    assert.deepEqual(await open(world), expected);
-  }
+    flipBit(inRoot(flipped.object), 8000);
+    await Deno.chmod(inRoot(cut.path), 0o640);
+    await Deno.truncate(inRoot(cut.path), 10);
+    await Deno.remove(inRoot(unnamed.path));
+    await Deno.remove(inRoot(gone.path));
+    await Deno.remove(inRoot(gone.object));
+    const ownerDirectory = ({ ownerUuid }: Stored) => inRoot(`content/${ownerUuid}`);
+    await Deno.remove(ownerDirectory(owner), { recursive: true });
+    await Deno.remove(ownerDirectory(all), { recursive: true });
+    await Deno.remove(inRoot(all.object));
+    const stray = plant(root, makeMedia({ id: 1000n, ownerUuid: strayBeside.ownerUuid }));
+    const strange = [
+      sound.path.replace(/[^/]+$/, "notes.txt"),
+      "content/notes.txt",
+      ".omoide/objects/ab/notes.txt",
+      ".omoide/objects/notes",
+      "notes.txt",
+    ];
+    for (const path of strange) await Deno.writeTextFile(inRoot(path), "a note");
 
-  await overwrite(join(root, flipped.object), bytes);
-  await Deno.remove(join(root, foreign));
-  await Deno.link(join(root, unnamed.object), join(root, unnamed.path));
-  assert.equal((await scrubOnce(world)).code, 8);
-  assert.deepEqual(
-    await open(world),
-    expected.filter((each) => [cut.path, cut.object, gone.path].some((p) => each.endsWith(p))),
-  );
+    const byRepair = [
+      `corrupt: ${cut.object}`,
+      `corrupt: ${flipped.object}`,
+      `unreadable: ${mute.object}`,
+      `wrong size: ${cut.path}`,
+    ];
+    const bySync = [
+      `missing: ${owner.path}`,
+      `missing: ${unnamed.path}`,
+      `receipt without file: ${all.path}`,
+      `receipt without file: ${gone.path}`,
+      `receipt without file: ${lie.path}`,
+    ];
+    const byRebuild = [`file without receipt: ${stray.path}`];
+    const byHand = strange.map((path) => `unexpected: ${path}`);
+
+    const eio = async () => ({
+      log: await world.temporaryFile(),
+      calls: ["read"],
+      inject: ["read:error=EIO"],
+      paths: [inRoot(mute.object)],
+    });
+    for (let i = 0; i < 2; i++) {
+      const { code, output } = await scrubOnce(world, { env: LATER, trace: await eio() });
+      assert.equal(code, 8, output);
+      assert.deepEqual(
+        await openFindings(world),
+        [...byRepair, ...bySync, ...byRebuild, ...byHand].sort(),
+      );
+    }
+
+    const cold = world.root("cold"), database = databaseOf(world);
+    const left = async (expected: readonly string[]) => {
+      const { code, output } = await scrubOnce(world, { env: LATER });
+      assert.equal(code, expected.length === 0 ? 0 : 8, output);
+      assert.deepEqual(await openFindings(world), [...expected].sort());
+    };
+    await adminExits(8, "storage", "verify", root);
+    await adminExits(0, "storage", "repair", root, "--from", cold);
+    await left([...bySync, ...byRebuild, ...byHand]);
+    await adminExits(0, "storage", "sync", "--from", cold, "--to", root);
+    await left([...byRebuild, ...byHand]);
+    await adminExits(0, "storage", "rebuild", root, ...database);
+    await left(byHand);
+    for (const path of strange) await Deno.remove(inRoot(path));
+    await left([]);
+
+    const kept = await world.query(
+      "SELECT DISTINCT closed_at IS NOT NULL AS closed, found_at <= closed_at AS in_order, " +
+        "count(*)::int AS count FROM omoide.finding GROUP BY 1, 2",
+    );
+    const count = byRepair.length + bySync.length + byRebuild.length + byHand.length;
+    assert.deepEqual(kept, [{ closed: true, in_order: true, count }]);
+  },
 });
 
-Deno.test("an owner's directory that is gone, and receipts that a storage lied about, are found", async () => {
-  await using world = await template().world();
-  const items = await stored(world, 3);
-  const first = items[0] as Item;
-  await Deno.remove(join(world.root("hot"), first.path.split("/").slice(0, 2).join("/")), {
-    recursive: true,
+/** A storage's role gives a receipt for what it never stored; the other one stores it. */
+async function lieAbout(world: World): Promise<Stored> {
+  const bytes = new Uint8Array([1, 2, 3]);
+  const { id, sha256, size } = await world.submit(bytes, {
+    ownerUuid: crypto.randomUUID(),
+    itemUuid: crypto.randomUUID(),
   });
-  const lie = items[1] as Item;
-  await Deno.remove(join(world.root("hot"), lie.path));
-  await Deno.remove(join(world.root("hot"), lie.object));
-  const { code, output } = await scrubOnce(world);
-  assert.equal(code, 8, output);
-  assert.deepEqual(await open(world), [
-    `missing: ${first.path}`,
-    `receipt without file: ${lie.path}`,
-  ]);
-});
-
-async function overwrite(path: string, bytes: Uint8Array): Promise<void> {
-  await Deno.chmod(path, 0o640);
-  await Deno.writeFile(path, bytes);
-  await Deno.chmod(path, 0o440);
+  const url = new URL(world.server.url(world.database, "omoide_hot"));
+  url.password = "secret";
+  const hot = new pg.Client({ connectionString: url.href });
+  await hot.connect();
+  const [{ identity = "" } = {}] = await world.query<{ identity: string }>(
+    "SELECT identity FROM omoide.storage WHERE name = 'hot'",
+  );
+  const { rows } = await hot.query<{ result: string }>(
+    "SELECT result FROM omoide.acknowledge($1, $2, $3, $4, ARRAY['stored'], ARRAY[NULL])",
+    [identity, [String(id)], [Buffer.from(sha256, "hex")], [size]],
+  );
+  await hot.end();
+  assert.deepEqual(rows, [{ result: "acknowledged" }]);
+  await world.drainAll();
+  const found = (await stored(world)).find((each) => each.id === id);
+  assert.ok(found !== undefined);
+  return found;
 }

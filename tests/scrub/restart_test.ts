@@ -1,0 +1,143 @@
+/** A scrub that ends in the middle of a look goes on where it was, and says nothing of a disk that is away. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { flipBit } from "../admin/support/tree.ts";
+import { until } from "../lab/command.ts";
+import { FaultyProxy } from "../lab/proxy.ts";
+import { parseStrace, quoted, succeeded } from "../lab/strace.ts";
+import { sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
+import { requireTools } from "../support/require_tool.ts";
+import { openFindings, scrubOnce, startScrub } from "./support/scrub_process.ts";
+import { store } from "./support/stored.ts";
+
+const template = sharedTemplate();
+
+const COUNT = 24;
+/** 0.1 s for each object. */
+const SLOWLY = ["--rate", "32KiB"];
+
+/** Where the deep look is, as the inbox knows. */
+async function deepLook(world: World) {
+  const [look] = await world.query<
+    { position: string | null; under_way: boolean; files: number; findings: number }
+  >(
+    "SELECT position, started_at IS NOT NULL AS under_way, finished_files::int AS files, " +
+      "finished_findings::int AS findings FROM omoide.look WHERE depth = 'deep'",
+  );
+  return look ?? { position: null, under_way: false, files: null, findings: null };
+}
+
+/** The objects that a traced scrub has opened so far, each as often as it was. */
+async function opened(log: string): Promise<string[]> {
+  return parseStrace(await Deno.readTextFile(log)).filter(succeeded).flatMap(quoted)
+    .filter((path) => /\/objects\/..\/[0-9a-f]{64}-/.test(path))
+    .map((path) => path.slice(path.indexOf(".omoide")));
+}
+
+async function startSlowly(world: World) {
+  const log = await world.temporaryFile();
+  const scrub = await startScrub(world, { args: SLOWLY, trace: { log, calls: ["openat"] } });
+  return { log, scrub };
+}
+
+Deno.test({
+  ...requireTools(["strace"]),
+  name: "killed, a scrub reads again no more than it had not told, and misses nothing",
+  async fn(t) {
+    await using world = await template().world();
+    const objects = (await store(world, COUNT)).map(({ object }) => object).sort();
+    const wrong = objects[8] ?? "", further = objects[11] ?? "";
+    flipBit(join(world.root("hot"), wrong));
+
+    await t.step("by SIGKILL", async () => {
+      const first = await startSlowly(world);
+      // What it finds it tells at once, and so how far it is.
+      await until(
+        "it has found what is wrong",
+        async () => (await deepLook(world)).position === wrong,
+      );
+      await until("it is further", async () => (await opened(first.log)).includes(further));
+      await first.scrub.kill();
+      const { position } = await deepLook(world);
+      assert.ok(position !== null && position >= wrong && position < further);
+
+      const second = await startSlowly(world);
+      await until("the look is at its end", async () => !(await deepLook(world)).under_way);
+      assert.equal((await second.scrub.stop()).code, 0);
+      const [before, after] = [await opened(first.log), await opened(second.log)];
+      assert.deepEqual(before, objects.slice(0, before.length), "once each, in their order");
+      assert.deepEqual(after, objects.filter((object) => object > position));
+      const { files, findings } = await deepLook(world);
+      assert.deepEqual({ files, findings }, { files: COUNT, findings: 1 });
+      assert.deepEqual(await openFindings(world), [`corrupt: ${wrong}`]);
+    });
+
+    await t.step("by SIGTERM, which lets it tell where it is", async () => {
+      await world.query(
+        "UPDATE omoide.look SET last_started_at = now() - interval '40 days' WHERE depth = 'deep'",
+      );
+      const first = await startSlowly(world);
+      await until("it is further", async () => (await opened(first.log)).includes(further));
+      assert.equal((await first.scrub.stop()).code, 0, first.scrub.output);
+      const second = await startSlowly(world);
+      await until("the look is at its end", async () => !(await deepLook(world)).under_way);
+      assert.equal((await second.scrub.stop()).code, 0);
+      const [before, after] = [await opened(first.log), await opened(second.log)];
+      assert.deepEqual([...before, ...after], objects);
+    });
+
+    await t.step("`--once` begins anew, whatever was under way", async () => {
+      await world.query(
+        "UPDATE omoide.look SET started_at = now(), position = $1, files = 20",
+        [objects[20]],
+      );
+      assert.equal((await scrubOnce(world)).code, 8);
+      assert.equal((await deepLook(world)).files, COUNT);
+    });
+  },
+});
+
+const VANISHES = [
+  { what: "a look at every byte", depth: "deep", call: "begin_look" },
+  { what: "a look at the names", depth: "shallow", call: "begin_look" },
+  { what: "another look at what was found", depth: "shallow", call: "open_findings" },
+] as const;
+
+Deno.test("a disk that vanishes under a scrub ends it, and nothing is found or closed", async (t) => {
+  await using world = await template().world();
+  const [first] = await store(world, 3);
+  assert.ok(first !== undefined);
+  const root = world.root("hot");
+  flipBit(join(root, first.object));
+  assert.equal((await scrubOnce(world)).code, 8);
+  const found = await openFindings(world);
+  for (const { what, depth, call } of VANISHES) {
+    await t.step(`during ${what}`, async () => {
+      await world.query(
+        "UPDATE omoide.look SET started_at = NULL, last_started_at = now() - " +
+          "CASE WHEN depth = $1 THEN interval '40 days' ELSE '0' END",
+        [depth],
+      );
+      await using wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+      const { promise: asked, resolve } = Promise.withResolvers<void>();
+      wire.onClient = (bytes) => {
+        if (!new TextDecoder().decode(bytes).includes(`omoide.${call}`)) return;
+        wire.freeze();
+        resolve();
+      };
+      await using scrub = await startScrub(world, { port: wire.port });
+      await asked;
+      await Deno.rename(root, `${root}.away`);
+      await Deno.mkdir(root);
+      wire.onClient = () => {};
+      wire.thaw();
+      const { code } = await scrub.ended;
+      assert.equal(code, 4, scrub.output);
+      assert.match(scrub.output, /storage\.json is gone: the disk was unmounted/);
+      assert.deepEqual(await openFindings(world), found);
+      await Deno.remove(root);
+      await Deno.rename(`${root}.away`, root);
+    });
+  }
+});
