@@ -27,10 +27,6 @@ const KTHREADD = 2;
 interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** The name of what it runs, at most 15 characters. */
-  readonly program: string;
-  /** It has not ended: those that nobody has waited for yet are listed too. */
-  readonly isRunning: boolean;
   readonly own: Used;
   /** Of children that ended and were waited for. */
   readonly ended: Used;
@@ -98,20 +94,12 @@ export function* readProcesses(): Generator<Process> {
       continue;
     }
     // The program's name, in parentheses, may have anything in it.
-    const end = stat.lastIndexOf(")");
-    const [state = "", ...fields] = stat.slice(end + 2).split(" ");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
     const used = (at: number): Used => ({
-      user: Number(fields[at] ?? 0) / TICKS_PER_SECOND,
-      system: Number(fields[at + 1] ?? 0) / TICKS_PER_SECOND,
+      user: (fields[at] ?? 0) / TICKS_PER_SECOND,
+      system: (fields[at + 1] ?? 0) / TICKS_PER_SECOND,
     });
-    yield {
-      pid: Number(name),
-      parent: Number(fields[0] ?? 0),
-      program: stat.slice(stat.indexOf("(") + 1, end),
-      isRunning: state !== "Z" && state !== "X",
-      own: used(10),
-      ended: used(12),
-    };
+    yield { pid: Number(name), parent: fields[1] ?? 0, own: used(11), ended: used(13) };
   }
 }
 

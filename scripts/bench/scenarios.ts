@@ -4,14 +4,13 @@ import { type Load, ofSize } from "./loads.ts";
 import { type Carrier, carrying } from "./measure/carry.ts";
 import { counted } from "./measure/counts.ts";
 import { grown } from "./measure/growth.ts";
-import { statementsAfter } from "./measure/statements.ts";
 import { latencyAtRest } from "./measure/latency.ts";
 import { emptyProgram, idleWorkers, onceWithNothing } from "./measure/programs.ts";
+import { deepLook, heartbeats, sha256sum, workersBeside } from "./measure/scrubs.ts";
 import { steadyUploads } from "./measure/steady.ts";
 import { submitting } from "./measure/submits.ts";
-import { leavingRowByRow, omoideWorkers } from "./measure/workers.ts";
+import { omoideWorkers } from "./measure/workers.ts";
 import { driver, naive, queue } from "./peers/peers.ts";
-import { STATEMENT_NAMES } from "./figures.ts";
 import type { Scenario, Target } from "./scenario.ts";
 
 const KB = 1000;
@@ -40,16 +39,18 @@ function carried(
   title: string,
   load: Load,
   targets: readonly Target[] = [],
-  peers = PEERS,
+  peers = Object.keys(PEERS),
 ): Scenario {
+  const chosen = peers.flatMap((peer) => {
+    const carrier = PEERS[peer];
+    return carrier === undefined ? [] : [[peer, carrying(carrier, load)] as const];
+  });
   return {
     name,
     title,
     contenders: {
       workers: carrying(omoideWorkers, load),
-      ...Object.fromEntries(
-        Object.entries(peers).map(([peer, carrier]) => [peer, carrying(carrier, load)]),
-      ),
+      ...Object.fromEntries(chosen),
       "files alone": filesAlone(load),
       "COPY into nothing": copyIntoNothing(load),
       "cp twice, sync": copiedTwice(load),
@@ -88,6 +89,32 @@ function submitted(size: number, sessions: number): Scenario {
   };
 }
 
+/** A deep look at full speed beside the plain tool. */
+function readAgain(name: string, title: string, load: Load): Scenario {
+  return {
+    name,
+    title,
+    contenders: { "deep look": deepLook(load), sha256sum: sha256sum(load) },
+    compared: "read_mb_per_s",
+    targets: [{ figure: "read_mb_per_s", to: "sha256sum", least: 0.8 }],
+  };
+}
+
+/** Workers while their storages are scrubbed at their pace, and while nobody looks. */
+function scrubbed(name: string, title: string, load: Load): Scenario {
+  const had = ofSize(100 * KB, 500, 20);
+  return {
+    name,
+    title,
+    contenders: {
+      "scrubs beside": carrying(workersBeside("scrubs", had), load),
+      "nobody beside": carrying(workersBeside("nobody", had), load),
+    },
+    compared: "media_per_s",
+    targets: [{ figure: "media_per_s", to: "nobody beside", least: 0.95 }],
+  };
+}
+
 const COUNTED = ofSize(20 * KB, 1024);
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -98,35 +125,16 @@ export const SCENARIOS: readonly Scenario[] = [
   ]),
   carried("20kb-20", "5,000 media of 20 KB, 20 owners", ofSize(20 * KB, 5000, 20)),
   carried("300kb", "1,000 media of 300 KB", ofSize(300 * KB, 1000)),
-  carried(
-    "2mb",
-    "300 media of 2 MB",
-    ofSize(2 * MB, 300),
-    [AS_FAST_AS_COPYING, { figure: "database_s_per_gb", to: "leaving row by row", most: 0.5 }],
-    { "leaving row by row": leavingRowByRow, ...PEERS },
-  ),
+  carried("2mb", "300 media of 2 MB", ofSize(2 * MB, 300), [AS_FAST_AS_COPYING]),
   carried(
     "200mb",
     "3 media of 200 MB",
     ofSize(200 * MB, 3),
     [AS_FAST_AS_COPYING],
     // The others hold a row twice as text, 400 MB of it, or none at all.
-    {},
+    [],
   ),
   carried("mix", "A picture archive: 150 pictures with preview and thumbnail, 20 owners", MIX),
-  {
-    name: "tls",
-    title: "The same archive over encrypted connections",
-    contenders: {
-      encrypted: carrying(omoideWorkers, MIX, { tls: true }),
-      plain: carrying(omoideWorkers, MIX),
-    },
-    compared: "media_per_s",
-    targets: [
-      { figure: "peak_memory_mb", most: 150 },
-      { figure: "peak_memory_mb", of: "plain", most: 100 },
-    ],
-  },
   ...[4 * KB, 20 * KB].flatMap((size) => [1, 4, 16].map((sessions) => submitted(size, sessions))),
   {
     name: "latency",
@@ -156,6 +164,20 @@ export const SCENARIOS: readonly Scenario[] = [
       ),
     },
     once: true,
+  },
+  readAgain("scrub-2mb", "300 files of 2 MB read again, from memory", ofSize(2 * MB, 300)),
+  readAgain(
+    "scrub-20kb",
+    "5,000 files of 20 KB read again, from memory",
+    ofSize(20 * KB, 5000, 20),
+  ),
+  scrubbed("scrubbed-20kb", "5,000 media of 20 KB, scrubs beside", ofSize(20 * KB, 5000)),
+  scrubbed("scrubbed-2mb", "300 media of 2 MB, scrubs beside", ofSize(2 * MB, 300)),
+  {
+    name: "heartbeats",
+    title: "Heartbeats of one worker, with a history of two days and a year",
+    contenders: { worker: heartbeats },
+    targets: [{ figure: "beat_p50_ms", most: 2 }],
   },
   {
     name: "steady",
@@ -215,26 +237,6 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     compared: "media_per_s",
     targets: [{ figure: "media_per_s", of: "10,000,000", to: "none", least: 0.95 }],
-    long: true,
-  },
-  {
-    name: "flat",
-    title: "What each statement takes, with media that have left before and 100,000 owed",
-    contenders: {
-      "10,000": statementsAfter(10_000),
-      "1,000,000": statementsAfter(1_000_000),
-      "10,000,000": statementsAfter(10_000_000),
-    },
-    targets: [
-      ...STATEMENT_NAMES.map((figure) => ({
-        ...{ figure, of: "10,000,000", to: "10,000", most: 1.5 },
-      })),
-      { figure: "status_ms", of: "10,000,000", most: 50 },
-      { figure: "counts_ms", of: "10,000,000", most: 50 },
-      { figure: "page_ms", of: "10,000,000", most: 50 },
-      { figure: "bytes_per_media", of: "10,000,000", most: 420 },
-    ],
-    once: true,
     long: true,
   },
 ];
