@@ -3,6 +3,7 @@
  */
 import { parseGatewayOptions } from "../src/gateway/options.ts";
 import { gatewayNeeds, permissionFlags } from "../src/sandbox.ts";
+import { GATEWAY_V8_FLAGS } from "./lib/http_launch.ts";
 import { refuseFile, runCompile } from "./lib/compile/run_compile.ts";
 
 const HELP = `Usage: deno task compile-gateway --listen HOST:PORT --database URL [--password-file -]
@@ -27,6 +28,7 @@ await runCompile("compile-gateway", HELP, (args) => {
     permissions: permissionFlags(gatewayNeeds(options)),
     // The page's files are imported as text.
     unstable: ["raw-imports"],
+    v8Flags: GATEWAY_V8_FLAGS,
     args,
     output: "dist/omoide-gateway",
   };

@@ -5,6 +5,12 @@ import { readCredentialFile } from "../../src/storage/credential_file.ts";
 import type { Launch } from "./launch.ts";
 
 /**
+ * Uploads make little but short-lived objects, for which V8 by default keeps up to 48 MiB: with 200 at once
+ * the gateway had 174 MiB resident, and 138 with this, at the same speed (1.3 s of processor for 256 MiB).
+ */
+export const GATEWAY_V8_FLAGS: readonly string[] = ["--optimize-for-size"];
+
+/**
  * A gateway with these options.
  *
  * @throws {UsageError} the options are wrong
@@ -12,7 +18,12 @@ import type { Launch } from "./launch.ts";
  */
 export function gatewayLaunch(args: readonly string[]): Launch {
   const options = parseGatewayOptions(args);
-  const launched = { entry: "src/gateway/main.ts", needs: gatewayNeeds(options), args };
+  const launched = {
+    entry: "src/gateway/main.ts",
+    needs: gatewayNeeds(options),
+    v8Flags: GATEWAY_V8_FLAGS,
+    args,
+  };
   return withPassword(launched, options);
 }
 

@@ -9,6 +9,8 @@ export interface SiteChanges {
   readonly port: number;
   /** Whether what omoide.conf has prepared is used: NGINX asks the application who is signed in. */
   readonly asksWho?: boolean;
+  /** Whether the lines for TLS are used: files in PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 /** @throws where what is marked CHANGE is no longer there to change */
@@ -26,7 +28,24 @@ export async function editedSite(changes: SiteChanges): Promise<string> {
     }
     text = text.replace(from, to);
   }
+  if (changes.tls !== undefined) text = withTls(text, changes.tls, changes.port);
   return changes.asksWho === true ? asking(text) : text;
+}
+
+/** Takes the `#` away from the four lines about TLS. */
+function withTls(text: string, tls: { certificate: string; key: string }, port: number): string {
+  let lines = 0;
+  const used = text.replace(
+    /^( *)# ((?:ssl_|add_header Strict-Transport-Security).*;)$/gm,
+    (_, space, line) => {
+      lines += 1;
+      return space + line;
+    },
+  );
+  if (lines !== 4) throw new Error(`the site's file has ${lines} lines about TLS, not 4`);
+  return used.replace(/(ssl_certificate +)\S+;/, `$1${tls.certificate};`)
+    .replace(/(ssl_certificate_key +)\S+;/, `$1${tls.key};`)
+    .replace(`listen 127.0.0.1:${port};`, `listen 127.0.0.1:${port} ssl;`);
 }
 
 /** Takes the `#` away from the location that asks, and from both places that use it. */

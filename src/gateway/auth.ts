@@ -17,12 +17,18 @@ const PLAIN_COOKIE = "omoide";
  * @throws {Problem} 401 without a token that is known
  */
 export async function ownerOf(inbox: Caller, request: Request): Promise<string> {
-  const token = bearerToken(request) ?? cookieToken(request);
-  const owner = token === null ? null : await ownerOfToken(inbox, hashOf(token));
+  const sha256 = tokenHash(request);
+  const owner = sha256 === null ? null : await ownerOfToken(inbox, sha256);
   if (owner !== null) return owner;
   throw unauthorized(
-    token === null ? "The request has no token." : "The token is not known, or no longer valid.",
+    sha256 === null ? "The request has no token." : "The token is not known, or no longer valid.",
   );
+}
+
+/** The SHA-256 of the token that a request comes with; null if there is none. */
+export function tokenHash(request: Request): Uint8Array | null {
+  const token = bearerToken(request) ?? cookieToken(request);
+  return token === null ? null : hashOf(token);
 }
 
 export function hashOf(token: string): Uint8Array {

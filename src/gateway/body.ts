@@ -1,28 +1,16 @@
-import { createSHA256 } from "hash-wasm";
+import { createHash } from "node:crypto";
 import { appendUpload, cancelUpload, type UploadKey } from "../inbox/application/uploads.ts";
 import type { Gateway } from "./gateway.ts";
 import { digestHeader, sameBytes } from "./headers.ts";
 import { inconsistentLength, type Problem, problem } from "./problem.ts";
 import { BodyError, receive } from "./receive.ts";
+import { ResumableSha256 } from "./resumable_sha256.ts";
 
 /** Where an upload stands, with what its checksum goes on from. */
 export interface Standing {
   readonly offset: number;
   readonly size: number;
   readonly hashState: Uint8Array | null;
-}
-
-/**
- * A checksum that can be put aside and gone on with in another process. `node:crypto` cannot; its five
- * times the speed would not show, as the database takes ten times as long.
- */
-type Hash = Awaited<ReturnType<typeof createSHA256>>;
-
-async function hashFrom(state: Uint8Array | null): Promise<Hash> {
-  const hash = await createSHA256();
-  if (state === null) hash.init();
-  else hash.load(new Uint8Array(state));
-  return hash;
 }
 
 /** How many bytes a request says it brings; null where it does not say. @throws {Problem} nonsense */
@@ -46,24 +34,28 @@ export async function appendBody(
   const announced = contentLength(request);
   const expected = digestHeader(request.headers, "content-digest");
   if (announced !== null && offset + announced > size) throw tooMuch(offset + announced, size);
-  const hash = await hashFrom(hashState);
-  const content = expected === null ? null : (await createSHA256()).init();
+  const hash = await ResumableSha256.from(hashState);
+  const content = expected === null ? null : createHash("sha256");
   let at = offset;
   if (request.body !== null) {
-    await receive(request.body, gateway, async (bytes) => {
-      if (at + bytes.length > size) throw tooMuch(at + bytes.length, size);
-      hash.update(bytes);
-      content?.update(bytes);
-      at = await appendUpload(gateway.inbox, upload, at, bytes, hash.save());
+    await receive(request.body, gateway, {
+      see(bytes) {
+        hash.update(bytes);
+        content?.update(bytes);
+      },
+      async store(bytes) {
+        if (at + bytes.length > size) throw tooMuch(at + bytes.length, size);
+        at = await appendUpload(gateway.inbox, upload, at, bytes, hash.state);
+      },
     });
   }
   if (announced !== null && at - offset !== announced) throw new BodyError("cut");
-  if (expected !== null && content !== null && !sameBytes(content.digest("binary"), expected)) {
+  if (expected !== null && content !== null && !sameBytes(content.digest(), expected)) {
     // What was stored on its word cannot be told from what is right any more.
     await cancelUpload(gateway.inbox, upload);
     throw otherDigest("Content-Digest");
   }
-  return { offset: at, sha256: hash.digest("binary") };
+  return { offset: at, sha256: hash.digest() };
 }
 
 function tooMuch(bytes: number, size: number): Problem {

@@ -1,13 +1,15 @@
 import { problemOf } from "./problem.ts";
-import { ownerOf } from "./auth.ts";
+import { tokenHash } from "./auth.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
 import { itemsOf } from "./items.ts";
 import type { Look } from "./watchers.ts";
 
 /** Items that are watched: what a page shows, and what is on its way. */
 const WATCHED_ITEMS = 200;
-/** A comment keeps proxies from taking the silence for an end. Also how soon a revoked token ends it. */
+/** A comment keeps proxies from taking the silence for an end. */
 const COMMENT_MS = 15_000;
+/** Whoever does not read what is sent would have it pile up here. */
+const MOST_UNREAD_BYTES = 1024 * 1024;
 
 /** What the watchers ask of the inbox. */
 export async function look(gateway: Gateway, ownerUuid: string): Promise<Look> {
@@ -20,16 +22,22 @@ export async function look(gateway: Gateway, ownerUuid: string): Promise<Look> {
   };
 }
 
-/** `GET /events`: server-sent events. `item`: an item with its files as they stand now. */
+/**
+ * `GET /events`: server-sent events. `item`: an item with its files as they stand now. `trouble`: the
+ * database cannot be asked. `revoked`: the token is no longer valid, and the stream ends.
+ */
 export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest): Response {
   const encoder = new TextEncoder();
+  // It has one, or nobody would know whose it is.
+  const sha256 = tokenHash(request) ?? new Uint8Array();
   let end = () => {};
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       const send = (text: string) => {
-        // Whoever does not read what is sent would have it pile up here.
-        if ((controller.desiredSize ?? 0) < -1024 * 1024) end();
-        else controller.enqueue(encoder.encode(text));
+        controller.enqueue(encoder.encode(text));
+        if ((controller.desiredSize ?? 0) >= -MOST_UNREAD_BYTES) return;
+        end();
+        controller.error(new Error("the client does not read what it is sent"));
       };
       const close = () => {
         end();
@@ -42,19 +50,16 @@ export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest)
           send(`event: trouble\ndata: ${JSON.stringify(told)}\n\n`);
         },
       });
-      const timer = setInterval(async () => {
-        try {
-          await ownerOf(gateway.inbox, request);
-          send(": still here\n\n");
-        } catch (error) {
-          // A token that was taken back; a database that is away is said by the watchers.
-          if (problemOf(error)?.status === 401) close();
-        }
-      }, COMMENT_MS);
+      const timer = setInterval(() => send(": still here\n\n"), COMMENT_MS);
+      const stopTokenWatch = gateway.tokens.watch(sha256, () => {
+        send("event: revoked\ndata: {}\n\n");
+        close();
+      });
       gateway.stop.addEventListener("abort", close);
       end = () => {
         end = () => {};
         clearInterval(timer);
+        stopTokenWatch();
         stopWatching();
         gateway.stop.removeEventListener("abort", close);
       };
@@ -63,7 +68,7 @@ export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest)
     cancel() {
       end();
     },
-  });
+  }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
   return new Response(body, {
     headers: { "content-type": "text/event-stream", "x-accel-buffering": "no" },
   });

@@ -1,16 +1,18 @@
 import type { ApplicationPool } from "../inbox/application/pool.ts";
 import type { Logger } from "../log.ts";
-import type { Budget } from "./budget.ts";
-import type { Buffers } from "./buffers.ts";
+import type { PortionPool } from "./portion_pool.ts";
+import type { ReadBuffers } from "./read_buffers.ts";
+import type { TokenWatch } from "./token_watch.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** What every request is answered with. */
 export interface Gateway {
   readonly inbox: ApplicationPool;
   readonly log: Logger;
-  readonly budget: Budget;
-  readonly buffers: Buffers;
+  readonly portions: PortionPool;
+  readonly reads: ReadBuffers;
   readonly watchers: Watchers;
+  readonly tokens: TokenWatch;
   /** Aborted when the gateway stops. */
   readonly stop: AbortSignal;
   /** The storage whose paths are given; null: the first registered. */

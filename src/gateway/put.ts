@@ -46,20 +46,24 @@ type Put = (
  * upload, so that no client has a whole file in this program's memory while it is slow.
  */
 const putSmall: Put = async (gateway, own, description, size) => {
+  const hash = createHash("sha256");
   if (own.request.body === null || size === 0) {
-    return await submit(gateway, own, description, new Uint8Array());
+    return await submit(gateway, own, description, new Uint8Array(), hash.digest());
   }
   let response: Response | null = null;
   const slow = new SlowPut(gateway, own, description, size);
   try {
-    await receive(own.request.body, gateway, async (bytes) => {
-      if (slow.isEmpty && bytes.length === size) {
-        response = await submit(gateway, own, description, bytes);
-      } else {
-        await slow.add(bytes);
-      }
+    await receive(own.request.body, gateway, {
+      see: (bytes) => void hash.update(bytes),
+      async store(bytes) {
+        if (slow.isEmpty && bytes.length === size) {
+          response = await submit(gateway, own, description, bytes, hash.digest());
+        } else {
+          await slow.add(bytes);
+        }
+      },
     });
-    return response ?? await slow.finish();
+    return response ?? await slow.finish(hash.digest());
   } catch (error) {
     await slow.giveUp();
     throw error;
@@ -71,8 +75,8 @@ async function submit(
   { request }: OwnRequest,
   description: Description,
   content: Uint8Array,
+  sha256: Uint8Array,
 ): Promise<Response> {
-  const sha256 = createHash("sha256").update(content).digest();
   for (const header of DIGESTS) refuseOtherDigest(request, header, sha256);
   const { mediaId, existed } = await submitUnlessThere(gateway.inbox, description, content, sha256);
   return stored(existed ? 200 : 201, mediaId, content.length, sha256);
@@ -80,7 +84,6 @@ async function submit(
 
 /** A small file that comes in several portions. */
 class SlowPut {
-  readonly #hash = createHash("sha256");
   readonly #upload: UploadKey;
   #offset = 0;
 
@@ -101,14 +104,12 @@ class SlowPut {
     const { inbox } = this.gateway;
     if (this.#offset + bytes.length > this.size) throw new BodyError("cut");
     if (this.isEmpty) await openUpload(inbox, this.#upload.key, this.description, this.size);
-    this.#hash.update(bytes);
     // Nobody goes on with it, so no state is kept.
     this.#offset = await appendUpload(inbox, this.#upload, this.#offset, bytes, new Uint8Array());
   }
 
-  async finish(): Promise<Response> {
+  async finish(sha256: Uint8Array): Promise<Response> {
     if (this.#offset !== this.size) throw new BodyError("cut");
-    const sha256 = this.#hash.digest();
     for (const header of DIGESTS) refuseOtherDigest(this.own.request, header, sha256);
     const { mediaId, existed } = await finishUpload(this.gateway.inbox, this.#upload, sha256);
     return stored(existed ? 200 : 201, mediaId, this.size, sha256);

@@ -1,19 +1,21 @@
 import { DatabaseUnavailableError } from "../errors.ts";
 import { ApplicationPool } from "../inbox/application/pool.ts";
+import { ownersOfTokens } from "../inbox/application/tokens.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import type { Logger } from "../log.ts";
 import { listenForSignals } from "../signals.ts";
-import { Budget } from "./budget.ts";
-import { Buffers } from "./buffers.ts";
 import { look } from "./events.ts";
 import type { Gateway } from "./gateway.ts";
 import type { GatewayOptions } from "./options.ts";
+import { PortionPool } from "./portion_pool.ts";
+import { ReadBuffers } from "./read_buffers.ts";
 import { PORTION_BYTES } from "./receive.ts";
 import { serve } from "./server.ts";
+import { TokenWatch } from "./token_watch.ts";
 import { Watchers } from "./watchers.ts";
 
-/** Bytes of bodies that all requests together hold in memory. */
-const BUDGET_BYTES = 12 * 1024 * 1024;
+/** For each connection to the database: one is being stored while another is filled. */
+const PORTIONS_EACH = 2;
 
 /** What a connection may take to end when the gateway stops. */
 const STOP_MS = 5_000;
@@ -34,9 +36,10 @@ export async function runGateway(
   const gateway: Gateway = {
     inbox,
     log,
-    budget: new Budget(BUDGET_BYTES),
-    buffers: new Buffers(options.connections, PORTION_BYTES),
+    portions: new PortionPool(PORTIONS_EACH * options.connections, PORTION_BYTES),
+    reads: new ReadBuffers(),
     watchers: new Watchers((ownerUuid) => look(gateway, ownerUuid)),
+    tokens: new TokenWatch((sha256s) => ownersOfTokens(inbox, sha256s)),
     stop,
     served: options.served,
   };

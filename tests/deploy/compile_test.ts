@@ -168,7 +168,7 @@ Deno.test("a wider permission, or whatever else could widen them, is seen when r
     stdout: "null",
     stderr: "null",
   }).output();
-  const { permissions, extras } = readArtifact(read("wide"));
+  const { permissions, v8Flags, extras } = readArtifact(read("wide"));
   for (const flag of ["--allow-read", "--allow-write=/", "--deny-net=h"]) {
     assert.ok(permissions.includes(flag), `${permissions}`);
   }
@@ -177,6 +177,6 @@ Deno.test("a wider permission, or whatever else could widen them, is seen when r
     "code_cache_key",
     "unsafely_ignore_certificate_errors",
     "unstable_config",
-    "v8_flags",
   ]);
+  assert.deepEqual(v8Flags, ["--expose-gc"]);
 });

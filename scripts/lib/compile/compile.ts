@@ -1,5 +1,6 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { createHash } from "node:crypto";
+import { v8Arguments } from "../program_command.ts";
 import { type Artifact, readArtifact } from "./read_artifact.ts";
 import { Stage } from "./stage.ts";
 
@@ -12,6 +13,8 @@ export interface Compilation {
   readonly permissions: readonly string[];
   /** Features of the runtime that are off unless named, such as `raw-imports`. */
   readonly unstable?: readonly string[];
+  /** Of the JavaScript engine. */
+  readonly v8Flags?: readonly string[];
   /** Baked in, in front of whatever the binary is given. */
   readonly args: readonly string[];
   readonly output: string;
@@ -42,7 +45,8 @@ export class CompileError extends Error {
  * @throws {CompileError} saying why there is no binary
  */
 export async function compile(compilation: Compilation): Promise<Compiled> {
-  const { entry, includes = [], unstable = [], permissions, args, target } = compilation;
+  const { entry, includes = [], unstable = [], v8Flags = [], permissions, args, target } =
+    compilation;
   const path = resolve(compilation.output);
   await using stage = await Stage.of([entry, ...includes]);
   const staged = join(stage.directory, "..", basename(path));
@@ -53,6 +57,7 @@ export async function compile(compilation: Compilation): Promise<Compiled> {
       // A binary with a code cache trusts whatever lies in /tmp under a name that everybody can guess.
       "--no-code-cache",
       ...unstable.map((each) => `--unstable-${each}`),
+      ...v8Arguments(v8Flags),
       ...permissions,
       ...includes.map((each) => `--include=${each}`),
       ...(target === undefined ? [] : [`--target=${target}`]),
@@ -74,7 +79,7 @@ export async function compile(compilation: Compilation): Promise<Compiled> {
 }
 
 function refuseOther(artifact: Artifact, compilation: Compilation): void {
-  const { permissions, unstable, args, target } = compilation;
+  const { permissions, unstable, v8Flags = [], args, target } = compilation;
   // Not kept in a binary, which has no cache to look into and nothing to fetch with.
   const asked = permissions.filter((flag) => flag !== "--cached-only").sort();
   const differs = (what: string, is: readonly string[], should: readonly string[]) => {
@@ -85,6 +90,7 @@ function refuseOther(artifact: Artifact, compilation: Compilation): void {
   };
   differs("permissions", artifact.permissions, asked);
   differs("options", artifact.args, args);
+  differs("flags of V8", artifact.v8Flags, v8Flags);
   differs("other settings", artifact.extras, unstable === undefined ? [] : ["unstable_config"]);
   const machine = (target ?? Deno.build.target).split("-")[0];
   if (artifact.machine !== machine) {

@@ -6,6 +6,8 @@ export interface Artifact {
   readonly args: readonly string[];
   /** The permission flags, such as `--allow-read=/srv/hot`, sorted; one without a value grants all. */
   readonly permissions: readonly string[];
+  /** Flags of V8 beside those that every binary has. */
+  readonly v8Flags: readonly string[];
   /** Every other setting that is not neutral, by its name. Each could widen what the program may do. */
   readonly extras: readonly string[];
   /** The processor it runs on, as `uname -m` calls it. */
@@ -28,10 +30,11 @@ export function readArtifact(bytes: Uint8Array): Artifact {
   if (metadata === undefined || found.length > 1) {
     throw new Error(`Cannot read the binary: it holds ${found.length} programs of deno compile`);
   }
-  const { argv, permissions, ...rest } = metadata;
+  const { argv, permissions, v8_flags, ...rest } = metadata;
   return {
     args: argv,
     permissions: Object.entries(permissions).flatMap(([name, value]) => flag(name, value)).sort(),
+    v8Flags: v8_flags.filter((flag) => !USUAL_V8_FLAGS.includes(flag)),
     extras: Object.entries(rest).filter(([name, value]) => !isNeutral(name, value))
       .map(([name]) => name),
     machine: machineOf(buffer),
@@ -41,6 +44,7 @@ export function readArtifact(bytes: Uint8Array): Artifact {
 interface Metadata {
   readonly argv: string[];
   readonly permissions: Record<string, unknown>;
+  readonly v8_flags: string[];
   readonly [name: string]: unknown;
 }
 
@@ -59,7 +63,8 @@ function* findMetadata(buffer: Buffer): Generator<Metadata> {
 function isMetadata(value: unknown): value is Metadata {
   return typeof value === "object" && value !== null && "argv" in value &&
     Array.isArray(value.argv) && "permissions" in value &&
-    typeof value.permissions === "object" && value.permissions !== null;
+    typeof value.permissions === "object" && value.permissions !== null &&
+    "v8_flags" in value && Array.isArray(value.v8_flags);
 }
 
 function flag(name: string, value: unknown): string[] {
@@ -99,7 +104,6 @@ const NO_TELEMETRY = {
 
 function isNeutral(name: string, value: unknown): boolean {
   if (DESCRIPTIVE.has(name)) return true;
-  if (name === "v8_flags") return isSubset(value, USUAL_V8_FLAGS);
   if (name === "otel_config") return JSON.stringify(value) === JSON.stringify(NO_TELEMETRY);
   if (name === "unstable_config") return Object.values(value ?? {}).every((it) => isOff(it, true));
   return isOff(value, LISTS.has(name));
@@ -111,10 +115,6 @@ function isOff(value: unknown, orEmpty: boolean): boolean {
 
 function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
-}
-
-function isSubset(value: unknown, all: readonly string[]): boolean {
-  return Array.isArray(value) && value.every((each) => all.includes(each));
 }
 
 /** From the header of an ELF file. */

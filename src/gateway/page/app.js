@@ -9,6 +9,10 @@ let queue = null;
 let archive = null;
 let events = null;
 
+/** Of a page that was in use until now. */
+const REVOKED =
+  "This token is no longer valid. Open the archive with another one: what has come in is kept.";
+
 async function start() {
   listenForFiles((files) => queue?.add(files));
   $("log-in-form").addEventListener("submit", (event) => {
@@ -34,8 +38,7 @@ async function logIn(token) {
     await enter();
     $("main").querySelector("[data-picks]")?.focus();
   } catch (error) {
-    showLogIn();
-    $("token-error").textContent = error.message;
+    showLogIn(error.message);
   }
 }
 
@@ -49,7 +52,7 @@ async function enter() {
   try {
     ({ owner } = await getJson("/session"));
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) showLogIn();
+    if (error instanceof Refused && error.status === 401) showLogIn(queue === null ? "" : REVOKED);
     else {
       showTrouble(`${error.message}: trying again`);
       setTimeout(enter, 3000);
@@ -60,6 +63,8 @@ async function enter() {
   $("log-in").hidden = true;
   $("archive").hidden = $("log-out").hidden = false;
   if (queue !== null) {
+    // Another owner's token: nothing of the one before may stay.
+    if (queue.owner !== owner) return location.reload();
     queue.restart();
     listen();
     return;
@@ -69,7 +74,7 @@ async function enter() {
     section: $("uploads"),
     summary: $("summary"),
     clear: $("clear"),
-    onLoggedOut: showLogIn,
+    onLoggedOut: () => showLogIn(REVOKED),
     onReceived: (item) => showItem(owner, item),
   });
   archive = new Archive(owner, { list: $("items"), none: $("no-items"), more: $("more") });
@@ -99,6 +104,7 @@ function listen() {
     "trouble",
     ({ data }) => showTrouble(`${JSON.parse(data)}: trying again`),
   );
+  events.addEventListener("revoked", () => showLogIn(REVOKED));
   events.onopen = () => showTrouble("");
   events.onerror = () => {
     // It tries again by itself, unless the answer was no.
@@ -107,10 +113,13 @@ function listen() {
   };
 }
 
-function showLogIn() {
+/** @param reason why, if it is not the first time */
+function showLogIn(reason) {
   events?.close();
+  showTrouble("");
   $("log-in").hidden = false;
   $("archive").hidden = $("log-out").hidden = true;
+  $("token-error").textContent = reason;
   $("token").focus();
 }
 

@@ -25,6 +25,10 @@ export class Queue {
     document.addEventListener("visibilitychange", () => this.#keepAwake());
   }
 
+  get owner() {
+    return this.#owner;
+  }
+
   /** Goes on with what was waiting when the page was left. */
   async restore() {
     for (const { key, item, file } of await waitingOf(this.#owner)) {

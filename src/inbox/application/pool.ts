@@ -9,6 +9,7 @@ import {
 } from "../connect.ts";
 import { type DatabaseAddress, type DatabaseServer, showAddress } from "../database_url.ts";
 import { pg } from "../pg.ts";
+import { runLargeStatement } from "./large_statement.ts";
 import { type Used, watchForNewerPrimary } from "../newer_primary.ts";
 import { onFirstServer, preferServer } from "../servers.ts";
 import { applicationError } from "./refusal.ts";
@@ -21,6 +22,11 @@ export interface Caller {
    * @throws {DatabaseUnavailableError} trying again may help: whether it took effect is not known
    */
   call<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]>;
+  /** As `call`, with bytes among its values that are not copied; see `runLargeStatement`. */
+  callWithBytes<Row extends object>(
+    text: string,
+    values: readonly (string | Uint8Array | null)[],
+  ): Promise<Row[]>;
 }
 
 /** A short name for each statement there is: the server keeps 63 characters of one. */
@@ -61,12 +67,25 @@ export class ApplicationPool implements Caller, AsyncDisposable {
   }
 
   async call<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    const { pool, client } = await this.#connection();
-    let broken: Error | undefined;
-    try {
+    return await this.#with(async (client) => {
       // Named, so that each connection parses and plans it once.
       const result = await client.query<Row>({ name: nameOf(text), text, values: [...values] });
       return result.rows;
+    });
+  }
+
+  async callWithBytes<Row extends object>(
+    text: string,
+    values: readonly (string | Uint8Array | null)[],
+  ): Promise<Row[]> {
+    return await this.#with((client) => runLargeStatement<Row>(client, nameOf(text), text, values));
+  }
+
+  async #with<Row>(run: (client: pg.PoolClient) => Promise<Row[]>): Promise<Row[]> {
+    const { pool, client } = await this.#connection();
+    let broken: Error | undefined;
+    try {
+      return await run(client);
     } catch (thrown) {
       const error = applicationError(thrown);
       // What it still answers to is unknown.

@@ -20,7 +20,7 @@ export async function submitUnlessThere(
   );
   const existing = answered(same).id;
   if (existing !== null) return { mediaId: BigInt(existing), existed: true };
-  const [made] = await caller.call<{ id: string }>(
+  const [made] = await caller.callWithBytes<{ id: string }>(
     "SELECT omoide.submit_media($1, $2, $3, $4, $5) AS id",
     [...name, content],
   );

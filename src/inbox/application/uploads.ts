@@ -64,9 +64,9 @@ export async function appendUpload(
   bytes: Uint8Array,
   hashState: Uint8Array,
 ): Promise<number> {
-  const [row] = await caller.call<{ bytes: string }>(
+  const [row] = await caller.callWithBytes<{ bytes: string }>(
     "SELECT omoide.append_upload($1, $2, $3, $4, $5) AS bytes",
-    [key, ownerUuid, offset, bytes, hashState],
+    [key, ownerUuid, String(offset), bytes, hashState],
   );
   return Number(answered(row).bytes);
 }

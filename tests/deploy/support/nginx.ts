@@ -30,6 +30,7 @@ export class Nginx implements AsyncDisposable {
     readonly port: number,
     private readonly server: Tool,
     private readonly directory: string,
+    private readonly scheme: "http" | "https",
   ) {}
 
   static async start(site: Site, reader: Reader): Promise<Nginx> {
@@ -47,7 +48,7 @@ export class Nginx implements AsyncDisposable {
     const server = new Tool("NGINX", "nginx", {
       args: ["-c", join(directory, "nginx.conf"), "-e", join(directory, "error.log")],
     });
-    const nginx = new Nginx(port, server, directory);
+    const nginx = new Nginx(port, server, directory, site.tls === undefined ? "http" : "https");
     await until("NGINX listens", async () => {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -60,7 +61,7 @@ export class Nginx implements AsyncDisposable {
   }
 
   url(path: string): string {
-    return `http://127.0.0.1:${this.port}${path}`;
+    return `${this.scheme}://127.0.0.1:${this.port}${path}`;
   }
 
   /** Sends a request line as it is. @param path may be anything but have a space in it */

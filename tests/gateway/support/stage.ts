@@ -1,6 +1,7 @@
 /** A real PostgreSQL with an inbox, and a real gateway in its sandbox before it. */
 import { createHash } from "node:crypto";
 import { gatewayLaunch } from "../../../scripts/lib/http_launch.ts";
+import { give } from "../../../scripts/lib/launch.ts";
 import { denoArguments } from "../../../scripts/lib/program_command.ts";
 import {
   makeInbox,
@@ -32,7 +33,8 @@ export class Gateway implements AsyncDisposable {
   #output: Promise<string> = Promise.resolve("");
   readonly port = freePort();
 
-  constructor(private readonly database: string) {}
+  /** @param passwordFile where the server asks for a password */
+  constructor(private readonly database: string, private readonly passwordFile?: string) {}
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
@@ -45,14 +47,16 @@ export class Gateway implements AsyncDisposable {
   async start(): Promise<void> {
     const launch = gatewayLaunch([
       ...["--listen", `127.0.0.1:${this.port}`, "--database", this.database],
+      ...(this.passwordFile === undefined ? [] : ["--password-file", this.passwordFile]),
     ]);
     const process = new Deno.Command(Deno.execPath(), {
       args: denoArguments(launch),
       env: { NO_COLOR: "1" },
-      stdin: "null",
+      stdin: launch.stdin === undefined ? "null" : "piped",
       stdout: "null",
       stderr: "piped",
     }).spawn();
+    if (launch.stdin !== undefined) give(process, launch.stdin);
     this.#process = process;
     this.#output = new Response(process.stderr).text();
     let over = false;
