@@ -1,4 +1,5 @@
 import { run } from "./command.ts";
+import { Interruption } from "./interruption.ts";
 
 /**
  * Where a whole benchmark writes. Nothing is removed before its end: for a minute after a file was
@@ -8,14 +9,17 @@ import { run } from "./command.ts";
 export class Ground implements AsyncDisposable {
   #runs = 0;
 
-  private constructor(readonly directory: string) {}
+  private constructor(readonly directory: string, private readonly interruption: Interruption) {}
 
   /** @param parent the disk to be measured; the system's place for temporary files where none is named */
   static async make(parent?: string): Promise<Ground> {
     const where = parent === undefined ? {} : { dir: parent };
-    const directory = await Deno.makeTempDir({ ...where, prefix: "omoide-bench-" });
+    const directory = Deno.realPathSync(
+      Deno.makeTempDirSync({ ...where, prefix: "omoide-bench-" }),
+    );
+    const interruption = new Interruption(directory);
     await Deno.chmod(directory, 0o755);
-    return new Ground(await Deno.realPath(directory));
+    return new Ground(directory, interruption);
   }
 
   /** Gives `work` a new directory. Afterwards its large files are emptied, which frees no inode. */
@@ -32,5 +36,6 @@ export class Ground implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
+    this.interruption[Symbol.dispose]();
   }
 }

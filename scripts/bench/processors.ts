@@ -27,6 +27,10 @@ const KTHREADD = 2;
 interface Process {
   readonly pid: number;
   readonly parent: number;
+  /** The name of what it runs, at most 15 characters. */
+  readonly program: string;
+  /** It has not ended: those that nobody has waited for yet are listed too. */
+  readonly isRunning: boolean;
   readonly own: Used;
   /** Of children that ended and were waited for. */
   readonly ended: Used;
@@ -94,12 +98,20 @@ export function* readProcesses(): Generator<Process> {
       continue;
     }
     // The program's name, in parentheses, may have anything in it.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+    const end = stat.lastIndexOf(")");
+    const [state = "", ...fields] = stat.slice(end + 2).split(" ");
     const used = (at: number): Used => ({
-      user: (fields[at] ?? 0) / TICKS_PER_SECOND,
-      system: (fields[at + 1] ?? 0) / TICKS_PER_SECOND,
+      user: Number(fields[at] ?? 0) / TICKS_PER_SECOND,
+      system: Number(fields[at + 1] ?? 0) / TICKS_PER_SECOND,
     });
-    yield { pid: Number(name), parent: fields[1] ?? 0, own: used(11), ended: used(13) };
+    yield {
+      pid: Number(name),
+      parent: Number(fields[0] ?? 0),
+      program: stat.slice(stat.indexOf("(") + 1, end),
+      isRunning: state !== "Z" && state !== "X",
+      own: used(10),
+      ended: used(12),
+    };
   }
 }
 

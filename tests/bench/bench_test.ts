@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { type FigureName, FIGURES } from "../../scripts/bench/figures.ts";
 import type { ScenarioReport } from "../../scripts/bench/report.ts";
 import { SCENARIOS } from "../../scripts/bench/scenarios.ts";
+import { commandsIn } from "../../scripts/lib/test_run/run_tests.ts";
+import { until } from "../lab/command.ts";
 import { requireTools } from "../support/require_tool.ts";
 
 /** Those that are counted under strace. */
@@ -14,26 +16,45 @@ const COUNTS: readonly FigureName[] = [
 /** Where none of the runs' directories may be left. */
 const PREFIX = "omoide-bench-";
 
-async function bench(names: readonly string[]): Promise<ScenarioReport[]> {
+/** With a directory for what runs of the benchmark write; nothing of theirs may be left in it. */
+async function withDirectory<T>(body: (directory: string) => Promise<T>): Promise<T> {
   const directory = await Deno.makeTempDir();
   await Deno.chmod(directory, 0o755);
   try {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "-A", "--no-check", new URL("../../scripts/bench.ts", import.meta.url).pathname],
-        ...["--quick", "--json", "--rounds", "1", "--dir", directory, "--only", names.join(",")],
-      ],
-    }).output();
-    const [output, errors] = [stdout, stderr].map((text) => new TextDecoder().decode(text));
-    assert.ok(code === 0, errors);
-    assert.deepEqual(
-      [...Deno.readDirSync(directory)].filter(({ name }) => name.startsWith(PREFIX)),
-      [],
-    );
-    return (JSON.parse(output ?? "") as { scenarios: ScenarioReport[] }).scenarios;
+    const result = await body(directory);
+    const left = [...Deno.readDirSync(directory)].filter(({ name }) => name.startsWith(PREFIX));
+    assert.deepEqual(left, []);
+    return result;
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+}
+
+function command(directory: string, ...args: readonly string[]): string[] {
+  const script = new URL("../../scripts/bench.ts", import.meta.url).pathname;
+  return [
+    "run",
+    "-A",
+    "--no-check",
+    script,
+    "--json",
+    "--rounds",
+    "1",
+    "--dir",
+    directory,
+    ...args,
+  ];
+}
+
+async function bench(names: readonly string[]): Promise<ScenarioReport[]> {
+  return await withDirectory(async (directory) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: command(directory, "--quick", "--only", names.join(",")),
+    }).output();
+    const [output, errors] = [stdout, stderr].map((text) => new TextDecoder().decode(text));
+    assert.ok(code === 0, errors);
+    return (JSON.parse(output ?? "") as { scenarios: ScenarioReport[] }).scenarios;
+  });
 }
 
 /** Each contender of each scenario has figures, each of them a number; @returns which there are. */
@@ -79,4 +100,22 @@ Deno.test({
     const [statements = 0, ofWorkers = 0, ofDatabase = 0] = workers.map(({ median }) => median);
     assert.ok(statements > 0 && ofWorkers >= 2 && ofDatabase > 0, JSON.stringify(workers));
   },
+});
+
+Deno.test("a benchmark that is interrupted ends what it has started, and leaves nothing behind", async () => {
+  await withDirectory(async (directory) => {
+    const process = new Deno.Command(Deno.execPath(), {
+      args: command(directory, "--only", "steady"),
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const workers = () => commandsIn(directory).filter((each) => each.includes("--storage "));
+    try {
+      await until("its workers run", () => workers().length === 2);
+    } finally {
+      process.kill("SIGTERM");
+    }
+    assert.deepEqual((await process.status).code, 143);
+    assert.deepEqual(commandsIn(directory), []);
+  });
 });

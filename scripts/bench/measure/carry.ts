@@ -4,7 +4,7 @@ import type { Figures } from "../figures.ts";
 import { bytesOf, type Load, type LoadedMedia, mediaOf, RandomBytes, shortened } from "../loads.ts";
 import { type Bill, Meter } from "../meter.ts";
 import { totalOf } from "../processors.ts";
-import type { Server } from "../server.ts";
+import type { Server, ServerOptions } from "../server.ts";
 import { vacuumAndCheckpoint } from "../settle.ts";
 import type { Contender } from "../stage.ts";
 
@@ -36,7 +36,7 @@ const SESSIONS = 4;
  * Brings a load in, has it carried, and waits until nothing is left to do: blobs gone, generations emptied,
  * vacuumed, checkpointed. All of it is in the bill.
  */
-export function carrying(carrier: Carrier, load: Load): Contender {
+export function carrying(carrier: Carrier, load: Load, options: ServerOptions = {}): Contender {
   return (stage) =>
     stage.withServer(async (server, directory) => {
       const wanted = stage.quick ? shortened(load) : load;
@@ -55,7 +55,7 @@ export function carrying(carrier: Carrier, load: Load): Contender {
       const [whole, rest] = [await meter.bill(), await carrying.bill()];
       await connection.end();
       return figuresOf(wanted, carried, { comingIn, whole, rest });
-    });
+    }, options);
 }
 
 /** Sessions of the superuser, each submitting the next one when it has its answer. */

@@ -40,6 +40,44 @@ export const omoideWorkers: Carrier = {
   settle: emptyGenerations,
 };
 
+/**
+ * How blobs left before there were generations: row by row, behind which vacuum comes. The same workers and the
+ * same inbox; only a release deletes the media's chunks, and nothing is emptied as a whole.
+ */
+export const leavingRowByRow: Carrier = {
+  ...omoideWorkers,
+
+  async prepare(server, directory) {
+    await makeInbox(server, directory);
+    const connection = await server.connect("bench");
+    await connection.query(ROW_BY_ROW);
+    await connection.end();
+  },
+
+  settle: () => Promise.resolve(),
+};
+
+const ROW_BY_ROW = `
+  CREATE OR REPLACE FUNCTION omoide.recycle(p_thorough boolean)
+  RETURNS TABLE (emptied int, moved_bytes bigint) LANGUAGE plpgsql SECURITY DEFINER AS
+  'BEGIN END';
+  CREATE FUNCTION omoide.delete_chunks() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+  'BEGIN
+    DELETE FROM omoide.media_chunk_0 c USING released r
+    WHERE c.media_id = r.id AND r.released_at IS NOT NULL;
+    RETURN NULL;
+  END';
+  CREATE TRIGGER delete_chunks AFTER UPDATE ON omoide.media
+    REFERENCING NEW TABLE AS released FOR EACH STATEMENT EXECUTE FUNCTION omoide.delete_chunks();
+  -- As they were then.
+  ALTER TABLE omoide.media_chunk_0 SET (
+    autovacuum_enabled = on, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0,
+    autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_insert_threshold = -1,
+    toast.autovacuum_enabled = on, toast.autovacuum_vacuum_scale_factor = 0,
+    toast.autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_cost_delay = 0,
+    toast.autovacuum_vacuum_insert_threshold = -1
+  )`;
+
 /** The database's own clock, as its receipts have it. */
 export async function timeOf(connection: Connection): Promise<string> {
   const { rows: [row] } = await connection.query<{ now: string }>(
