@@ -1,3 +1,25 @@
+/** What the statements of an inbox take, in milliseconds. */
+const STATEMENTS = {
+  submit_ms: "ms for submit_media",
+  find_ms: "ms for find_media",
+  list_ms: "ms for list_items",
+  pending_ms: "ms for pending, 4,096 media",
+  acknowledge_ms: "ms for acknowledge, 1,024 media",
+  release_ms: "ms for release, 1,024 media",
+  heartbeat_ms: "ms for heartbeat",
+  sweep_ms: "ms for sweep",
+  recycle_ms: "ms for recycle",
+  status_ms: "ms for the status, which a scrape and the page ask too",
+  counts_ms: "ms for the copies, and what each storage has",
+  page_ms: "ms for what the page names one by one, and the history",
+  scrub_ms: "ms for a scrub's 1,000 receipts",
+  rebuild_ms: "ms for a batch of rebuild, 500 files",
+  purge_ms: "ms for purging the receipts of 500 files",
+} as const;
+
+export type StatementName = keyof typeof STATEMENTS;
+export const STATEMENT_NAMES = Object.keys(STATEMENTS) as StatementName[];
+
 /** What is measured: each figure's unit, in the order in which they are shown. */
 export const FIGURES = {
   media_per_s: "media/s until the last receipt",
@@ -31,6 +53,8 @@ export const FIGURES = {
   peak_live_mb: "MB, the most that waited in the inbox",
   peak_files_mb: "MB, the most that the inbox's files had",
   files_beyond_live_mb: "MB, the most that files had beyond what waited",
+  ...STATEMENTS,
+  bytes_per_media: "bytes that a media takes in the database for good",
   others_cores: "cores that others used meanwhile: noise",
 } as const;
 

@@ -4,6 +4,7 @@ import { type Load, ofSize } from "./loads.ts";
 import { type Carrier, carrying } from "./measure/carry.ts";
 import { counted } from "./measure/counts.ts";
 import { grown } from "./measure/growth.ts";
+import { statementsAfter } from "./measure/statements.ts";
 import { latencyAtRest } from "./measure/latency.ts";
 import { emptyProgram, idleWorkers, onceWithNothing } from "./measure/programs.ts";
 import { deepLook, heartbeats, sha256sum, workersBeside } from "./measure/scrubs.ts";
@@ -11,6 +12,7 @@ import { steadyUploads } from "./measure/steady.ts";
 import { submitting } from "./measure/submits.ts";
 import { leavingRowByRow, omoideWorkers } from "./measure/workers.ts";
 import { driver, naive, queue } from "./peers/peers.ts";
+import { STATEMENT_NAMES } from "./figures.ts";
 import type { Scenario, Target } from "./scenario.ts";
 
 const KB = 1000;
@@ -254,6 +256,26 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     compared: "media_per_s",
     targets: [{ figure: "media_per_s", of: "10,000,000", to: "none", least: 0.95 }],
+    long: true,
+  },
+  {
+    name: "flat",
+    title: "What each statement takes, with media that have left before and 100,000 owed",
+    contenders: {
+      "10,000": statementsAfter(10_000),
+      "1,000,000": statementsAfter(1_000_000),
+      "10,000,000": statementsAfter(10_000_000),
+    },
+    targets: [
+      ...STATEMENT_NAMES.map((figure) => ({
+        ...{ figure, of: "10,000,000", to: "10,000", most: 1.5 },
+      })),
+      { figure: "status_ms", of: "10,000,000", most: 50 },
+      { figure: "counts_ms", of: "10,000,000", most: 50 },
+      { figure: "page_ms", of: "10,000,000", most: 50 },
+      { figure: "bytes_per_media", of: "10,000,000", most: 420 },
+    ],
+    once: true,
     long: true,
   },
 ];

@@ -40,11 +40,21 @@ export class Console {
   }
 
   /** How far it is: `done` of `total` (where known), with the rate and the time left. */
-  progress(what: string, done: number, total: number | null, unit: "bytes" | "names"): void {
+  progress(
+    what: string,
+    done: number,
+    total: number | null,
+    unit: "bytes" | "names" | "media",
+  ): void {
     if (!this.#progress) return;
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const rate = done / Math.max(seconds, 0.001);
-    const show = (n: number) => unit === "bytes" ? showBytes(n) : count(Math.round(n), "name");
+    const show = (n: number) =>
+      unit === "bytes"
+        ? showBytes(n)
+        : unit === "media"
+        ? count(Math.round(n), "media", "media")
+        : count(Math.round(n), "name");
     const parts = [`${what}: ${show(done)}`, `${show(rate)}/s`];
     if (total !== null && done > 0) {
       const share = Math.min(1, done / Math.max(total, 1));

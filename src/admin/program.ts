@@ -9,6 +9,7 @@ import { inboxParked, inboxRetry } from "./commands/inbox_deliveries.ts";
 import { inboxFindings } from "./commands/inbox_findings.ts";
 import { inboxInit } from "./commands/inbox_init.ts";
 import { inboxLimits } from "./commands/inbox_limits.ts";
+import { inboxRecount } from "./commands/inbox_recount.ts";
 import { inboxStatusCommand } from "./commands/inbox_status.ts";
 import { inboxWatch } from "./commands/inbox_watch.ts";
 import { storageAdopt } from "./commands/storage_adopt.ts";
@@ -47,6 +48,7 @@ export const GROUPS: readonly Group[] = [
       inboxParked,
       inboxRetry,
       inboxLimits,
+      inboxRecount,
     ],
   },
   {

@@ -1,3 +1,4 @@
+import { foldHoldings } from "../inbox/admin/counters.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
 import { type HeldFile, rebuildReceipts } from "../inbox/admin/receipts.ts";
 import { findStorage, type RegisteredStorage } from "../inbox/admin/storages.ts";
@@ -46,6 +47,7 @@ export async function rebuild(
     report.left += made.left;
     console.progress("making receipts", report.files, null, "names");
   }
+  await foldHoldings(inbox.connection);
   return report;
 }
 

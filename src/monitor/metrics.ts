@@ -68,6 +68,11 @@ function setStorages(page: Page, storages: readonly StorageStatus[], counted: bo
       }),
     );
   each("media", "Media that it has a receipt for.", ({ held }) => counted ? held : null);
+  each(
+    "media_bytes",
+    "Bytes of the media that it has a receipt for.",
+    ({ heldBytes }) => counted ? heldBytes : null,
+  );
   each("owed_media", "Media that are still owed to it.", ({ owed }) => owed);
   each("owed_bytes", "Bytes that are still owed to it.", ({ owedBytes }) => owedBytes);
   each(

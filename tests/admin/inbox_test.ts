@@ -31,6 +31,7 @@ const WELL: StorageStatus = {
   retired: false,
   distrusted: null,
   held: 5,
+  heldBytes: 5000,
   lastReceiptAge: 9,
   owed: 0,
   owedBytes: 0,

@@ -137,7 +137,10 @@ inboxTest("the application cannot call what the workers call", async (inbox) => 
       "expire_uploads()",
       "own_upload(gen_random_uuid(), gen_random_uuid())",
       `insert_sealed(1, 1, '${UUID}', '${UUID}', 'content', 'jpg', 0, sha256(''))`,
-      "owe(1)",
+      "owe(1, 1)",
+      "fold_owed()",
+      "fold_holdings(1)",
+      "holdings()",
     ]
   ) {
     await refused(app, DENIED, `SELECT * FROM omoide.${call}`);

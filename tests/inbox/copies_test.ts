@@ -1,6 +1,7 @@
 /** Counting the copies of everything that was ever stored, as whoever only looks may. */
 import assert from "node:assert/strict";
-import { inboxTestOn, rowsOf } from "./support/inbox_test.ts";
+import { foldHoldings } from "../../src/inbox/admin/counters.ts";
+import { inboxTestOn, rowsOf, valueOf } from "./support/inbox_test.ts";
 
 const MEDIA = 300_000;
 
@@ -22,7 +23,10 @@ inboxTestOn([18])(
       WHERE m.released_at IS NOT NULL AND m.id NOT BETWEEN 100 AND 102
         AND (s.name = 'hot' OR m.id <> ${MEDIA} AND m.id NOT BETWEEN 49999 AND 50002)`,
     );
-    await inbox.admin.query("ANALYZE omoide.media, omoide.stored");
+    await inbox.admin.query(
+      `SET session_replication_role = origin; ANALYZE omoide.media, omoide.stored;
+      INSERT INTO omoide.holding_mark SELECT DISTINCT id >> 12 FROM omoide.media`,
+    );
     // The least that a role may have, and none of which is needed.
     await inbox.admin.query("SET temp_file_limit = '1MB'");
     await assert.rejects(
@@ -32,6 +36,10 @@ inboxTestOn([18])(
       /temp_file_limit/,
       "at once it takes more",
     );
+    const counted = { gone: "3", under_replicated: "5", incomplete: "0" };
+    assert.deepEqual(await rowsOf(inbox.admin, "SELECT * FROM omoide.copies"), [counted]);
+    await foldHoldings(inbox.admin);
+    assert.equal(await valueOf(inbox.admin, "SELECT count(*)::int FROM omoide.holding_mark"), 0);
     assert.deepEqual(await rowsOf(inbox.admin, "SELECT * FROM omoide.copies"), [
       { gone: "3", under_replicated: "5", incomplete: "0" },
     ]);

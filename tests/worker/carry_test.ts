@@ -138,7 +138,8 @@ Deno.test("a large media that is here already is not read from the inbox again",
   assert.equal((await world.drainOnce("hot")).code, 0);
   // As if the worker had died behind the link; and what it would read now could only be refused.
   await world.query(
-    "INSERT INTO omoide.delivery (storage_id, media_id) SELECT storage_id, media_id FROM omoide.stored",
+    "INSERT INTO omoide.delivery (storage_id, media_id, size) SELECT storage_id, media_id, size " +
+      "FROM omoide.stored JOIN omoide.media ON id = media_id",
   );
   await world.query("DELETE FROM omoide.stored");
   await world.query("UPDATE omoide.media_chunk SET bytes = 'x' WHERE media_id = $1", [large.id]);

@@ -35,8 +35,8 @@ async function oweInSilence(world: World, random: Random): Promise<void> {
          holds_name, sealed_at)
        VALUES ($1, $2, 'content', 'jpg', 0, sha256(''), $2::uuid || '.jpg', true, now()) RETURNING id
      )
-     INSERT INTO omoide.delivery (storage_id, media_id)
-     SELECT s.id, made.id FROM omoide.storage s, made WHERE s.name = 'hot'`,
+     INSERT INTO omoide.delivery (storage_id, media_id, size)
+     SELECT s.id, made.id, 0 FROM omoide.storage s, made WHERE s.name = 'hot'`,
     [random.uuid(), random.uuid()],
   );
 }

@@ -95,8 +95,8 @@ Deno.test("uploads that never pause do not keep the inbox from being swept", asy
          i.item || '.jpg', true, now()
        FROM (SELECT gen_random_uuid() AS item FROM generate_series(1, ${backlog})) i RETURNING id
      )
-     INSERT INTO omoide.delivery (storage_id, media_id)
-     SELECT s.id, made.id FROM omoide.storage s, made`,
+     INSERT INTO omoide.delivery (storage_id, media_id, size)
+     SELECT s.id, made.id, 0 FROM omoide.storage s, made`,
   );
   await world.query("UPDATE omoide.settings SET max_transaction_age = '0'");
   await using _worker = world.start("hot", { args: ["--poll-interval", "1"] });

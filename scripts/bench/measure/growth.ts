@@ -113,8 +113,8 @@ const FILL = `
     FROM (SELECT gen_random_uuid() AS item FROM generate_series(1, $1::int)) items
     RETURNING id, generation
   ), owed AS (
-    INSERT INTO omoide.delivery (storage_id, media_id)
-    SELECT s.id, a.id FROM added a, omoide.storage s WHERE s.name = ANY ($3)
+    INSERT INTO omoide.delivery (storage_id, media_id, size)
+    SELECT s.id, a.id, $2::int FROM added a, omoide.storage s WHERE s.name = ANY ($3)
   ), receipts AS (
     INSERT INTO omoide.stored (storage_id, media_id, outcome)
     SELECT s.id, a.id, 'stored' FROM added a, omoide.storage s WHERE s.name <> ALL ($3)

@@ -2,11 +2,12 @@ import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { judgeDurability } from "../../inbox/durability.ts";
 import { inboxStatus } from "../../inbox/status/ask_status.ts";
-import type {
-  GenerationStatus,
-  InboxStatus,
-  StorageStatus,
-  Usage,
+import {
+  type GenerationStatus,
+  type InboxStatus,
+  MOST_WAITING,
+  type StorageStatus,
+  type Usage,
 } from "../../inbox/status/status.ts";
 import { lastLooks } from "../../verdict/looks.ts";
 import { judge, sentence, statusJson } from "../../verdict/verdict.ts";
@@ -106,7 +107,9 @@ function generationLine(
   const oldest = oldestAge === null ? "" : `, the oldest for ${showDuration(oldestAge)}`;
   const kept = waiting === 0
     ? "nothing waits in it, it is emptied at the next sweep"
-    : `${showBytes(liveBytes)} of ${count(waiting, "upload", "uploads")} wait in it${oldest}`;
+    : waiting < MOST_WAITING
+    ? `${showBytes(liveBytes)} of ${count(waiting, "upload", "uploads")} wait in it${oldest}`
+    : `${count(MOST_WAITING, "upload", "uploads")} or more wait in it${oldest}`;
   return `  generation ${generation}${current ? ", the current one" : ""}: files ${
     showBytes(fileBytes)
   }; ${kept}`;

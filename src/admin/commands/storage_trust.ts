@@ -22,6 +22,9 @@ interface Options {
   readonly redeliver?: boolean;
 }
 
+/** Media that one statement owes again. */
+const AT_ONCE = 1000;
+
 type Bad = HeldReceipt & { readonly why: string };
 
 export const storageTrust = treeCommand<Options>({
@@ -81,7 +84,10 @@ export const storageTrust = treeCommand<Options>({
         if (!isOwnPath(receipt, root.identity.prefixSize)) continue;
         clearName(tree, receipt.path, receipt.sha256, owner);
       }
-      redelivered = await redeliver(inbox, held.storageId, again.map(({ mediaId }) => mediaId));
+      const ids = again.map(({ mediaId }) => mediaId);
+      for (let at = 0; at < ids.length; at += AT_ONCE) {
+        redelivered += await redeliver(inbox, held.storageId, ids.slice(at, at + AT_ONCE));
+      }
     }
     const wrong = bad.filter(({ released }) => options.redeliver !== true || released);
     for (const { path, why } of wrong) console.say(`wrong: ${path} ${why}`);

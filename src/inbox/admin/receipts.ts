@@ -1,4 +1,5 @@
 import type { Connection } from "../connect.ts";
+import { MEDIA_TYPES } from "../../media.ts";
 import { type AdminInbox, ask, transaction } from "./inbox.ts";
 
 /** A file of a tree as a receipt would describe it. */
@@ -191,41 +192,82 @@ export interface HeldReceipt {
   readonly released: boolean;
 }
 
+/** Items of one page. */
+const PAGE = 5000;
+
 /**
- * A storage's receipts in the byte order of their paths: constant memory here, a sort on the server. Each
- * path once, since two uploads of the same bytes share it. They are those of the moment of this call. The
- * cursor is WITH HOLD: materialized at once, so that no snapshot stays open for as long as a tree takes
- * (one that did would keep every dead blob on the database's disk).
+ * A storage's receipts in the byte order of their paths, those of the moment of this call: a file that is
+ * stored later is left out. Each path once, since two uploads of the same bytes share it. A page at a time,
+ * each a short statement: the tree that they are compared with takes hours, and neither a snapshot nor a sort
+ * of all of them is kept for that long.
  */
 export async function receiptsOf(
-  inbox: AdminInbox,
+  { connection }: AdminInbox,
   storage: string,
 ): Promise<AsyncGenerator<HeldReceipt>> {
-  const { connection } = inbox;
-  await transaction(inbox, () =>
-    ask(
-      connection,
-      `DECLARE receipts NO SCROLL CURSOR WITH HOLD FOR
-      SELECT DISTINCT ON (r.path COLLATE "C") r.media_id AS "mediaId", r.path,
-        r.owner_uuid AS "ownerUuid", r.item_uuid AS "itemUuid", r.media_type AS "mediaType", r.ext,
-        m.public_name AS "publicName",
-        encode(r.sha256, 'hex') AS sha256, r.size::float8, m.released_at IS NOT NULL AS released
-      FROM omoide.receipt r JOIN omoide.media m ON m.id = r.media_id
-      WHERE r.storage = $1
-      ORDER BY r.path COLLATE "C", r.media_id`,
-      [storage],
-    ));
-  return fetchAll(connection);
+  const [row] = await ask<{ now: string }>(connection, "SELECT clock_timestamp()::text AS now");
+  return pages(connection, storage, row?.now ?? "infinity");
 }
 
-async function* fetchAll(connection: Connection): AsyncGenerator<HeldReceipt> {
-  try {
+/** By path is by type, owner and item, whose index has the others' order. */
+async function* pages(
+  connection: Connection,
+  storage: string,
+  until: string,
+): AsyncGenerator<HeldReceipt> {
+  for (const mediaType of MEDIA_TYPES.toSorted()) {
+    let last: Item = { owner: NIL, item: NIL };
     for (;;) {
-      const rows = await ask<HeldReceipt>(connection, "FETCH 5000 FROM receipts");
-      yield* rows;
-      if (rows.length === 0) return;
+      const items = await ask<Item>(connection, ITEMS, [mediaType, last.owner, last.item]);
+      const [owners, ids] = [items.map(({ owner }) => owner), items.map(({ item }) => item)];
+      yield* await ask<HeldReceipt>(connection, RECEIPTS_OF_ITEMS, [
+        ...[storage, mediaType, owners, ids, until],
+      ]);
+      if (items.length < PAGE) break;
+      last = items.at(-1) ?? last;
     }
-  } finally {
-    await ask(connection, "CLOSE receipts");
   }
 }
+
+interface Item {
+  readonly owner: string;
+  readonly item: string;
+}
+
+const NIL = "00000000-0000-0000-0000-000000000000";
+
+/** Each half of the media is in an index of its own. */
+const HALVES = ["a.holds_name", "NOT a.holds_name"] as const;
+const both = (half: (which: typeof HALVES[number]) => string) =>
+  HALVES.map(half).join(" UNION ALL ");
+
+/** The next items after one. */
+const ITEMS = `
+  SELECT DISTINCT owner_uuid AS owner, item_uuid AS item FROM (${
+  both((half) => `
+    (SELECT a.owner_uuid, a.item_uuid FROM omoide.media a
+    WHERE ${half} AND a.media_type = $1 AND (a.owner_uuid, a.item_uuid) > ($2::uuid, $3::uuid)
+    ORDER BY a.owner_uuid, a.item_uuid LIMIT ${PAGE})`)
+}) u ORDER BY 1, 2 LIMIT ${PAGE}`;
+
+const RECEIPTS_OF_ITEMS = `
+  SELECT DISTINCT ON (p.path COLLATE "C") m.id AS "mediaId", p.path, m.owner_uuid AS "ownerUuid",
+    m.item_uuid AS "itemUuid", m.media_type AS "mediaType", m.ext, m.public_name AS "publicName",
+    encode(m.sha256, 'hex') AS sha256, m.size::float8, m.released_at IS NOT NULL AS released
+  FROM omoide.storage s
+  CROSS JOIN unnest($3::uuid[], $4::uuid[]) AS i (owner, item)
+  CROSS JOIN LATERAL (${
+  both((half) => `
+    SELECT * FROM omoide.media a
+    WHERE ${half} AND a.owner_uuid = i.owner AND a.item_uuid = i.item AND a.media_type = $2`)
+}) m
+  CROSS JOIN LATERAL (
+    SELECT r.path FROM omoide.stored r
+    WHERE r.storage_id = s.id AND r.media_id = m.id AND r.stored_at <= $5::timestamptz LIMIT 1
+  ) r
+  CROSS JOIN LATERAL (
+    SELECT coalesce(r.path, omoide.public_path(
+      m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)) AS path
+  ) p
+  WHERE s.name = $1
+  ORDER BY p.path COLLATE "C", m.id`;

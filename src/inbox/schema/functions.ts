@@ -19,7 +19,7 @@ import check_pending from "./functions/check_pending.sql" with { type: "text" };
 import check_room from "./functions/check_room.sql" with { type: "text" };
 import check_storage from "./functions/check_storage.sql" with { type: "text" };
 import close_findings from "./functions/close_findings.sql" with { type: "text" };
-import count_copies from "./functions/count_copies.sql" with { type: "text" };
+import count_blocks from "./functions/count_blocks.sql" with { type: "text" };
 import distrust from "./functions/distrust.sql" with { type: "text" };
 import empty_generation from "./functions/empty_generation.sql" with { type: "text" };
 import end_look from "./functions/end_look.sql" with { type: "text" };
@@ -32,9 +32,13 @@ import find_upload from "./functions/find_upload.sql" with { type: "text" };
 import finish_look from "./functions/finish_look.sql" with { type: "text" };
 import finish_upload from "./functions/finish_upload.sql" with { type: "text" };
 import fit_storage from "./functions/fit_storage.sql" with { type: "text" };
+import fold_holdings from "./functions/fold_holdings.sql" with { type: "text" };
 import fold_ledger from "./functions/fold_ledger.sql" with { type: "text" };
+import fold_lock_class from "./functions/fold_lock_class.sql" with { type: "text" };
+import fold_owed from "./functions/fold_owed.sql" with { type: "text" };
 import has_little_left from "./functions/has_little_left.sql" with { type: "text" };
 import heartbeat from "./functions/heartbeat.sql" with { type: "text" };
+import holdings from "./functions/holdings.sql" with { type: "text" };
 import insert_sealed from "./functions/insert_sealed.sql" with { type: "text" };
 import is_waited_for from "./functions/is_waited_for.sql" with { type: "text" };
 import keep_findings from "./functions/keep_findings.sql" with { type: "text" };
@@ -42,11 +46,15 @@ import keep_history from "./functions/keep_history.sql" with { type: "text" };
 import list_items from "./functions/list_items.sql" with { type: "text" };
 import locate from "./functions/locate.sql" with { type: "text" };
 import login_roles from "./functions/login_roles.sql" with { type: "text" };
+import marked_blocks from "./functions/marked_blocks.sql" with { type: "text" };
 import measure from "./functions/measure.sql" with { type: "text" };
 import missed_releases from "./functions/missed_releases.sql" with { type: "text" };
 import move_chunks from "./functions/move_chunks.sql" with { type: "text" };
 import move_stragglers from "./functions/move_stragglers.sql" with { type: "text" };
 import name_holder from "./functions/name_holder.sql" with { type: "text" };
+import note_deliveries from "./functions/note_deliveries.sql" with { type: "text" };
+import note_media from "./functions/note_media.sql" with { type: "text" };
+import note_receipts from "./functions/note_receipts.sql" with { type: "text" };
 import oldest_snapshot from "./functions/oldest_snapshot.sql" with { type: "text" };
 import open_findings from "./functions/open_findings.sql" with { type: "text" };
 import open_media from "./functions/open_media.sql" with { type: "text" };
@@ -111,7 +119,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   check_room,
   check_storage,
   close_findings,
-  count_copies,
+  count_blocks,
   distrust,
   empty_generation,
   end_look,
@@ -124,9 +132,13 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   finish_look,
   finish_upload,
   fit_storage,
+  fold_holdings,
   fold_ledger,
+  fold_lock_class,
+  fold_owed,
   has_little_left,
   heartbeat,
+  holdings,
   insert_sealed,
   is_waited_for,
   keep_findings,
@@ -134,11 +146,15 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   list_items,
   locate,
   login_roles,
+  marked_blocks,
   measure,
   missed_releases,
   move_chunks,
   move_stragglers,
   name_holder,
+  note_deliveries,
+  note_media,
+  note_receipts,
   oldest_snapshot,
   open_findings,
   open_media,

@@ -12,6 +12,8 @@ import generations from "./0012_generations.sql" with { type: "text" };
 import scrub from "./0013_scrub.sql" with { type: "text" };
 import history from "./0014_history.sql" with { type: "text" };
 import inboxName from "./0015_inbox_name.sql" with { type: "text" };
+import counters from "./0016_counters.sql" with { type: "text" };
+import ledger from "./0017_ledger.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -31,6 +33,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 13, name: "scrub", sql: scrub },
   { version: 14, name: "history", sql: history },
   { version: 15, name: "inbox_name", sql: inboxName },
+  { version: 16, name: "counters", sql: counters },
+  { version: 17, name: "ledger", sql: ledger },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

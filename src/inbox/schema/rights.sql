@@ -73,7 +73,8 @@ END $$;
 GRANT USAGE ON LANGUAGE plpgsql TO :owner;
 GRANT EXECUTE ON FUNCTION
   pg_catalog.pg_try_advisory_lock(int, int), pg_catalog.pg_advisory_unlock(int, int),
-  pg_catalog.pg_try_advisory_xact_lock_shared(int, int) TO :owner;
+  pg_catalog.pg_try_advisory_xact_lock_shared(int, int),
+  pg_catalog.pg_try_advisory_xact_lock(int, int) TO :owner;
 -- What evict() needs: to see and end the sessions of these roles, and of no others. (Each storage's role
 -- above.)
 GRANT :app, :monitor TO :owner;
@@ -106,10 +107,10 @@ GRANT EXECUTE ON FUNCTION
 
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,
-  omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.shared_paths,
+  omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.held, omoide.shared_paths,
   omoide.parked, omoide.durability, omoide.finding, omoide.look_status,
   omoide.history
   TO :monitor;
 -- A function that a view calls needs the right of whoever reads the view.
 GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int), omoide.oldest_snapshot(),
-  omoide.count_copies(), omoide.role_of(text) TO :monitor;
+  omoide.holdings(), omoide.role_of(text) TO :monitor;

@@ -3,6 +3,7 @@ import copies from "./views/copies.sql" with { type: "text" };
 import durability from "./views/durability.sql" with { type: "text" };
 import finding from "./views/finding.sql" with { type: "text" };
 import generation_status from "./views/generation_status.sql" with { type: "text" };
+import held from "./views/held.sql" with { type: "text" };
 import history from "./views/history.sql" with { type: "text" };
 import inbox_status from "./views/inbox_status.sql" with { type: "text" };
 import look_status from "./views/look_status.sql" with { type: "text" };
@@ -22,6 +23,7 @@ export const VIEWS: Readonly<Record<string, string>> = {
   durability,
   finding,
   generation_status,
+  held,
   history,
   inbox_status,
   look_status,

@@ -6,6 +6,7 @@ import type {
   CheapStatus,
   Counts,
   GenerationStatus,
+  Held,
   InboxStatus,
   LookStatus,
   OpenFindings,
@@ -78,7 +79,7 @@ const USAGE = `
     u.media / greatest(t.owner_media_per_day, 1)::float8) DESC
   LIMIT 6`;
 
-const HELD = "SELECT storage, held::float8 FROM omoide.storage_status";
+const HELD = "SELECT storage, media::float8, bytes::float8 FROM omoide.held";
 
 const COPIES = `
   SELECT gone::float8, under_replicated::float8 AS "underReplicated", incomplete::float8,
@@ -89,7 +90,10 @@ const NIL = "00000000-0000-0000-0000-000000000000";
 
 /** All but what is counted. Errors as `ask`. */
 export async function askStatus(connection: Connection): Promise<CheapStatus> {
-  const storages = await ask<Omit<StorageStatus, "held" | "looks">>(connection, STORAGES);
+  const storages = await ask<Omit<StorageStatus, "held" | "heldBytes" | "looks">>(
+    connection,
+    STORAGES,
+  );
   const looks = await ask<LookStatus & { storage: string; depth: Depth }>(connection, LOOKS);
   const findings = await ask<OpenFindings>(connection, FINDINGS);
   const usage = await ask<Usage>(connection, USAGE, [NIL]);
@@ -128,7 +132,7 @@ function looksAt(
   return { shallow: of("shallow"), deep: of("deep") };
 }
 
-/** What takes time with everything that was ever stored. Errors as `ask`. */
+/** What is counted. Errors as `ask`. */
 export async function askCounts(connection: Connection): Promise<Counts> {
   const held = await askHeld(connection);
   const [copies] = await ask<Omit<Counts, "held">>(connection, COPIES);
@@ -137,8 +141,8 @@ export async function askCounts(connection: Connection): Promise<Counts> {
 }
 
 async function askHeld(connection: Connection): Promise<Counts["held"]> {
-  const rows = await ask<{ storage: string; held: number }>(connection, HELD);
-  return new Map(rows.map(({ storage, held }) => [storage, held]));
+  const rows = await ask<Held & { storage: string }>(connection, HELD);
+  return new Map(rows.map(({ storage, media, bytes }) => [storage, { media, bytes }]));
 }
 
 /**

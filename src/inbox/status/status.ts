@@ -13,6 +13,7 @@ export interface StorageStatus {
   readonly distrusted: string | null;
   /** Receipts: media it holds. */
   readonly held: number;
+  readonly heldBytes: number;
   readonly lastReceiptAge: number | null;
   readonly owed: number;
   readonly owedBytes: number;
@@ -77,10 +78,13 @@ export interface GenerationStatus {
   readonly fileBytes: number;
   /** Of these, what is still owed; the rest goes with the whole generation, once none of it is owed. */
   readonly liveBytes: number;
-  /** Media and pending uploads that it has. */
+  /** Media and pending uploads that it has, counted to `MOST_WAITING` media, and `liveBytes` of those. */
   readonly waiting: number;
   readonly oldestAge: number | null;
 }
+
+/** How far the view generation_status counts. */
+export const MOST_WAITING = 1000;
 
 export interface InboxStatus {
   /** The inbox's UUID. */
@@ -117,10 +121,16 @@ export interface InboxStatus {
   readonly foreign: number;
 }
 
-/** What takes time with everything that was ever stored: 2 s for 500,000 media. */
+/** What a storage has a receipt for. */
+export interface Held {
+  readonly media: number;
+  readonly bytes: number;
+}
+
+/** What is counted again where it has changed since a sweep: 4 ms for each 4,096 media. */
 export interface Counts {
-  /** By the storage's name: how many media it has. */
-  readonly held: ReadonlyMap<string, number>;
+  /** By the storage's name. */
+  readonly held: ReadonlyMap<string, Held>;
   readonly underReplicated: number;
   readonly incomplete: number;
   readonly gone: number;
@@ -129,7 +139,7 @@ export interface Counts {
 
 /** An `InboxStatus` without its counts. */
 export interface CheapStatus extends Omit<InboxStatus, "storages" | Exclude<keyof Counts, "held">> {
-  readonly storages: readonly Omit<StorageStatus, "held">[];
+  readonly storages: readonly Omit<StorageStatus, "held" | "heldBytes">[];
 }
 
 /** @param counts null: nothing was counted, and all are 0 */
@@ -137,7 +147,8 @@ export function withCounts(status: CheapStatus, counts: Counts | null): InboxSta
   const { underReplicated, incomplete, gone, sharedPaths } = counts ?? NOTHING_COUNTED;
   const storages = status.storages.map((storage) => ({
     ...storage,
-    held: counts?.held.get(storage.storage) ?? 0,
+    held: counts?.held.get(storage.storage)?.media ?? 0,
+    heldBytes: counts?.held.get(storage.storage)?.bytes ?? 0,
   }));
   return { ...status, storages, underReplicated, incomplete, gone, sharedPaths };
 }

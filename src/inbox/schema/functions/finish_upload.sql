@@ -38,7 +38,7 @@ BEGIN
       v_upload.media_type, v_upload.ext, v_upload.size, p_sha256);
     -- Its bytes were charged as they came.
     PERFORM omoide.tally_inbox(0, 1);
-    v_done := omoide.owe(v_id);
+    v_done := omoide.owe(v_id, v_upload.size);
   END IF;
   UPDATE omoide.upload u
   SET media_id = v_id, touched_at = now(), expires_at = now() + v_limit.upload_idle, hash_state = NULL

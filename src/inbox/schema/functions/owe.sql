@@ -6,14 +6,16 @@
 -- notified: it has the lock whose shared side is tried here. Whoever gets that side keeps it until its
 -- transaction has become visible or undone, and until then no worker falls asleep (fall_asleep()): nobody is
 -- missed, in whatever order transactions commit. A storage without a worker costs nothing.
-CREATE OR REPLACE FUNCTION omoide.owe(p_id bigint)
+CREATE OR REPLACE FUNCTION omoide.owe(p_id bigint, p_size bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   v_is_awake boolean;
 BEGIN
   -- A storage that is registered meanwhile gets its delivery from sweep().
-  INSERT INTO omoide.delivery (storage_id, media_id)
-  SELECT s.id, p_id FROM omoide.storage s WHERE s.retired_at IS NULL;
+  INSERT INTO omoide.delivery (storage_id, media_id, size)
+  SELECT s.id, p_id, p_size FROM omoide.storage s WHERE s.retired_at IS NULL;
+  -- Where no worker sweeps, the differences must not pile up either.
+  IF p_id % 1024 = 0 THEN PERFORM omoide.fold_owed(); END IF;
   -- A role may have made this its own default, and a later session would hear "committed" of an upload
   -- that a crash takes back. Raised only, never lowered: remote_apply stays.
   IF current_setting('synchronous_commit') = 'off' THEN

@@ -7,8 +7,8 @@ DECLARE
   v_added bigint;
 BEGIN
   -- The storage was registered while a seal was uncommitted.
-  INSERT INTO omoide.delivery (storage_id, media_id)
-  SELECT p_storage, m.id FROM omoide.media m
+  INSERT INTO omoide.delivery (storage_id, media_id, size)
+  SELECT p_storage, m.id, m.size FROM omoide.media m
   WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
     AND (
       SELECT count(*) FROM omoide.delivery d WHERE d.storage_id = p_storage AND d.media_id = m.id

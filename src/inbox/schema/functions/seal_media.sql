@@ -39,5 +39,5 @@ BEGIN
     WHERE m.id = p_media_id;
   END;
   v_fit := omoide.charge(v_media.owner_uuid, p_size, v_limit, true);
-  v_fit := omoide.owe(p_media_id);
+  v_fit := omoide.owe(p_media_id, p_size);
 END $$;

@@ -32,6 +32,6 @@ BEGIN
     FROM generate_series(0, ((v_size + 262143) / 262144)::int - 1) AS n;
   END IF;
   v_fit := omoide.charge(p_owner, v_size, v_limit, true);
-  v_fit := omoide.owe(v_id);
+  v_fit := omoide.owe(v_id, v_size);
   RETURN v_id;
 END $$;

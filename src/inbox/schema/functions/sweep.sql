@@ -25,6 +25,9 @@ BEGIN
   released := omoide.release(omoide.missed_releases());
   PERFORM omoide.expire_uploads();
   PERFORM omoide.fold_ledger();
+  PERFORM omoide.fold_owed();
+  -- 4 ms each. A sweep is a transaction, and short.
+  PERFORM omoide.fold_holdings(16);
   PERFORM omoide.reset_settings();
   PERFORM omoide.keep_history(v_id);
   -- Not in the past, and null if there is none (greatest() alone would make that 0).
