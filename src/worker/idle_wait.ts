@@ -31,7 +31,7 @@ export class IdleWait {
     this.#nextMs = Math.min(2 * this.#nextMs, LONGEST_MS);
   }
 
-  /** After a look that found something, before the work. */
+  /** After a look that found something. The work need not wait for it. */
   async rouse(): Promise<void> {
     this.#nextMs = FIRST_MS;
     if (!this.#asleep) return;

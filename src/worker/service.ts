@@ -59,7 +59,6 @@ export class Service {
         if (performance.now() >= this.#schedule.sweepAt) await this.#sweep();
         const owed = await pending(session, 0n, this.#isProbing ? 1 : PAGE);
         if (owed.length > 0) {
-          await this.#idle.rouse();
           await this.#pass(owed, attempt);
           continue;
         }
@@ -86,6 +85,9 @@ export class Service {
     const began = performance.now();
     // Before the first byte: should the process die from now on, the inbox says so to the next one.
     await heartbeat.become(this.#session, "storing");
+    // Beside the work: until the inbox knows, a submit notifies in vain, and no more than that.
+    const roused = this.#idle.rouse();
+    roused.catch(() => {});
     const until = this.#isProbing ? 0 : this.#schedule.sweepAt;
     this.#isProbing = false;
     let paused: StoragePausedError | null = null;
@@ -104,6 +106,7 @@ export class Service {
       }
       if (progress.failures > failures) this.#schedule.sweepNow();
     }
+    await roused;
     if (paused === null) return;
     await this.#paused.waitOut(paused);
     this.#isProbing = true;
