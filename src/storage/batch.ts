@@ -36,7 +36,7 @@ export class Batch implements StoreBatch {
     try {
       const begun = await this.#begin(media);
       if (begun instanceof NewObject) {
-        begun.write(bytes);
+        await this.#write(begun, bytes);
         this.#sync(media, begun);
         return;
       }
@@ -101,8 +101,8 @@ export class Batch implements StoreBatch {
       const waiting = await this.#takeUnlinked(media);
       if (waiting !== null) return waiting;
       if (!space.couldEverFit(media.size)) throw tooLarge(media, this.#store);
-      space.take(media.size);
-      this.#tree.makeFor(media);
+      await space.take(media.size);
+      await this.#tree.makeFor(media);
       const begun = await this.#objects.createFor(media);
       return begun instanceof NewObject ? begun : { media, named: begun };
     } catch (error) {
@@ -116,7 +116,7 @@ export class Batch implements StoreBatch {
     const waiting = unlinked.size > 0 ? await unlinked.take(media) : null;
     if (waiting === null) return null;
     try {
-      this.#tree.makeFor(media);
+      await this.#tree.makeFor(media);
     } catch (error) {
       unlinked.remember(media.id, waiting);
       throw error;
@@ -128,6 +128,16 @@ export class Batch implements StoreBatch {
   async #takeNamed(media: Media): Promise<Entry | null> {
     const named = await this.#objects.findNamed(media);
     return named === null ? null : { media, named };
+  }
+
+  /** Meanwhile the heartbeat may ask how much is free: these bytes are still to be counted. */
+  async #write(object: NewObject, bytes: Uint8Array): Promise<void> {
+    const reservation = this.#store.space.reserve(bytes.length);
+    try {
+      await object.write(bytes);
+    } finally {
+      reservation.end();
+    }
   }
 
   /** Lets the fdatasync of a whole object go on by itself; takes over the slot and the open file. */

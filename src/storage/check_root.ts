@@ -83,9 +83,9 @@ export async function checkRoot(
     },
   );
   await provePair(root, calls, prove);
-  await prove("free space", "make room on its disk, or give a smaller --reserve", () => {
+  await prove("free space", "make room on its disk, or give a smaller --reserve", async () => {
     const space = new Space(root, options.reserve ?? DEFAULT_RESERVE, calls);
-    space.take(0);
+    await space.take(0);
     return space.shown;
   });
   // Opening it fails for the same reason again.
@@ -197,10 +197,11 @@ function describeFileSystem(root: string, calls: FileCalls): string {
   return (accepted ?? name) + (note === null ? "" : `: ${note}`);
 }
 
-function proveSkeleton(root: string, calls: FileCalls): string {
+async function proveSkeleton(root: string, calls: FileCalls): Promise<string> {
   const device = calls.lstat(`${root}/.omoide`)?.dev ?? NaN;
   const directories = new Directories(root, device, calls);
-  const missing = SKELETON.filter(({ path }) => !directories.verify(path)).map(({ path }) => path);
+  const missing: string[] = [];
+  for (const { path } of SKELETON) if (await directories.verify(path) === null) missing.push(path);
   if (missing.length === 0) return `${SKELETON.length} directories`;
   throw new StorageLostError(
     `${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ", …" : ""} missing`,

@@ -1,4 +1,4 @@
-import type { FileCalls } from "./file_calls.ts";
+import type { AwaitableCalls } from "./file_calls.ts";
 import { parentOf } from "./layout.ts";
 
 /** A directory is not what it must be: a link, another kind of file, on another device, or replaced. */
@@ -35,7 +35,7 @@ export class Directories {
     private readonly root: string,
     /** Directories are compared with a directory's device: overlayfs gives files another. */
     private readonly device: number,
-    private readonly calls: FileCalls,
+    private readonly calls: AwaitableCalls,
     private readonly mostKnown = MOST_KNOWN,
   ) {}
 
@@ -45,8 +45,8 @@ export class Directories {
    * @returns null if there is nothing of that name
    * @throws {DirectoryError} if it is anything else
    */
-  verify(path: string): Deno.FileInfo | null {
-    const found = this.calls.lstat(this.absolute(path));
+  async verify(path: string): Promise<Deno.FileInfo | null> {
+    const found = await this.calls.lstat(this.absolute(path));
     if (found === null) return null;
     if (!found.isDirectory) {
       const what = found.isSymlink ? "a symbolic link" : "no directory";
@@ -60,13 +60,13 @@ export class Directories {
   }
 
   /** Makes a directory that `verify` did not find. */
-  make(path: string, parent: string, mode: number): void {
-    this.calls.mkdir(this.absolute(path), mode);
+  async make(path: string, parent: string, mode: number): Promise<void> {
+    await this.calls.mkdir(this.absolute(path), mode);
     this.entryMade(parent);
   }
 
   /**
-   * To be called after each entry that was made in a directory, and for each that was found and is relied
+   * To be called after each entry that was made in a directory, never before, and for each that was found and is relied
    * on: another process (`storage sync`, a worker that died) may have made it since the last fsync.
    */
   entryMade(path: string): void {
@@ -86,12 +86,14 @@ export class Directories {
    *
    * @throws {DirectoryError} it is not the one in which the entries were made
    */
-  open(path: string): DirectoryHandle {
-    if (!this.#known.has(path) && this.verify(path) === null) throw this.#replaced(path);
-    const known = this.#known.get(path) as Known;
-    const file = this.calls.openRead(this.absolute(path));
+  async open(path: string): Promise<DirectoryHandle> {
+    if (!this.#known.has(path) && await this.verify(path) === null) throw this.#replaced(path);
+    const known = this.#known.get(path);
+    // Forgotten in the same moment, which takes tens of thousands of others.
+    if (known === undefined) return await this.open(path);
+    const file = await this.calls.openRead(this.absolute(path));
     try {
-      const { dev, ino } = this.calls.fstat(file);
+      const { dev, ino } = await this.calls.fstat(file);
       if (dev !== known.dev || ino !== known.ino) throw this.#replaced(path);
     } catch (error) {
       this.calls.close(file);

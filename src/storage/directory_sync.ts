@@ -55,7 +55,7 @@ export class DirectorySync {
     try {
       let handle: DirectoryHandle;
       try {
-        handle = directories.open(path);
+        handle = await directories.open(path);
       } catch (error) {
         this.#failed.set(path, error);
         return;

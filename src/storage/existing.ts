@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Media } from "../media.ts";
 import { fsyncFailure, isOfFile } from "./failures.ts";
-import type { FileCalls } from "./file_calls.ts";
+import type { AwaitableCalls } from "./file_calls.ts";
 
 /** What has the name that a media should get. */
 export type Existing = "nothing" | "same bytes" | "something else";
@@ -18,15 +18,19 @@ const PIECES_IN_A_ROW = 8;
  *
  * @throws {StorageDistrustedError} that fdatasync failed
  */
-export async function examine(path: string, media: Media, calls: FileCalls): Promise<Existing> {
+export async function examine(
+  path: string,
+  media: Media,
+  calls: AwaitableCalls,
+): Promise<Existing> {
   let file: Deno.FsFile | null = null;
   try {
     // lstat first: opening a FIFO hangs, and a link would be followed.
-    const found = calls.lstat(path);
+    const found = await calls.lstat(path);
     if (found === null) return "nothing";
     if (!found.isFile || found.size !== media.size) return "something else";
-    file = calls.openRead(path);
-    const opened = calls.fstat(file);
+    file = await calls.openRead(path);
+    const opened = await calls.fstat(file);
     if (opened.dev !== found.dev || opened.ino !== found.ino) return "something else";
     if (await hashOf(file, media.size, calls) !== media.sha256) return "something else";
     await calls.syncData(file).catch((error) => {
@@ -42,12 +46,16 @@ export async function examine(path: string, media: Media, calls: FileCalls): Pro
 }
 
 /** Null where the file has not exactly `size` bytes. */
-async function hashOf(file: Deno.FsFile, size: number, calls: FileCalls): Promise<string | null> {
+async function hashOf(
+  file: Deno.FsFile,
+  size: number,
+  calls: AwaitableCalls,
+): Promise<string | null> {
   const hash = createHash("sha256");
   const buffer = new Uint8Array(Math.min(PIECE, size + 1));
   let length = 0;
   for (let pieces = 1;; pieces++) {
-    const read = calls.read(file, buffer);
+    const read = await calls.read(file, buffer);
     if (read === null) break;
     hash.update(buffer.subarray(0, read));
     length += read;

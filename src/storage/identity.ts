@@ -1,7 +1,7 @@
 import { ConfigurationError, messageOf, StorageLostError } from "../errors.ts";
 import { isStorageName, isUuid } from "../media.ts";
 import { isOfFile } from "./failures.ts";
-import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
+import { type AwaitableCalls, type FileCalls, fileCalls, osCode } from "./file_calls.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY } from "./layout.ts";
 import type { NotedMount, StorageIdentity } from "./storage.ts";
 
@@ -23,19 +23,39 @@ export function readIdentity(root: string, calls: FileCalls = fileCalls): Storag
     const found = calls.lstat(path);
     if (found === null) throw missing(root, calls);
     // A FIFO here would hang whoever opens it.
-    if (!found.isFile) {
-      throw new ConfigurationError(`${path} is not a regular file; ${RESTORE}`);
-    }
+    if (!found.isFile) throw irregular(path);
     file = calls.openRead(path);
   } catch (error) {
     throw unreadable(path, error);
   }
   try {
-    return parseIdentity(readAll(file, path, calls), path);
+    const text = new Text(path);
+    while (!text.isWhole) text.add(calls.read(file, text.rest));
+    return parseIdentity(text.toString(), path);
   } catch (error) {
     throw unreadable(path, error);
   } finally {
     calls.close(file);
+  }
+}
+
+/** As `readIdentity`, by calls that may take their time. */
+export async function awaitIdentity(root: string, calls: AwaitableCalls): Promise<StorageIdentity> {
+  const path = `${root}/${IDENTITY_PATH}`;
+  try {
+    const found = await calls.lstat(path);
+    if (found === null) throw gone(path);
+    if (!found.isFile) throw irregular(path);
+    const file = await calls.openRead(path);
+    try {
+      const text = new Text(path);
+      while (!text.isWhole) text.add(await calls.read(file, text.rest));
+      return parseIdentity(text.toString(), path);
+    } finally {
+      calls.close(file);
+    }
+  } catch (error) {
+    throw unreadable(path, error);
   }
 }
 
@@ -111,18 +131,38 @@ function isPrefixSize(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= 8;
 }
 
-function readAll(file: Deno.FsFile, path: string, calls: FileCalls): string {
-  const bytes = new Uint8Array(MAX_IDENTITY_BYTES + 1);
-  let length = 0;
-  while (length < bytes.length) {
-    const read = calls.read(file, bytes.subarray(length));
-    if (read === null) break;
-    length += read;
+/** A file's text as it is read, up to a little more than the most that it may have. */
+class Text {
+  readonly #bytes = new Uint8Array(MAX_IDENTITY_BYTES + 1);
+  #length = 0;
+  #ended = false;
+
+  constructor(private readonly path: string) {}
+
+  get isWhole(): boolean {
+    return this.#ended || this.#length === this.#bytes.length;
   }
-  if (length > MAX_IDENTITY_BYTES) {
-    throw new ConfigurationError(`${path} is longer than ${MAX_IDENTITY_BYTES} bytes; ${RESTORE}`);
+
+  /** Where the next bytes go. */
+  get rest(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(this.#length);
   }
-  return new TextDecoder().decode(bytes.subarray(0, length));
+
+  /** @param count how many have come, null at the end */
+  add(count: number | null): void {
+    if (count === null) this.#ended = true;
+    else this.#length += count;
+  }
+
+  /** @throws {ConfigurationError} it is longer than an identity may be */
+  toString(): string {
+    if (this.#length > MAX_IDENTITY_BYTES) {
+      throw new ConfigurationError(
+        `${this.path} is longer than ${MAX_IDENTITY_BYTES} bytes; ${RESTORE}`,
+      );
+    }
+    return new TextDecoder().decode(this.#bytes.subarray(0, this.#length));
+  }
 }
 
 function missing(root: string, calls: FileCalls): StorageLostError {
@@ -131,6 +171,15 @@ function missing(root: string, calls: FileCalls): StorageLostError {
     `There is no storage at ${root}: ${absent ?? `${root}/${IDENTITY_PATH}`} does not exist; ` +
       "mount its disk, or make it with `storage init`",
   );
+}
+
+/** It was there when the storage was opened. */
+function gone(path: string): StorageLostError {
+  return new StorageLostError(`${path} does not exist any more; mount its disk`);
+}
+
+function irregular(path: string): ConfigurationError {
+  return new ConfigurationError(`${path} is not a regular file; ${RESTORE}`);
 }
 
 function unreadable(path: string, error: unknown): unknown {

@@ -43,8 +43,8 @@ export class Names {
    */
   async give(media: Media, object: string): Promise<Named> {
     const { usual, other } = this.#namesOf(media);
-    this.#tree.requireFor(media);
-    if (this.#link(object, usual, media)) return { outcome: "stored", path: null };
+    await this.#tree.requireFor(media);
+    if (await this.#link(object, usual, media)) return { outcome: "stored", path: null };
 
     const there = await this.#examine(usual, media);
     this.#tree.forget();
@@ -52,8 +52,8 @@ export class Names {
     if (there === "nothing") throw vanished(media.id, usual);
     if (other === null) throw taken(media, usual);
 
-    this.#tree.requireFor(media);
-    if (this.#link(object, other, media)) return { outcome: "renamed", path: other };
+    await this.#tree.requireFor(media);
+    if (await this.#link(object, other, media)) return { outcome: "renamed", path: other };
     const beside = await this.#examine(other, media);
     this.#tree.forget();
     if (beside === "same bytes") return { outcome: "renamed", path: other };
@@ -80,14 +80,14 @@ export class Names {
   }
 
   /** False if the name exists. */
-  #link(object: string, name: string, media: Media): boolean {
+  async #link(object: string, name: string, media: Media): Promise<boolean> {
     const { root, calls, directories } = this.#store;
     try {
-      calls.link(`${root}/${object}`, `${root}/${name}`);
+      await calls.link(`${root}/${object}`, `${root}/${name}`);
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) return false;
       // The object or the directory has gone: perhaps the disk with it.
-      if (error instanceof Deno.errors.NotFound) this.#store.requireIdentity();
+      if (error instanceof Deno.errors.NotFound) await this.#store.requireIdentity();
       throw this.#store.noteChange(error, `link ${object} to ${name}`, media.id);
     }
     directories.entryMade(parentOf(name));

@@ -21,11 +21,14 @@ export class NewObject {
    * Appends all the bytes. A write that failed is never retried on its file, which is closed here, or
    * kept open by the pause if the disk is full.
    */
-  write(bytes: Uint8Array): void {
+  async write(bytes: Uint8Array): Promise<void> {
     const { calls, pause } = this.#store;
     try {
       for (let written = 0; written < bytes.length;) {
-        const count = calls.write(this.#file, written === 0 ? bytes : bytes.subarray(written));
+        const count = await calls.write(
+          this.#file,
+          written === 0 ? bytes : bytes.subarray(written),
+        );
         if (count <= 0) throw new Error(`a write to ${this.path} took nothing and gave no reason`);
         written += count;
       }

@@ -32,7 +32,6 @@ export class FileWriter implements ObjectWriter {
     this.#onWhole = onWhole;
   }
 
-  // deno-lint-ignore require-await -- an error is a rejection, whenever it is met
   async write(piece: Uint8Array): Promise<void> {
     this.#requireOpen();
     try {
@@ -43,7 +42,7 @@ export class FileWriter implements ObjectWriter {
       throw error;
     }
     try {
-      this.#object.write(piece);
+      await this.#object.write(piece);
     } catch (error) {
       this.#finish();
       throw error;
@@ -104,7 +103,7 @@ export class CheckingWriter implements ObjectWriter {
     this.#onWhole = onWhole;
   }
 
-  // deno-lint-ignore require-await -- as above
+  // deno-lint-ignore require-await -- an error is a rejection, whenever it is met
   async write(piece: Uint8Array): Promise<void> {
     this.#check.add(piece);
   }

@@ -1,6 +1,6 @@
 import { ConfigurationError, messageOf, StorageHeldError, StorageLostError } from "../errors.ts";
 import { Directories } from "./directories.ts";
-import { type FileCalls, fileCalls } from "./file_calls.ts";
+import { type FileCalls, fileCalls, remoteCalls } from "./file_calls.ts";
 import { readIdentity } from "./identity.ts";
 import { IDENTITY_PATH, PRIVATE_DIRECTORY, SKELETON, unfitRoot } from "./layout.ts";
 import { requireMount } from "./mounted.ts";
@@ -38,20 +38,26 @@ export async function openStorage(
   const identity = requireStorage(root, expected.storage, calls);
   const lock = await lockStorage(root, calls);
   try {
+    const { isRemote } = requireMount(root, identity, calls.statfs(root).type);
+    // Opening may wait: nobody counts on this worker yet.
+    const working = options.calls ?? (isRemote ? remoteCalls : calls);
+    const space = new Space(root, options.reserve ?? DEFAULT_RESERVE, working);
     const store = new Store({
       root,
       identity,
-      calls,
-      directories: new Directories(root, deviceOf(root, calls), calls),
-      space: new Space(root, options.reserve ?? DEFAULT_RESERVE, calls),
+      isRemote,
+      calls: working,
+      directories: new Directories(root, deviceOf(root, calls), working),
+      space,
       slots: new Slots(options.writers ?? 64),
       lock,
+      locked: calls.fstat(lock),
     });
+    await space.measure();
     // What was locked is what has the name by now, and who it says it is has not changed before the lock.
-    store.requireIdentity();
-    requireMount(root, identity, calls.statfs(root).type);
+    await store.requireIdentity();
     const tree = new Tree(store);
-    for (const { path } of [{ path: "" }, ...SKELETON]) tree.requireSkeleton(path);
+    for (const { path } of [{ path: "" }, ...SKELETON]) await tree.requireSkeleton(path);
     return new HeldStorage(store);
   } catch (error) {
     calls.close(lock);

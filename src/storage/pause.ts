@@ -1,6 +1,6 @@
 import { StoragePausedError } from "../errors.ts";
 import { changeFailure, pausedError } from "./failures.ts";
-import { type FileCalls, osCode } from "./file_calls.ts";
+import { type AwaitableCalls, osCode } from "./file_calls.ts";
 import { PRIVATE_DIRECTORY, PROBE_DIRECTORY } from "./layout.ts";
 import type { Space } from "./space.ts";
 
@@ -23,7 +23,7 @@ export class StandingPause {
   constructor(
     private readonly root: string,
     private readonly space: Space,
-    private readonly calls: FileCalls,
+    private readonly calls: AwaitableCalls,
   ) {}
 
   /** @throws {StoragePausedError} the pause that stands */
@@ -47,8 +47,9 @@ export class StandingPause {
    *
    * @throws what `changeFailure` makes of an append that failed for another reason than before
    */
-  hasPassed(size: number): boolean {
-    if (!this.space.fits(size) || this.#isReadOnly() || !this.#orphanGrows(size)) return false;
+  async hasPassed(size: number): Promise<boolean> {
+    if (!this.space.fits(size) || await this.#isReadOnly()) return false;
+    if (!await this.#orphanGrows(size)) return false;
     this.end();
     return true;
   }
@@ -63,9 +64,10 @@ export class StandingPause {
    * Asks the kernel without changing anything: a hard link to a directory is never allowed, and a
    * read-only file system is complained about before that.
    */
-  #isReadOnly(): boolean {
+  async #isReadOnly(): Promise<boolean> {
+    const [from, to] = [PRIVATE_DIRECTORY, `${PROBE_DIRECTORY}-never`];
     try {
-      this.calls.link(`${this.root}/${PRIVATE_DIRECTORY}`, `${this.root}/${PROBE_DIRECTORY}-never`);
+      await this.calls.link(`${this.root}/${from}`, `${this.root}/${to}`);
     } catch (error) {
       return osCode(error) === "EROFS";
     }
@@ -73,12 +75,12 @@ export class StandingPause {
   }
 
   /** Whether the orphan, if there is one, can be appended to by that many bytes. */
-  #orphanGrows(size: number): boolean {
+  async #orphanGrows(size: number): Promise<boolean> {
     if (this.#orphan === null) return true;
     const zeros = new Uint8Array(Math.min(Math.max(size, 1), MOST_APPENDED));
     try {
       for (let at = 0; at < zeros.length;) {
-        const count = this.calls.write(this.#orphan, zeros.subarray(at));
+        const count = await this.calls.write(this.#orphan, zeros.subarray(at));
         if (count <= 0) return false;
         at += count;
       }
@@ -90,11 +92,19 @@ export class StandingPause {
     }
   }
 
-  /** ENOSPC says both: that there are no bytes and that there are no inodes. */
+  /**
+   * ENOSPC says both: that there are no bytes and that there are no inodes. Over a network it is left at
+   * that: an answer would come later than the pause, and distributed file systems have no such table.
+   */
   #withInodes(error: StoragePausedError): StoragePausedError {
     if (error.reason !== "no space") return error;
     try {
-      const { inodes, totalInodes } = this.space.measure();
+      const measured = this.space.measure();
+      if (measured instanceof Promise) {
+        measured.catch(() => {});
+        return error;
+      }
+      const { inodes, totalInodes } = measured;
       if (totalInodes === 0 || inodes > 0) return error;
     } catch {
       return error;

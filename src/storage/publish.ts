@@ -26,7 +26,7 @@ export async function publish(
   names: Names,
   entries: readonly Entry[],
 ): Promise<Published> {
-  store.requireIdentity();
+  await store.requireIdentity();
   const named: Stored[] = [];
   const notStored: NotStored[] = [];
   let paused: StoragePausedError | null = null;

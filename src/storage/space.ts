@@ -2,7 +2,7 @@ import { messageOf, StorageLostError, type StoragePausedError } from "../errors.
 import type { FreeSpace } from "../stored.ts";
 import { showBytes } from "../units.ts";
 import { isOfFile, pausedError } from "./failures.ts";
-import type { FileCalls, FileSystemSpace } from "./file_calls.ts";
+import type { AwaitableCalls, FileSystemSpace } from "./file_calls.ts";
 
 /** What a storage never uses: a number of bytes, or a share of its bytes and of its inodes. */
 export type Reserve = { readonly bytes: number } | { readonly fraction: number };
@@ -44,7 +44,8 @@ export class Reservation {
 
 /**
  * Meets a full disk before a file is half written. From what `statfs` said last, each media that is taken
- * is subtracted, and it is asked again only when the rest no longer suffices.
+ * is subtracted, and it is asked again only when the rest no longer suffices. Before it was asked for the
+ * first time, nothing fits.
  */
 export class Space {
   #blockSize = 4096;
@@ -61,18 +62,19 @@ export class Space {
   constructor(
     private readonly root: string,
     private readonly unused: Reserve,
-    private readonly calls: FileCalls,
-  ) {
-    this.measure();
-  }
+    private readonly calls: Pick<AwaitableCalls, "statfs">,
+  ) {}
 
   /**
    * Asks the file system again.
    *
    * @throws {StorageLostError} it does not answer
    */
-  measure(): FreeSpace {
-    const found = this.#statfs();
+  measure(): FreeSpace | Promise<FreeSpace> {
+    return whenThere(this.#statfs(), (found) => this.#reckon(found));
+  }
+
+  #reckon(found: FileSystemSpace): FreeSpace {
     const totalBytes = found.blocks * found.blockSize;
     const bytes = found.blocksAvailable * found.blockSize;
     const inodes = found.inodesFree;
@@ -109,11 +111,15 @@ export class Space {
    *
    * @throws {StoragePausedError} it would reach into the reserve
    */
-  take(size: number): void {
-    if (!this.fits(size)) {
-      this.measure();
+  take(size: number): void | Promise<void> {
+    if (this.fits(size)) return this.#subtract(size);
+    return whenThere(this.measure(), () => {
       if (!this.fits(size)) throw this.#pause(size);
-    }
+      this.#subtract(size);
+    });
+  }
+
+  #subtract(size: number): void {
     this.#bytes -= this.#onDisk(size);
     this.#inodes -= INODES;
   }
@@ -123,10 +129,8 @@ export class Space {
     return new Reservation(bytes, this.#reservations);
   }
 
-  #statfs(): FileSystemSpace {
-    try {
-      return this.calls.statfs(this.root);
-    } catch (error) {
+  #statfs(): FileSystemSpace | Promise<FileSystemSpace> {
+    const failed = (error: unknown): never => {
       if (!isOfFile(error)) throw error;
       throw new StorageLostError(
         `Cannot ask how much space is free at ${this.root}: ${
@@ -134,6 +138,12 @@ export class Space {
         }; see dmesg, and mount its disk again`,
         { cause: error },
       );
+    };
+    try {
+      const found = this.calls.statfs(this.root);
+      return found instanceof Promise ? found.catch(failed) : found;
+    } catch (error) {
+      return failed(error);
     }
   }
 
@@ -153,4 +163,12 @@ export class Space {
       `${this.root} has no room for a media of ${showBytes(size)}: ${this.shown}`,
     );
   }
+}
+
+/** Goes on with what is there already at once: a local disk is asked without giving up the event loop. */
+function whenThere<From, To>(
+  value: From | Promise<From>,
+  then: (value: From) => To,
+): To | Promise<To> {
+  return value instanceof Promise ? value.then(then) : then(value);
 }

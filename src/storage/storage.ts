@@ -60,6 +60,8 @@ export interface NotStored {
  */
 export interface WriteOnceStorage {
   readonly identity: StorageIdentity;
+  /** Each call on it is a question to a server, which may take seconds to answer. */
+  readonly isRemote: boolean;
   /** Reads the identity again, and free space, then begins a batch. */
   beginBatch(): Promise<StoreBatch>;
   /**
@@ -69,7 +71,7 @@ export interface WriteOnceStorage {
   wouldAccept(size: number): Promise<boolean>;
   freeSpace(): Promise<FreeSpace>;
   /** The timelines of clusters that something was acknowledged on, but for first ones. */
-  timelines(): Timeline[];
+  timelines(): Promise<Timeline[]>;
   /**
    * To be called before anything is acknowledged on a timeline. Notes it in the storage, for every worker
    * that will ever have it, and on which side of a cut.

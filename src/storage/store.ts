@@ -7,8 +7,8 @@ import {
 import type { FreeSpace } from "../stored.ts";
 import type { Directories } from "./directories.ts";
 import { changeFailure, isOfFile } from "./failures.ts";
-import type { FileCalls } from "./file_calls.ts";
-import { readIdentity, sameIdentity } from "./identity.ts";
+import type { AwaitableCalls } from "./file_calls.ts";
+import { awaitIdentity, sameIdentity } from "./identity.ts";
 import { IDENTITY_PATH } from "./layout.ts";
 import { StandingPause } from "./pause.ts";
 import type { Slots } from "./slots.ts";
@@ -19,12 +19,16 @@ import { UnlinkedObjects } from "./unlinked_objects.ts";
 export interface StoreParts {
   readonly root: string;
   readonly identity: StorageIdentity;
-  readonly calls: FileCalls;
+  readonly calls: AwaitableCalls;
   readonly directories: Directories;
   readonly space: Space;
   readonly slots: Slots;
   /** storage.json, open and locked. */
   readonly lock: Deno.FsFile;
+  /** It is reached over a network. */
+  readonly isRemote: boolean;
+  /** The lock's own, as `fstat` shows it. */
+  readonly locked: Pick<Deno.FileInfo, "dev" | "ino">;
 }
 
 /**
@@ -34,7 +38,8 @@ export interface StoreParts {
 export class Store {
   readonly identity: StorageIdentity;
   readonly root: string;
-  readonly calls: FileCalls;
+  readonly isRemote: boolean;
+  readonly calls: AwaitableCalls;
   readonly directories: Directories;
   readonly space: Space;
   readonly slots: Slots;
@@ -49,6 +54,7 @@ export class Store {
   constructor(parts: StoreParts) {
     this.root = parts.root;
     this.identity = parts.identity;
+    this.isRemote = parts.isRemote;
     this.calls = parts.calls;
     this.directories = parts.directories;
     this.space = parts.space;
@@ -56,9 +62,8 @@ export class Store {
     this.pause = new StandingPause(this.root, this.space, this.calls);
     this.unlinked = new UnlinkedObjects(this.root, this.calls);
     this.#lock = parts.lock;
-    const { dev, ino } = this.calls.fstat(parts.lock);
-    this.device = dev;
-    this.#lockInode = ino ?? 0;
+    this.device = parts.locked.dev;
+    this.#lockInode = parts.locked.ino ?? 0;
   }
 
   close(): void {
@@ -79,12 +84,12 @@ export class Store {
    *
    * @throws {StorageLostError}
    */
-  requireIdentity(): void {
+  async requireIdentity(): Promise<void> {
     this.requireSound();
     const path = `${this.root}/${IDENTITY_PATH}`;
     try {
-      const found = this.calls.lstat(path);
-      const identity = readIdentity(this.root, this.calls);
+      const found = await this.calls.lstat(path);
+      const identity = await awaitIdentity(this.root, this.calls);
       if (found?.dev !== this.device || found.ino !== this.#lockInode) {
         throw new StorageLostError(
           `${path} was replaced while the worker was running; see what is mounted there, and start again`,
@@ -102,8 +107,8 @@ export class Store {
   }
 
   /** @throws {StorageLostError} the file system does not answer */
-  measureSpace(): FreeSpace {
-    return this.noting(() => this.space.measure());
+  async measureSpace(): Promise<FreeSpace> {
+    return await this.noting(() => this.space.measure());
   }
 
   /** Keeps in mind what an error means for the storage as a whole; returns what is to be thrown. */
@@ -121,9 +126,9 @@ export class Store {
   }
 
   /** Notes whatever `act` throws. */
-  noting<T>(act: () => T): T {
+  async noting<T>(act: () => T | Promise<T>): Promise<T> {
     try {
-      return act();
+      return await act();
     } catch (error) {
       throw this.note(error);
     }

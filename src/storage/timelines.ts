@@ -1,14 +1,17 @@
 import { DatabaseUnavailableError, MediaFailureError, StorageLostError } from "../errors.ts";
 import { showTimeline, type Timeline } from "../timeline.ts";
 import { changeFailureIn, fsyncFailure, isOfFile } from "./failures.ts";
-import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
+import { type AwaitableCalls, fileCalls, osCode } from "./file_calls.ts";
 import { OBJECT_MODE, parseTimelineName, PRIVATE_DIRECTORY, timelinePath } from "./layout.ts";
 import type { Store } from "./store.ts";
 
 /** What `Timelines` has noted in the storage at `root`. @throws what the operating system says */
-export function notedTimelines(root: string, calls: FileCalls = fileCalls): Timeline[] {
-  return calls.names(`${root}/${PRIVATE_DIRECTORY}`).map(parseTimelineName)
-    .filter((timeline) => timeline !== null);
+export async function notedTimelines(
+  root: string,
+  calls: AwaitableCalls = fileCalls,
+): Promise<Timeline[]> {
+  const names = await calls.names(`${root}/${PRIVATE_DIRECTORY}`);
+  return names.map(parseTimelineName).filter((timeline) => timeline !== null);
 }
 
 /**
@@ -28,9 +31,9 @@ export class Timelines {
     this.#store = store;
   }
 
-  noted(): Timeline[] {
+  async noted(): Promise<Timeline[]> {
     try {
-      return notedTimelines(this.#store.root, this.#store.calls);
+      return await notedTimelines(this.#store.root, this.#store.calls);
     } catch (error) {
       throw this.#failure(error, `read ${PRIVATE_DIRECTORY}`);
     }
@@ -40,9 +43,8 @@ export class Timelines {
   async enter(timeline: Timeline): Promise<void> {
     this.#store.requireSound();
     const { cluster, number } = timeline;
-    const known = this.noted().filter((each) => each.cluster === cluster).map((each) =>
-      each.number
-    );
+    const noted = await this.noted();
+    const known = noted.filter((each) => each.cluster === cluster).map((each) => each.number);
     const newest = Math.max(1, ...known);
     if (newest > number) {
       throw new DatabaseUnavailableError(
@@ -55,15 +57,15 @@ export class Timelines {
     if (number === 1 || this.#entered?.cluster === cluster && this.#entered.number === number) {
       return;
     }
-    if (!known.includes(number)) this.#make(timelinePath(timeline));
+    if (!known.includes(number)) await this.#make(timelinePath(timeline));
     await this.#sync();
     this.#entered = timeline;
   }
 
-  #make(path: string): void {
+  async #make(path: string): Promise<void> {
     const { calls, root } = this.#store;
     try {
-      calls.close(calls.openNew(`${root}/${path}`, OBJECT_MODE));
+      calls.close(await calls.openNew(`${root}/${path}`, OBJECT_MODE));
     } catch (error) {
       // Another worker of this storage was faster.
       if (osCode(error) !== "EEXIST") throw this.#failure(error, `make ${path}`);
@@ -73,7 +75,7 @@ export class Timelines {
   async #sync(): Promise<void> {
     const { calls, root } = this.#store;
     const path = `${root}/${PRIVATE_DIRECTORY}`;
-    const directory = calls.openRead(path);
+    const directory = await calls.openRead(path);
     try {
       await calls.sync(directory);
     } catch (error) {

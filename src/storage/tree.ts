@@ -36,13 +36,13 @@ export class Tree {
    *
    * @throws {StorageLostError}
    */
-  requireSkeleton(path: string): void {
+  async requireSkeleton(path: string): Promise<void> {
     if (this.#verified.has(path)) return;
-    if (path.includes("/")) this.requireSkeleton(parentOf(path));
+    if (path.includes("/")) await this.requireSkeleton(parentOf(path));
     const { directories, root } = this.#store;
     let found: Deno.FileInfo | null;
     try {
-      found = directories.verify(path);
+      found = await directories.verify(path);
     } catch (error) {
       if (!(error instanceof DirectoryError) && !isOfFile(error)) throw error;
       throw this.#store.note(
@@ -62,22 +62,22 @@ export class Tree {
   }
 
   /** Makes the directories that a media's public name needs, if they are missing. */
-  makeFor(media: Media): void {
+  async makeFor(media: Media): Promise<void> {
     const [owner, prefix] = this.#directoriesOf(media);
     if (this.#verified.has(prefix)) return;
-    this.requireSkeleton(media.mediaType);
-    this.#make(owner, media.id);
-    this.#make(prefix, media.id);
+    await this.requireSkeleton(media.mediaType);
+    await this.#make(owner, media.id);
+    await this.#make(prefix, media.id);
   }
 
   /** As `makeFor`, but makes nothing: they must be there, and real. */
-  requireFor(media: Media): void {
+  async requireFor(media: Media): Promise<void> {
     const [owner, prefix] = this.#directoriesOf(media);
     if (this.#verified.has(prefix)) return;
-    this.requireSkeleton(media.mediaType);
+    await this.requireSkeleton(media.mediaType);
     for (const path of [owner, prefix]) {
       if (this.#verified.has(path)) continue;
-      if (this.#verify(path, media.id) === null) throw vanished(media.id, path);
+      if (await this.#verify(path, media.id) === null) throw vanished(media.id, path);
       this.#verified.add(path);
     }
   }
@@ -86,12 +86,12 @@ export class Tree {
     return [ownerDirectory(media), publicDirectory(media, this.#store.identity.prefixSize)];
   }
 
-  #make(path: string, mediaId: bigint): void {
+  async #make(path: string, mediaId: bigint): Promise<void> {
     if (this.#verified.has(path)) return;
-    const found = this.#verify(path, mediaId);
+    const found = await this.#verify(path, mediaId);
     if (found === null) {
-      const isMine = this.#mkdir(path, mediaId);
-      const made = this.#verify(path, mediaId);
+      const isMine = await this.#mkdir(path, mediaId);
+      const made = await this.#verify(path, mediaId);
       if (made === null) throw vanished(mediaId, path);
       if (isMine) this.#requireMode(path, made.mode ?? 0);
       else this.#requireOpen(path, made, mediaId);
@@ -102,15 +102,15 @@ export class Tree {
   }
 
   /** False if another process has made something of that name since it was checked. */
-  #mkdir(path: string, mediaId: bigint): boolean {
+  async #mkdir(path: string, mediaId: bigint): Promise<boolean> {
     const parent = parentOf(path);
     try {
-      this.#store.directories.make(path, parent, PUBLIC_DIRECTORY_MODE);
+      await this.#store.directories.make(path, parent, PUBLIC_DIRECTORY_MODE);
       return true;
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) return false;
       // Its parent was there a moment ago: perhaps the disk has gone.
-      if (error instanceof Deno.errors.NotFound) this.#store.requireIdentity();
+      if (error instanceof Deno.errors.NotFound) await this.#store.requireIdentity();
       throw this.#store.note(
         changeFailureIn(parent, error, `make the directory ${path}`, mediaId),
       );
@@ -144,9 +144,9 @@ export class Tree {
   }
 
   /** Of a directory below the skeleton: what is wrong with it is only this media's trouble. */
-  #verify(path: string, mediaId: bigint): Deno.FileInfo | null {
+  async #verify(path: string, mediaId: bigint): Promise<Deno.FileInfo | null> {
     try {
-      return this.#store.directories.verify(path);
+      return await this.#store.directories.verify(path);
     } catch (error) {
       if (error instanceof DirectoryError) throw new MediaFailureError(mediaId, error.message);
       const action = `read the directory ${path}`;

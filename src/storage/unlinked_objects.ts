@@ -1,6 +1,6 @@
 import type { Media } from "../media.ts";
 import { examine } from "./existing.ts";
-import type { FileCalls } from "./file_calls.ts";
+import type { AwaitableCalls } from "./file_calls.ts";
 
 /** An object that is whole and fdatasynced, and could not be given its public name. */
 export interface Unlinked {
@@ -21,7 +21,7 @@ const MOST = 10_000;
 export class UnlinkedObjects {
   readonly #objects = new Map<bigint, Unlinked>();
 
-  constructor(private readonly root: string, private readonly calls: FileCalls) {}
+  constructor(private readonly root: string, private readonly calls: AwaitableCalls) {}
 
   /** Nearly always 0, and then there is nothing to wait for. */
   get size(): number {

@@ -8,6 +8,7 @@ import { Timelines } from "./timelines.ts";
 /** What a worker gets of an open, locked storage. `openStorage` makes it. */
 export class HeldStorage implements WriteOnceStorage {
   readonly #store: Store;
+  #measuring: Promise<FreeSpace> | null = null;
   readonly #timelines: Timelines;
 
   constructor(store: Store) {
@@ -19,28 +20,31 @@ export class HeldStorage implements WriteOnceStorage {
     return this.#store.identity;
   }
 
-  // deno-lint-ignore require-await -- an error is a rejection, whenever it is met
+  get isRemote(): boolean {
+    return this.#store.isRemote;
+  }
+
   async beginBatch(): Promise<StoreBatch> {
-    this.#store.requireIdentity();
-    this.#store.measureSpace();
+    await this.#store.requireIdentity();
+    await this.#store.measureSpace();
     return new Batch(this.#store);
   }
 
-  // deno-lint-ignore require-await -- as above
   async wouldAccept(size: number): Promise<boolean> {
-    this.#store.requireIdentity();
-    this.#store.measureSpace();
-    return this.#store.noting(() => this.#store.pause.hasPassed(size));
+    await this.#store.requireIdentity();
+    await this.#store.measureSpace();
+    return await this.#store.noting(() => this.#store.pause.hasPassed(size));
   }
 
-  // deno-lint-ignore require-await -- as above
   async freeSpace(): Promise<FreeSpace> {
     this.#store.requireSound();
-    return this.#store.measureSpace();
+    // Of a disk that hangs, each unanswered question would keep a thread.
+    this.#measuring ??= this.#store.measureSpace().finally(() => this.#measuring = null);
+    return await this.#measuring;
   }
 
-  timelines(): Timeline[] {
-    return this.#timelines.noted();
+  async timelines(): Promise<Timeline[]> {
+    return await this.#timelines.noted();
   }
 
   async enterTimeline(timeline: Timeline): Promise<void> {

@@ -52,7 +52,7 @@ async function checkDatabase(
   identity: StorageIdentity | null,
 ): Promise<ExitCode> {
   try {
-    if (identity !== null) notedTimelines(options.root).forEach(noteTimeline);
+    if (identity !== null) (await notedTimelines(options.root)).forEach(noteTimeline);
     const session = await InboxSession.open(options.database, readCredentials(options));
     const where = showAddress(session.server);
     try {

@@ -33,7 +33,7 @@ export class Sessions {
   /** Serves one session until its end. @throws the errors of `exitCodeOf` */
   async serveOne(attempt: Attempt): Promise<ExitCode> {
     const { options, log, heartbeat, storage } = this.#context;
-    storage.timelines().forEach(noteTimeline);
+    (await storage.timelines()).forEach(noteTimeline);
     const session = await InboxSession.open(options.database, this.#credentials);
     let service: Service | null = null;
     try {

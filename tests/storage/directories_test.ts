@@ -9,7 +9,7 @@ function directoriesIn(scratch: Scratch, mostKnown?: number): Directories {
 }
 
 async function sync(directories: Directories, path: string): Promise<void> {
-  const { file, synced } = directories.open(path);
+  const { file, synced } = await directories.open(path);
   await fileCalls.sync(file);
   fileCalls.close(file);
   synced();
@@ -26,7 +26,7 @@ Deno.test("a directory counts as synced until an entry is made in it", async () 
   assert.ok(!directories.isSynced(""));
   await sync(directories, "");
   assert.ok(directories.isSynced(""));
-  directories.make("a", "", 0o750);
+  await directories.make("a", "", 0o750);
   assert.ok(!directories.isSynced(""));
   await sync(directories, "");
   assert.ok(directories.isSynced(""));
@@ -36,8 +36,8 @@ Deno.test("a directory counts as synced until an entry is made in it", async () 
 Deno.test("a fsync covers what was there when it began, not what came after", async () => {
   using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
-  const { file, synced } = directories.open("");
-  directories.make("a", "", 0o750);
+  const { file, synced } = await directories.open("");
+  await directories.make("a", "", 0o750);
   await fileCalls.sync(file);
   fileCalls.close(file);
   synced();
@@ -47,26 +47,26 @@ Deno.test("a fsync covers what was there when it began, not what came after", as
 Deno.test("a directory that was replaced counts as never synced, and is not synced in its stead", async () => {
   using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
-  directories.make("a", "", 0o750);
-  assert.ok(directories.verify("a") !== null);
+  await directories.make("a", "", 0o750);
+  assert.ok(await directories.verify("a") !== null);
   await sync(directories, "a");
   Deno.renameSync(`${scratch.path}/a`, `${scratch.path}/b`);
-  assert.equal(directories.verify("a"), null);
+  assert.equal(await directories.verify("a"), null);
   Deno.mkdirSync(`${scratch.path}/a`);
-  assert.throws(() => directories.open("a"), DirectoryError);
-  assert.ok(directories.verify("a") !== null);
+  await assert.rejects(directories.open("a"), DirectoryError);
+  assert.ok(await directories.verify("a") !== null);
   assert.ok(!directories.isSynced("a"));
 });
 
 Deno.test("what is forgotten is synced again, and what has unsynced entries is not forgotten", async () => {
   using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch, 3);
-  directories.make("dirty", "", 0o750);
-  directories.verify("dirty");
+  await directories.make("dirty", "", 0o750);
+  await directories.verify("dirty");
   directories.entryMade("dirty");
   for (const name of ["a", "b", "c", "d"]) {
-    directories.make(name, "", 0o750);
-    directories.verify(name);
+    await directories.make(name, "", 0o750);
+    await directories.verify(name);
     await sync(directories, name);
   }
   assert.ok(directories.isSynced("d"));
@@ -74,17 +74,17 @@ Deno.test("what is forgotten is synced again, and what has unsynced entries is n
   // Replaced, it would be noticed: so its inode is still known.
   Deno.renameSync(`${scratch.path}/dirty`, `${scratch.path}/moved`);
   Deno.mkdirSync(`${scratch.path}/dirty`);
-  assert.throws(() => directories.open("dirty"), DirectoryError);
+  await assert.rejects(directories.open("dirty"), DirectoryError);
 });
 
-Deno.test("links, files and other devices are no directories", () => {
+Deno.test("links, files and other devices are no directories", async () => {
   using scratch = new Scratch("memory");
   const directories = directoriesIn(scratch);
   Deno.mkdirSync(`${scratch.path}/real`);
   Deno.symlinkSync(`${scratch.path}/real`, `${scratch.path}/link`);
   Deno.writeTextFileSync(`${scratch.path}/file`, "");
-  assert.throws(() => directories.verify("link"), /is a symbolic link/);
-  assert.throws(() => directories.verify("file"), /is no directory/);
+  await assert.rejects(directories.verify("link"), /is a symbolic link/);
+  await assert.rejects(directories.verify("file"), /is no directory/);
   const elsewhere = new Directories(scratch.path, -1, fileCalls);
-  assert.throws(() => elsewhere.verify("real"), /another file system/);
+  await assert.rejects(elsewhere.verify("real"), /another file system/);
 });

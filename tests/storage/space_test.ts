@@ -32,7 +32,9 @@ class Disk {
   }
 
   under(reserve: Reserve): Space {
-    return new Space("/root", reserve, this.calls);
+    const space = new Space("/root", reserve, this.calls);
+    space.measure();
+    return space;
   }
 }
 

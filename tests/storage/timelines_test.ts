@@ -25,7 +25,7 @@ Deno.test("a cluster's first timeline leaves no trace; each later one is noted o
   assert.deepEqual(notes(test), []);
   for (const number of [2, 2, 5, 5]) await storage.enterTimeline(on(number));
   assert.deepEqual(notes(test), [`timeline-${OURS}-2`, `timeline-${OURS}-5`]);
-  assert.deepEqual(storage.timelines().sort((a, b) => a.number - b.number), [on(2), on(5)]);
+  assert.deepEqual((await storage.timelines()).sort((a, b) => a.number - b.number), [on(2), on(5)]);
   const { size, mode } = Deno.lstatSync(test.at(`.omoide/timeline-${OURS}-5`));
   assert.deepEqual([size, (mode ?? 0) & 0o7777], [0, 0o440]);
 });

@@ -22,23 +22,16 @@ const NODE_IMPORTS = [
   // To close it.
   "src/lock_down.ts: node:worker_threads { Worker as Thread }",
   "src/storage/existing.ts: node:crypto { createHash }",
-  "src/storage/file_calls.ts: node:fs { statfsSync }",
+  "src/storage/file_calls.ts: node:fs { statfs, statfsSync }",
   "src/storage/media_check.ts: node:crypto { createHash, hash }",
 ];
 
 /** All that our own code asks of Deno: nothing else may follow `Deno.` anywhere in the graph. */
 const ASKED_OF_DENO = [
   ...["FileInfo", "FsFile", "PermissionDescriptor", "SysPermissionDescriptor", "TcpConn"],
-  ...["addSignalListener", "args", "connect", "errors", "exit", "inspect", "linkSync", "lstatSync"],
-  ...[
-    "mkdirSync",
-    "openSync",
-    "permissions",
-    "readDirSync",
-    "readTextFileSync",
-    "realPathSync",
-    "statSync",
-  ],
+  ...["addSignalListener", "args", "connect", "errors", "exit", "inspect", "link", "linkSync"],
+  ...["lstat", "lstatSync", "mkdir", "mkdirSync", "open", "openSync", "permissions", "readDir"],
+  ...["readDirSync", "readTextFileSync", "realPath", "realPathSync", "statSync"],
   ...["stderr", "stdout", "uid"],
 ];
 
