@@ -12,11 +12,13 @@ import { inboxLimits } from "./commands/inbox_limits.ts";
 import { inboxRecount } from "./commands/inbox_recount.ts";
 import { inboxStatusCommand } from "./commands/inbox_status.ts";
 import { inboxWatch } from "./commands/inbox_watch.ts";
+import { ownerHandOver, ownerShow } from "./commands/owner.ts";
 import { storageAdopt } from "./commands/storage_adopt.ts";
 import { storageCompare } from "./commands/storage_compare.ts";
 import { storageInit } from "./commands/storage_init.ts";
 import { storageList, storageRetire } from "./commands/storage_list.ts";
 import { storageManifest } from "./commands/storage_manifest.ts";
+import { storageProve } from "./commands/storage_prove.ts";
 import { storagePurge } from "./commands/storage_purge.ts";
 import { storageRebuild } from "./commands/storage_rebuild.ts";
 import { storageRepair } from "./commands/storage_repair.ts";
@@ -60,6 +62,7 @@ export const GROUPS: readonly Group[] = [
       storageRetire,
       storageManifest,
       storageVerify,
+      storageProve,
       storageCompare,
       storageSync,
       storageRepair,
@@ -76,6 +79,11 @@ export const GROUPS: readonly Group[] = [
     name: "fleet",
     description: "Look at several inboxes at once.",
     commands: [fleetStatus],
+  },
+  {
+    name: "owner",
+    description: "Move an owner from one inbox to another.",
+    commands: [ownerShow, ownerHandOver],
   },
   {
     name: "token",

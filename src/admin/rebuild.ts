@@ -20,11 +20,16 @@ export interface RebuildReport {
   unvouched: string[];
 }
 
-/** Makes the receipts of everything a tree holds. Reads names, not bytes. */
+/**
+ * Makes the receipts of everything a tree holds. Reads names, not bytes.
+ *
+ * @param owner of this owner alone, whose objects are called by the ids of another inbox
+ */
 export async function rebuild(
   inbox: AdminInbox,
   root: Root,
   { console, signal }: Context,
+  owner?: string,
 ): Promise<RebuildReport> {
   const storage = await requireRegistered(inbox, root);
   const report: RebuildReport = { files: 0, receipts: 0, media: 0, left: 0, unvouched: [] };
@@ -33,9 +38,10 @@ export async function rebuild(
     for await (
       const entry of entriesOf(new GuardedTree(root.path), prefixSize, { signal })
     ) {
+      if (owner !== undefined && entry.path.split("/")[1] !== owner) continue;
       const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);
       if (sha256 === null || mediaId === null || name === null) report.unvouched.push(entry.path);
-      else yield { ...name, sha256, mediaId };
+      else yield { ...name, sha256, mediaId: owner === undefined ? mediaId : null };
     }
   }
   for await (const files of inBatches(held(), 1000)) {

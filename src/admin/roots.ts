@@ -16,12 +16,25 @@ export function openRoot(path: string): Root {
 
 /** Refuses two roots that are one storage, or storages that belong to different inboxes. */
 export function requireDifferent(a: Root, b: Root): void {
-  if (a.identity.uuid === b.identity.uuid) {
-    throw new UsageError(
-      `${a.path} and ${b.path} are the same storage, ${a.identity.storage}; name two`,
-    );
-  }
+  requireTwo(a, b);
   requireSameInbox(a.identity, b.identity);
+}
+
+/** Refuses two roots that are one storage, or storages of one inbox. */
+export function requireTwoInboxes(a: Root, b: Root): void {
+  requireTwo(a, b);
+  if (a.identity.inbox !== b.identity.inbox) return;
+  throw new UsageError(
+    `${a.identity.storage} and ${b.identity.storage} belong to the same inbox, ${a.identity.inbox}; ` +
+      "leave --to-other-inbox out",
+  );
+}
+
+function requireTwo(a: Root, b: Root): void {
+  if (a.identity.uuid !== b.identity.uuid) return;
+  throw new UsageError(
+    `${a.path} and ${b.path} are the same storage, ${a.identity.storage}; name two`,
+  );
 }
 
 export function requireSameInbox(

@@ -6,6 +6,7 @@ import { forgetReceipts, stillInInbox } from "../../inbox/admin/purge.ts";
 import { inBatches } from "../../storage/admin/held_files.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { type Manifest, openManifest } from "../../storage/admin/manifest.ts";
+import { type Proof, readProof } from "../../storage/admin/proof.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import {
   countMedia,
@@ -18,6 +19,7 @@ import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { count, showBytes } from "../../units.ts";
 import { treeCommand, YES } from "../command.ts";
 import { hold } from "../hold.ts";
+import { requireMoved } from "../moved.ts";
 
 /** A purge of more than this share of a storage's files needs their number typed. */
 const LARGE_SHARE = 0.1;
@@ -26,10 +28,17 @@ interface Options {
   readonly manifest: string;
   readonly database?: string;
   readonly count?: number;
+  readonly movedTo?: string;
+  readonly proof?: readonly string[];
   readonly yes?: boolean;
 }
 
-export const storagePurge = treeCommand<Options, { readonly manifest: Manifest }>({
+interface Prepared {
+  readonly manifest: Manifest;
+  readonly proofs: readonly Proof[];
+}
+
+export const storagePurge = treeCommand<Options, Prepared>({
   usage: "purge <root>",
   summary: "delete the files that a manifest lists, and nothing else",
   description:
@@ -43,6 +52,14 @@ export const storagePurge = treeCommand<Options, { readonly manifest: Manifest }
     [
       "--database <url>",
       "a superuser's URL: also delete the receipts; required unless the database is lost",
+    ],
+    [
+      "--moved-to <url>",
+      "the inbox that the owner has moved to: delete only what is there, in as many copies as it asks for",
+    ],
+    [
+      "--proof <files...>",
+      "with --moved-to: what `storage prove --json` said of each of its storages",
     ],
     [
       "--count <n>",
@@ -59,12 +76,20 @@ export const storagePurge = treeCommand<Options, { readonly manifest: Manifest }
   exits: {
     [EXIT.ATTENTION]: "entries are not what the manifest says; nothing was done",
     [EXIT.CONFIGURATION]:
-      "something is still in the inbox, or --count is missing; nothing was done",
+      "something is still in the inbox, is not proven to have moved, or --count is missing; nothing was done",
   },
   need: "change",
   tree: ([root = ""]) => root,
-  prepare: (_args, options) => ({ manifest: openManifest(options.manifest) }),
-  run: async (_args, options, { console, signal, openRoot }, { manifest }) => {
+  prepare: (_args, { manifest, movedTo, proof = [], database }) => {
+    if (movedTo !== undefined && database === undefined) {
+      throw new UsageError("--moved-to needs --database: the inbox that the files are in");
+    }
+    if (movedTo === undefined && proof.length > 0) {
+      throw new UsageError("--proof belongs to --moved-to; give the other inbox's URL too");
+    }
+    return { manifest: openManifest(manifest), proofs: proof.map(readProof) };
+  },
+  run: async (_args, options, { console, signal, openRoot }, { manifest, proofs }) => {
     const root = openRoot();
     if (manifest.owner.uuid !== root.identity.uuid) {
       throw new UsageError(
@@ -113,6 +138,11 @@ export const storagePurge = treeCommand<Options, { readonly manifest: Manifest }
             "purge when `inbox status` says that nothing is owed. Nothing was done",
         );
       }
+    }
+    if (options.movedTo !== undefined && inbox !== null) {
+      const entries = files.map(({ entry }) => entry);
+      await requireMoved(inbox, options.movedTo, proofs, manifest, entries);
+      console.say(`Proven in the other inbox: all ${count(files.length, "file")}.`);
     }
     if (dry || owner === null) {
       for (const { entry } of files) console.say(`would delete ${entry.path}`);

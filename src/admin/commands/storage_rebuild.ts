@@ -1,3 +1,5 @@
+import { uuid } from "../../command_line.ts";
+import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { serverStateOf } from "../../inbox/connect.ts";
@@ -13,6 +15,7 @@ import { rebuild } from "../rebuild.ts";
 interface Options {
   readonly database: string;
   readonly restored?: boolean;
+  readonly owner?: string;
 }
 
 export const storageRebuild = treeCommand<Options>({
@@ -29,6 +32,11 @@ export const storageRebuild = treeCommand<Options>({
       "--restored",
       "the database is in an earlier state than the storage: forget newer timelines; stop the worker",
     ],
+    [
+      "--owner <uuid>",
+      "only of this owner, who has come from another inbox: media that are missing get new ids",
+      uuid,
+    ],
   ],
   examples: [
     "omoide-admin inbox init --uuid UUID --database …  # the `inbox` in .omoide/storage.json",
@@ -38,12 +46,15 @@ export const storageRebuild = treeCommand<Options>({
   exits: { [EXIT.ATTENTION]: "some public files are links to no object: see `storage verify`" },
   need: ({ restored }) => restored ? "change" : "ask",
   tree: ([root = ""]) => root,
-  run: async (_args, { database, restored }, context) => {
+  run: async (_args, { database, restored, owner }, context) => {
+    if (restored && owner !== undefined) {
+      throw new UsageError("--restored looks at everything; leave --owner out");
+    }
     const root = context.openRoot();
     await using inbox = await openInbox(database);
     // Kept until the receipts are made: a worker that began before would store what is there already.
     using _lock = restored ? await holdStorage(root.path) : null;
-    const report = await rebuild(inbox, root, context);
+    const report = await rebuild(inbox, root, context, owner);
     const forgotten = restored ? forget(root.path, inbox) : [];
     const { console } = context;
     console.result({ ...root.identity, ...report, forgotten });

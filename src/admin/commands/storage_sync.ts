@@ -9,12 +9,14 @@ import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { sync, type SyncReport } from "../../storage/admin/sync.ts";
 import { count, showBytes } from "../../units.ts";
 import { treeCommand } from "../command.ts";
-import { requireDifferent } from "../roots.ts";
+import { UsageError } from "../../errors.ts";
+import { requireDifferent, requireTwoInboxes } from "../roots.ts";
 
 interface Options {
   readonly from: string;
   readonly to: string;
   readonly owner?: string;
+  readonly toOtherInbox?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -29,6 +31,10 @@ export const storageSync = treeCommand<Options>({
     ["!--from <root>", "A: the storage that has the files"],
     ["!--to <root>", "B: the storage that lacks them"],
     ["--owner <uuid>", "only what belongs to this owner", uuid],
+    [
+      "--to-other-inbox",
+      "B belongs to another inbox, to which this owner moves; needs --owner",
+    ],
     ["--dry-run", "only show what would be copied"],
   ],
   examples: [
@@ -44,10 +50,14 @@ export const storageSync = treeCommand<Options>({
   tree: (_args, { to }) => to,
   source: (_args, { from }) => from,
   run: async (_args, options, { console, signal, openRoot, openSource }) => {
+    const { owner, toOtherInbox } = options;
+    if (toOtherInbox && owner === undefined) {
+      throw new UsageError("--to-other-inbox moves one owner; name it with --owner");
+    }
     const b = openRoot();
     using a = await openSource();
-    requireDifferent(a, b);
-    const { owner } = options;
+    if (toOtherInbox) requireTwoInboxes(a, b);
+    else requireDifferent(a, b);
     const dry = options.dryRun === true;
     const writer = dry ? null : requireWriter(b.path);
     const { prefixSize } = a.identity;

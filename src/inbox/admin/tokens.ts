@@ -52,6 +52,16 @@ export async function listTokens(
   );
 }
 
+/** Makes every token of an owner worthless, from the next request on. @returns how many were not yet */
+export async function revokeTokensOf({ connection }: AdminInbox, owner: string): Promise<number> {
+  const revoked = await ask(
+    connection,
+    "UPDATE omoide.token SET revoked_at = now() WHERE owner_uuid = $1 AND revoked_at IS NULL RETURNING id",
+    [owner],
+  );
+  return revoked.length;
+}
+
 /** Makes a token worthless, from the next request on. @throws {ConfigurationError} there is none */
 export async function revokeToken({ connection }: AdminInbox, id: number): Promise<Token> {
   const [token] = await ask<Token>(

@@ -21,7 +21,7 @@ export interface SyncOptions {
   /** Where it goes; null for a dry run. */
   readonly to: WriteOnceStorage | null;
   readonly prefixSize: number;
-  /** Which of the missing paths to copy. */
+  /** Which paths to look at and, if they are missing, to copy. */
   readonly wanted: (path: string) => boolean;
   readonly signal: AbortSignal;
   /** Called after each file, with its path and bytes. */
@@ -56,8 +56,9 @@ export async function sync(
   for await (const difference of differences) {
     if (options.signal.aborted) break;
     const { kind, path, size } = difference;
+    if (!options.wanted(path)) continue;
     if (kind === "different" || kind === "unknown") report.different.push(path);
-    if (kind !== "missing in B" || !options.wanted(path)) continue;
+    if (kind !== "missing in B") continue;
     const media = mediaOf(path, difference.object ?? "", size, options.prefixSize);
     if (media === null) {
       report.failed.push({ path, why: "is a link to no object of its name there" });

@@ -1,0 +1,91 @@
+import { ConfigurationError, UsageError } from "../errors.ts";
+import { type AdminInbox, openInbox } from "../inbox/admin/inbox.ts";
+import { ownersInInbox, withoutReceipts } from "../inbox/admin/owners.ts";
+import { listStorages, type RegisteredStorage } from "../inbox/admin/storages.ts";
+import { type FilesDigest, filesDigest, type Proof } from "../storage/admin/proof.ts";
+import { inBatches, type NamedEntry } from "../storage/admin/held_files.ts";
+import type { Manifest } from "../storage/admin/manifest.ts";
+import { count } from "../units.ts";
+
+type Listed = NamedEntry & { readonly sha256: string };
+
+/**
+ * Refuses to delete files that are not in the inbox that their owner has moved to, each in as many copies as
+ * that inbox asks for before it lets a blob go: proven (`storage prove`) in every storage that it requires,
+ * at least `min_copies` of either inbox and never fewer than two, none of them distrusted, with receipts.
+ * Nor while something of the owner is still in the inbox that is left.
+ *
+ * @param to the other inbox's URL
+ * @throws {ConfigurationError | UsageError} saying what is not so; nothing was done
+ */
+export async function requireMoved(
+  from: AdminInbox,
+  to: string,
+  proofs: readonly Proof[],
+  manifest: Manifest,
+  files: readonly Listed[],
+): Promise<void> {
+  await using other = await openInbox(to);
+  if (other.uuid === from.uuid) {
+    throw new UsageError("--moved-to is the inbox that the files are in; nothing was done");
+  }
+  requireDigest(proofs, filesDigest(manifest.entries(), manifest.owner.prefixSize));
+  const holders = holdersOf(await listStorages(other), proofs, other, from.minCopies);
+  const owners = [...new Set(files.map(({ ownerUuid }) => ownerUuid))];
+  const [waiting] = await ownersInInbox(from, owners);
+  if (waiting !== undefined) {
+    throw new ConfigurationError(
+      `Something of owner ${waiting} has not left this inbox: \`owner show\` says what. Wait for it, then ` +
+        "begin again with a new manifest; nothing was done",
+    );
+  }
+  for await (const batch of inBatches(files, 1000)) {
+    const missing = await withoutReceipts(other, holders.map(({ id }) => id), batch);
+    if (missing === 0) continue;
+    throw new ConfigurationError(
+      `${count(missing, "file")} without a receipt of ${
+        holders.map(({ name }) => name).join(" and ")
+      } in the other inbox: \`storage rebuild --owner\` there; nothing was done`,
+    );
+  }
+}
+
+function requireDigest(proofs: readonly Proof[], { files, digest }: FilesDigest): void {
+  const other = proofs.find((proof) => proof.digest !== digest || proof.files !== files);
+  if (other === undefined) return;
+  throw new UsageError(
+    `The proof of ${other.storage} is of other files (${other.files}, the manifest has ${files}): ` +
+      "`storage prove` with this manifest; nothing was done",
+  );
+}
+
+/** The storages of the other inbox that count: exactly those that a blob there waits for. */
+function holdersOf(
+  storages: readonly RegisteredStorage[],
+  proofs: readonly Proof[],
+  inbox: AdminInbox,
+  minCopies: number,
+): RegisteredStorage[] {
+  const required = storages.filter(({ retiredAt }) => retiredAt === null);
+  for (const { name, uuid, distrustedReason } of required) {
+    if (distrustedReason !== null) {
+      throw new ConfigurationError(
+        `${name} of the other inbox is distrusted (${distrustedReason}); nothing was done`,
+      );
+    }
+    if (!proofs.some((proof) => proof.uuid === uuid && proof.inbox === inbox.uuid)) {
+      throw new ConfigurationError(
+        `There is no proof that ${name} of the other inbox (${uuid}) has these files: \`storage prove\` ` +
+          "there, and give its result as another --proof; nothing was done",
+      );
+    }
+  }
+  const needed = Math.max(2, minCopies, inbox.minCopies);
+  if (required.length >= needed) return required;
+  throw new ConfigurationError(
+    `The other inbox has ${
+      count(required.length, "storage")
+    }, and ${needed} copies are required; ` +
+      "nothing was done",
+  );
+}

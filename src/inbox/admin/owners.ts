@@ -1,0 +1,140 @@
+import { type AdminInbox, ask, transaction } from "./inbox.ts";
+import type { FileOfMedia } from "./purge.ts";
+
+/** What an inbox has of one owner. */
+export interface OwnerState {
+  /** Media that have not left the inbox, and their bytes. */
+  readonly waiting: number;
+  readonly waitingBytes: number;
+  /** Uploads that are still coming in. */
+  readonly uploads: number;
+  /** Receipts by storage, of those that are not retired. */
+  readonly storages: readonly { readonly storage: string; readonly files: number }[];
+  /** Tokens with which the owner can still use the gateway. */
+  readonly tokens: number;
+  /** Items whose file's name is known. */
+  readonly items: number;
+}
+
+const VALID = "t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())";
+
+/** Said twice, since each half is in an index of its own. */
+const RECEIPTS = (["m.holds_name", "NOT m.holds_name"] as const).map((half) => `
+  SELECT r.storage_id FROM omoide.media m JOIN omoide.stored r ON r.media_id = m.id
+  WHERE m.owner_uuid = $1 AND ${half}`).join(" UNION ALL ");
+
+/** What there is of an owner: whether all has left the inbox, and where it is. */
+export async function ownerState({ connection }: AdminInbox, owner: string): Promise<OwnerState> {
+  const [state] = await ask<Omit<OwnerState, "storages">>(
+    connection,
+    `SELECT w.n::float8 AS waiting, w.bytes::float8 AS "waitingBytes",
+      (SELECT count(*) FROM omoide.upload u WHERE u.owner_uuid = $1)::float8 AS uploads,
+      (SELECT count(*) FROM omoide.token t WHERE t.owner_uuid = $1 AND ${VALID})::float8 AS tokens,
+      (SELECT count(*) FROM omoide.item i WHERE i.owner_uuid = $1)::float8 AS items
+    FROM (SELECT count(*) AS n, coalesce(sum(m.size), 0) AS bytes FROM omoide.media m
+      WHERE m.released_at IS NULL AND m.owner_uuid = $1) w`,
+    [owner],
+  );
+  if (state === undefined) throw new TypeError("the inbox said nothing about this owner");
+  const storages = await ask<{ storage: string; files: number }>(
+    connection,
+    `SELECT s.name AS storage, (SELECT count(*) FROM (${RECEIPTS}) r WHERE r.storage_id = s.id)::float8 AS files
+    FROM omoide.storage s WHERE s.retired_at IS NULL ORDER BY s.id`,
+    [owner],
+  );
+  return { ...state, storages };
+}
+
+/** Of these owners, those with a media or an upload that has not left the inbox. */
+export async function ownersInInbox(
+  { connection }: AdminInbox,
+  owners: readonly string[],
+): Promise<string[]> {
+  const rows = await ask<{ owner: string }>(
+    connection,
+    `SELECT o.owner FROM unnest($1::uuid[]) AS o (owner)
+    WHERE EXISTS (SELECT FROM omoide.media m WHERE m.released_at IS NULL AND m.owner_uuid = o.owner)
+      OR EXISTS (SELECT FROM omoide.upload u WHERE u.owner_uuid = o.owner)`,
+    [owners],
+  );
+  return rows.map(({ owner }) => owner);
+}
+
+/** What goes with an owner from one inbox to another, beside the files. */
+export interface HandedOver {
+  readonly items: number;
+  readonly tokens: number;
+}
+
+/**
+ * Copies what an inbox knows of an owner's items (their files' names and dates), and the valid tokens' hashes,
+ * into another inbox: what is there already stays. In one transaction there; changes nothing here.
+ */
+export async function handOver(
+  from: AdminInbox,
+  to: AdminInbox,
+  owner: string,
+): Promise<HandedOver> {
+  const items = await ask<{ json: string }>(
+    from.connection,
+    `SELECT coalesce(json_agg(i ORDER BY i.seq), '[]')::text AS json FROM omoide.item i WHERE i.owner_uuid = $1`,
+    [owner],
+  );
+  const tokens = await ask<{ json: string }>(
+    from.connection,
+    `SELECT coalesce(json_agg(t ORDER BY t.id), '[]')::text AS json FROM omoide.token t
+    WHERE t.owner_uuid = $1 AND ${VALID}`,
+    [owner],
+  );
+  return await transaction(to, async () => {
+    const made = await to.connection.query(
+      `INSERT INTO omoide.item (owner_uuid, item_uuid, file_name, last_modified, recorded_at)
+      SELECT i.owner_uuid, i.item_uuid, i.file_name, i.last_modified, i.recorded_at
+      FROM json_to_recordset($1::json) AS i (owner_uuid uuid, item_uuid uuid, seq bigint, file_name text,
+        last_modified timestamptz, recorded_at timestamptz)
+      WHERE i.owner_uuid = $2 ORDER BY i.seq ON CONFLICT (owner_uuid, item_uuid) DO NOTHING`,
+      [items[0]?.json, owner],
+    );
+    const valid = await to.connection.query(
+      `INSERT INTO omoide.token (sha256, owner_uuid, label, made_at, expires_at)
+      SELECT t.sha256, t.owner_uuid, t.label, t.made_at, t.expires_at
+      FROM json_to_recordset($1::json) AS t (id int, sha256 bytea, owner_uuid uuid, label text,
+        made_at timestamptz, expires_at timestamptz)
+      WHERE t.owner_uuid = $2 ORDER BY t.id ON CONFLICT (sha256) DO NOTHING`,
+      [tokens[0]?.json, owner],
+    );
+    return { items: made.rowCount ?? 0, tokens: valid.rowCount ?? 0 };
+  });
+}
+
+/** Said twice, since each half is in an index of its own. */
+const STORED = (["m.holds_name", "NOT m.holds_name"] as const).map((half) => `
+  SELECT r.storage_id FROM omoide.media m JOIN omoide.stored r ON r.media_id = m.id
+  WHERE m.owner_uuid = f.owner AND m.item_uuid = f.item AND m.media_type = f.type AND m.ext = f.ext
+    AND m.sha256 = decode(f.hex, 'hex') AND m.released_at IS NOT NULL AND ${half}`).join(
+  " UNION ALL ",
+);
+
+/** Of these files, how many have no receipt of one of these storages. */
+export async function withoutReceipts(
+  { connection }: AdminInbox,
+  storageIds: readonly number[],
+  files: readonly FileOfMedia[],
+): Promise<number> {
+  const [row] = await ask<{ n: number }>(
+    connection,
+    `SELECT count(*)::int AS n
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS f(owner, item, type, ext, hex)
+    WHERE (SELECT count(DISTINCT r.storage_id) FROM (${STORED}) r WHERE r.storage_id = ANY ($6::int[])) < $7`,
+    [
+      files.map((file) => file.ownerUuid),
+      files.map((file) => file.itemUuid),
+      files.map((file) => file.mediaType),
+      files.map((file) => file.ext),
+      files.map((file) => file.sha256),
+      storageIds,
+      storageIds.length,
+    ],
+  );
+  return row?.n ?? files.length;
+}
