@@ -40,8 +40,8 @@ const FIXED: Readonly<Record<string, string>> = {
 };
 
 /**
- * One statement that sets all of them, in their order. Commits that return before they are durable are
- * raised to `on`; anything stronger (`remote_apply`) stays.
+ * One statement that sets all of them, in their order. Commits that return before they are durable, here
+ * and at the synchronous standbys, are raised to `on`; anything stronger (`remote_apply`) stays.
  */
 export const SESSION_SETTINGS = `
   SET statement_timeout = 0;
@@ -49,4 +49,4 @@ export const SESSION_SETTINGS = `
   Object.entries(FIXED).map(([name, value]) => `('${name}', '${value}')`).join(", ")
 }) AS s (name, value) WHERE current_setting(s.name, true) IS NOT NULL;
   SELECT set_config('synchronous_commit', 'on', false)
-  WHERE current_setting('synchronous_commit') = 'off'`;
+  WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')`;

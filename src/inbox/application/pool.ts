@@ -70,6 +70,7 @@ export class ApplicationPool implements Caller, AsyncDisposable {
     return await this.#with(async (client) => {
       // Named, so that each connection parses and plans it once.
       const result = await client.query<Row>({ name: nameOf(text), text, values: [...values] });
+      if (pool.wasNotReplicated(client)) throw new NotReplicatedError();
       return result.rows;
     });
   }
@@ -154,12 +155,26 @@ export class ApplicationPool implements Caller, AsyncDisposable {
   }
 }
 
+/**
+ * The server said that it has committed, and beside it that it has given up waiting for its standbys
+ * (somebody cancelled the statement). Until the same call has succeeded, nothing was acknowledged.
+ */
+class NotReplicatedError extends DatabaseUnavailableError {
+  constructor() {
+    super(
+      "The database gave up waiting for its synchronous standby, because the statement was cancelled: a " +
+        "failover could lose what it has committed. Try again; see whether the standby is there",
+    );
+  }
+}
+
 /** The connections to one server. */
 class ServerPool {
   readonly #pool: pg.Pool;
   /** Opened before the server may have ceased to be the primary. */
   #doubtful = new WeakSet<pg.PoolClient>();
   readonly #open = new Set<pg.PoolClient>();
+  readonly #notReplicated = new WeakSet<pg.PoolClient>();
 
   constructor(server: DatabaseServer, credentials: Credentials, size: number) {
     const options = clientOptions(server, credentials, "application");
@@ -175,7 +190,13 @@ class ServerPool {
       idleTimeoutMillis: 60_000,
       onConnect: (client) => prepare(client, server),
     });
-    this.#pool.on("connect", (client) => this.#open.add(client));
+    this.#pool.on("connect", (client) => {
+      this.#open.add(client);
+      // By the server's source, since its messages are in the language of its administrator.
+      client.on("notice", ({ routine }) => {
+        if (routine === "SyncRepWaitForLSN") this.#notReplicated.add(client);
+      });
+    });
     this.#pool.on("remove", (client) => this.#open.delete(client));
     // Of an idle connection that ended. The next call makes another.
     this.#pool.on("error", () => {});
@@ -188,6 +209,11 @@ class ServerPool {
       if (!this.#doubtful.has(client)) return client;
       client.release(true);
     }
+  }
+
+  /** Whether the statement that has just ended was committed without its standbys. */
+  wasNotReplicated(client: pg.PoolClient): boolean {
+    return this.#notReplicated.delete(client);
   }
 
   /** A server that has become a standby goes on answering: none of its connections is used again. */

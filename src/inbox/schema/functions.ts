@@ -8,6 +8,7 @@ import advance_look from "./functions/advance_look.sql" with { type: "text" };
 import all_file_bytes from "./functions/all_file_bytes.sql" with { type: "text" };
 import append_chunk from "./functions/append_chunk.sql" with { type: "text" };
 import append_upload from "./functions/append_upload.sql" with { type: "text" };
+import await_standbys from "./functions/await_standbys.sql" with { type: "text" };
 import begin_look from "./functions/begin_look.sql" with { type: "text" };
 import blobs from "./functions/blobs.sql" with { type: "text" };
 import cancel_attempt from "./functions/cancel_attempt.sql" with { type: "text" };
@@ -19,6 +20,7 @@ import check_pending from "./functions/check_pending.sql" with { type: "text" };
 import check_room from "./functions/check_room.sql" with { type: "text" };
 import check_storage from "./functions/check_storage.sql" with { type: "text" };
 import close_findings from "./functions/close_findings.sql" with { type: "text" };
+import commit_durably from "./functions/commit_durably.sql" with { type: "text" };
 import count_blocks from "./functions/count_blocks.sql" with { type: "text" };
 import distrust from "./functions/distrust.sql" with { type: "text" };
 import empty_generation from "./functions/empty_generation.sql" with { type: "text" };
@@ -108,6 +110,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   all_file_bytes,
   append_chunk,
   append_upload,
+  await_standbys,
   begin_look,
   blobs,
   cancel_attempt,
@@ -119,6 +122,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   check_room,
   check_storage,
   close_findings,
+  commit_durably,
   count_blocks,
   distrust,
   empty_generation,

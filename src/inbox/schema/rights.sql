@@ -29,6 +29,15 @@ BEGIN
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_call);
   END LOOP;
 
+  -- What await_standbys() needs; it has another argument from PostgreSQL 17 on.
+  FOR v_call IN
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = 'pg_logical_emit_message'
+      AND p.proargtypes[2] = 'text'::regtype
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_call, omoide.role_of('owner'));
+  END LOOP;
+
   -- Then each of the inbox's roles gets exactly its own.
   FOR v_role IN
     SELECT 'PUBLIC' UNION ALL SELECT quote_ident(r) FROM omoide.login_roles() r

@@ -18,6 +18,7 @@ BEGIN
     THEN
       v_wrong := 'it is finished already, with another sha256';
     ELSE
+      PERFORM omoide.await_standbys();
       RETURN QUERY SELECT v_upload.media_id, v_upload.media_id <> v_upload.id;
       RETURN;
     END IF;
@@ -40,6 +41,7 @@ BEGIN
     PERFORM omoide.tally_inbox(0, 1);
     v_done := omoide.owe(v_id, v_upload.size);
   END IF;
+  PERFORM omoide.commit_durably();
   UPDATE omoide.upload u
   SET media_id = v_id, touched_at = now(), expires_at = now() + v_limit.upload_idle, hash_state = NULL
   WHERE u.id = v_upload.id;

@@ -16,11 +16,7 @@ BEGIN
   SELECT s.id, p_id, p_size FROM omoide.storage s WHERE s.retired_at IS NULL;
   -- Where no worker sweeps, the differences must not pile up either.
   IF p_id % 1024 = 0 THEN PERFORM omoide.fold_owed(); END IF;
-  -- A role may have made this its own default, and a later session would hear "committed" of an upload
-  -- that a crash takes back. Raised only, never lowered: remote_apply stays.
-  IF current_setting('synchronous_commit') = 'off' THEN
-    PERFORM set_config('synchronous_commit', 'on', true);
-  END IF;
+  PERFORM omoide.commit_durably();
   SELECT bool_and(pg_try_advisory_xact_lock_shared(omoide.sleep_lock_class(), s.id::int))
   INTO v_is_awake FROM omoide.storage s WHERE s.retired_at IS NULL;
   RETURN v_is_awake OR omoide.wake_workers();

@@ -3,8 +3,11 @@
 CREATE OR REPLACE FUNCTION omoide.same_media(
   p_owner uuid, p_item uuid, p_media_type text, p_ext text, p_size bigint, p_sha256 bytea
 )
-RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT min(m.id) FROM (
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_id bigint;
+BEGIN
+  SELECT min(m.id) INTO v_id FROM (
     SELECT a.id, a.media_type, a.ext, a.size, a.sha256 FROM omoide.media a
     WHERE a.owner_uuid = p_owner AND a.item_uuid = p_item AND a.holds_name
     UNION ALL
@@ -14,5 +17,7 @@ RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
   WHERE m.media_type = p_media_type AND m.ext = p_ext AND m.size = p_size AND m.sha256 = p_sha256
     AND NOT EXISTS (
       SELECT FROM omoide.delivery d WHERE d.media_id = m.id AND d.parked_at IS NOT NULL
-    )
-$$;
+    );
+  IF v_id IS NOT NULL THEN PERFORM omoide.await_standbys(); END IF;
+  RETURN v_id;
+END $$;
