@@ -70,7 +70,6 @@ export class ApplicationPool implements Caller, AsyncDisposable {
     return await this.#with(async (client) => {
       // Named, so that each connection parses and plans it once.
       const result = await client.query<Row>({ name: nameOf(text), text, values: [...values] });
-      if (pool.wasNotReplicated(client)) throw new NotReplicatedError();
       return result.rows;
     });
   }
@@ -86,7 +85,9 @@ export class ApplicationPool implements Caller, AsyncDisposable {
     const { pool, client } = await this.#connection();
     let broken: Error | undefined;
     try {
-      return await run(client);
+      const rows = await run(client);
+      if (pool.wasNotReplicated(client)) throw new NotReplicatedError();
+      return rows;
     } catch (thrown) {
       const error = applicationError(thrown);
       // What it still answers to is unknown.
