@@ -45,6 +45,7 @@ export const FIGURES = {
   latency_p50_ms: "ms from a submit's answer to both receipts, median",
   latency_p99_ms: "ms, 99th percentile",
   read_mb_per_s: "MB/s that are read and summed",
+  reader_s_per_gb: "s of processor of whoever reads per GB, its start included",
   beat_p50_ms: "ms for a heartbeat with its history, median",
   beat_p99_ms: "ms, 99th percentile",
   beat_database_ms: "ms of processor of the database for a heartbeat",

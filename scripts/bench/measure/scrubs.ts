@@ -54,6 +54,7 @@ function reading(
       const elapsed = (performance.now() - began) / 1000;
       return {
         read_mb_per_s: bytesOf(wanted) / 1e6 / seconds,
+        reader_s_per_gb: totalOf(used.carriers) / bytesOf(wanted) * 1e9,
         others_cores: othersCores({ ...used, seconds: elapsed, wal: 0 }),
       };
     });
