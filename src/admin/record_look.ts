@@ -1,10 +1,11 @@
-import type { Finding, FindingKind } from "../finding.ts";
+import type { FindingKind } from "../finding.ts";
 import { openInbox } from "../inbox/admin/inbox.ts";
-import { recordDeepLook, timeInInbox } from "../inbox/admin/looks.ts";
+import { recordDeepLook, timeInInbox, type VerifiedFinding } from "../inbox/admin/looks.ts";
 import type {
   Finding as Verified,
   FindingKind as VerifiedKind,
 } from "../storage/admin/findings.ts";
+import { OBJECTS_DIRECTORY } from "../storage/layout.ts";
 import type { VerifyReport } from "../storage/admin/verify.ts";
 import { requireRegistered } from "./rebuild.ts";
 import type { Root } from "./roots.ts";
@@ -24,6 +25,9 @@ const KINDS: Readonly<Record<VerifiedKind, FindingKind | null>> = {
   // A look under way or an attempt that died: the scrub does not report it either.
   orphan: null,
 };
+
+/** Of these a scrub's look sees too whether they are well; of the others only `verify`. */
+const SEEN_BY_SCRUBS: ReadonlySet<VerifiedKind> = new Set(["corrupt", "unreadable", "unexpected"]);
 
 /** A verification that the inbox is to hear of. Reading takes hours, for which no connection is kept. */
 export class RecordedLook {
@@ -52,7 +56,10 @@ export class RecordedLook {
   }
 }
 
-function inInbox({ kind, path, detail }: Verified): Finding[] {
+function inInbox({ kind, path, detail }: Verified): VerifiedFinding[] {
   const known = KINDS[kind];
-  return known === null ? [] : [{ kind: known, path, detail, mediaId: null }];
+  if (known === null) return [];
+  const seenBy = path.startsWith(`${OBJECTS_DIRECTORY}/`) ? "deep" : "shallow";
+  const closedBy = SEEN_BY_SCRUBS.has(kind) ? seenBy : "verify";
+  return [{ kind: known, path, detail, mediaId: null, closedBy }];
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
+import { scrubOnce } from "../scrub/support/scrub_process.ts";
 import { admin, adminExits, databaseOf } from "./support/run.ts";
 
 /** SAFE is said only from a database that keeps what it commits. */
@@ -70,6 +71,36 @@ Deno.test("verify --database: what it finds is open until it finds it well, and 
   assert.deepEqual(looks, [
     { started_at: null, position: null, files: 3, bytes: 15_000, findings: 0 },
   ]);
+});
+
+Deno.test("what only verify looks at stays open until it finds it well, whatever a scrub says", async () => {
+  await using world = await template().world();
+  await world.submitMany(new Random(2), 3, () => 5000);
+  await world.drainAll();
+  const root = world.root("hot");
+  const verify = ["storage", "verify", root, ...databaseOf(world)];
+  const [{ path = "" } = {}] = await world.query<{ path: string }>(
+    "SELECT path FROM omoide.receipt WHERE storage = 'hot' LIMIT 1",
+  );
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  await Deno.chmod(join(root, directory), 0o777);
+  await Deno.writeTextFile(join(root, directory, "notes.txt"), "a note");
+  await adminExits(8, ...verify);
+  const both = [`unexpected: ${directory}`, `unexpected: ${directory}/notes.txt`];
+  assert.deepEqual(await open(world), both);
+
+  assert.equal((await scrubOnce(world)).code, 8, "it sees the note, too");
+  assert.deepEqual(await open(world), both);
+  await Deno.remove(join(root, directory, "notes.txt"));
+  assert.equal((await scrubOnce(world)).code, 0);
+  assert.deepEqual(await open(world), [`unexpected: ${directory}`]);
+
+  await Deno.writeTextFile(join(root, "notes.txt"), "another note");
+  await adminExits(8, ...verify);
+  await Deno.remove(join(root, "notes.txt"));
+  await Deno.chmod(join(root, directory), 0o750);
+  await adminExits(0, ...verify);
+  assert.deepEqual(await open(world), [], "who never scrubs has them closed all the same");
 });
 
 Deno.test("a look at a part, or at another inbox's root, is not recorded", async () => {

@@ -1,4 +1,4 @@
-import type { Finding } from "../../finding.ts";
+import type { Depth, Finding } from "../../finding.ts";
 import { type AdminInbox, ask, transaction } from "./inbox.ts";
 
 /** How many findings one statement takes. */
@@ -11,13 +11,18 @@ export async function timeInInbox({ connection }: AdminInbox): Promise<string> {
   return row.time;
 }
 
+/** A finding with what can find it well again: a look of a scrub, or only another `storage verify`. */
+export interface VerifiedFinding extends Finding {
+  readonly closedBy: Depth | "verify";
+}
+
 /** What an administrator's own look at every byte of a storage came to. */
 export interface DeepLook {
   /** When it began, as `timeInInbox` said. */
   readonly startedAt: string;
   readonly files: number;
   readonly bytes: number;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly VerifiedFinding[];
 }
 
 /**
@@ -39,20 +44,31 @@ export async function recordDeepLook(
         seen_at = excluded.seen_at, position = NULL, files = 0, bytes = 0, findings = 0`,
       [storageId, startedAt],
     );
-    for (let at = 0; at < findings.length; at += PAGE) {
-      const page = findings.slice(at, at + PAGE);
-      await ask(
-        connection,
-        "SELECT omoide.keep_findings($1::smallint, 'deep', $2, $3, $4, $5)",
-        [
-          storageId,
-          page.map(({ kind }) => kind),
-          page.map(({ path }) => storable(path)),
-          page.map(({ detail }) => storable(detail)),
-          page.map(({ mediaId }) => mediaId),
-        ],
-      );
+    for (const [closedBy, own] of Map.groupBy(findings, (each) => each.closedBy)) {
+      for (let at = 0; at < own.length; at += PAGE) {
+        const page = own.slice(at, at + PAGE);
+        await ask(
+          connection,
+          "SELECT omoide.keep_findings($1::smallint, $2, $3, $4, $5, $6)",
+          [
+            storageId,
+            closedBy,
+            page.map(({ kind }) => kind),
+            page.map(({ path }) => storable(path)),
+            page.map(({ detail }) => storable(detail)),
+            page.map(({ mediaId }) => mediaId),
+          ],
+        );
+      }
     }
+    // It also sees each name that does not belong there, as a shallow look does.
+    await ask(
+      connection,
+      `UPDATE omoide.found SET closed_at = clock_timestamp()
+      WHERE storage_id = $1 AND closed_at IS NULL AND seen_at < $2
+        AND (depth = 'verify' OR depth = 'shallow' AND kind = 'unexpected')`,
+      [storageId, startedAt],
+    );
     await ask(connection, "SELECT omoide.end_look($1::smallint, 'deep', $2, $3)", [
       storageId,
       files,
