@@ -16,6 +16,7 @@ import { ownerHandOver, ownerShow } from "./commands/owner.ts";
 import { storageAdopt } from "./commands/storage_adopt.ts";
 import { storageCompare } from "./commands/storage_compare.ts";
 import { storageInit } from "./commands/storage_init.ts";
+import { storageLanes } from "./commands/storage_lanes.ts";
 import { storageList, storageRetire } from "./commands/storage_list.ts";
 import { storageManifest } from "./commands/storage_manifest.ts";
 import { storageProve } from "./commands/storage_prove.ts";
@@ -59,6 +60,7 @@ export const GROUPS: readonly Group[] = [
     commands: [
       storageInit,
       storageList,
+      storageLanes,
       storageRetire,
       storageManifest,
       storageVerify,

@@ -12,6 +12,7 @@ import { ChunkPlaces } from "./copy/chunk_places.ts";
 import { connectForCopy, type CopyConnection } from "./copy/copy_connection.ts";
 import { type DatabaseAddress, type DatabaseServer, showAddress } from "./database_url.ts";
 import { inboxError } from "./inbox_error.ts";
+import type { Lanes } from "./lanes.ts";
 import { watchForNewerPrimary } from "./newer_primary.ts";
 import { onFirstServer, preferServer } from "./servers.ts";
 
@@ -23,7 +24,7 @@ const ANSWER_TIMEOUT_MS = 60_000;
  * unknown which of the others' statements took effect under which lock, so the worker drops what it has in
  * flight and starts again.
  *
- * - `control` holds the storage's lock, listens, beats
+ * - `control` holds the storage's and the lanes' locks, listens, beats
  * - `reading` streams chunks
  * - `acknowledging` commits receipts while the next batch is read
  * - `releasing` lets blobs leave, and sweeps, while receipts are committed
@@ -37,6 +38,12 @@ export class InboxSession {
 
   /** UUID of the root for which `takeStorage` has taken the storage; null before. */
   identity: string | null = null;
+  /** Number of this session among all that took a storage; null before. */
+  life: string | null = null;
+  /** UUID of this process, the same for all of its sessions: coming back is not dying. */
+  process: string | null = null;
+  /** What this session carries. */
+  lanes: Lanes = { count: 1, mine: [] };
 
   private constructor(
     /** The server that has the inbox now. */
@@ -104,10 +111,16 @@ export class InboxSession {
     return this.#ended.signal;
   }
 
-  /** Calls `onSealed` whenever a media is sealed. A hint: it can be lost, so the worker polls too. */
-  async listen(onSealed: () => void): Promise<void> {
-    this.control.on("notification", onSealed);
-    await this.query(this.control, "LISTEN omoide_sealed");
+  /**
+   * Calls `onSealed` whenever a media is sealed, `onLanes` when a storage's number of lanes has changed. Hints:
+   * they can be lost, so the worker polls too.
+   */
+  async listen(onSealed: () => void, onLanes: () => void = () => {}): Promise<void> {
+    this.control.on(
+      "notification",
+      ({ channel }) => channel === "omoide_lanes" ? onLanes() : onSealed(),
+    );
+    await this.query(this.control, "LISTEN omoide_sealed; LISTEN omoide_lanes");
   }
 
   /**

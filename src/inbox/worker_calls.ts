@@ -16,43 +16,64 @@ export interface TakenStorage {
   readonly prefixSize: number;
   /** UUID of the inbox. */
   readonly inbox: string;
-  /** The worker before this one died while it was storing. */
-  readonly unclean: boolean;
 }
 
 /**
- * Takes the storage's lock for as long as the session lives.
+ * Takes part in the work on a storage for as long as the session lives, with as many lanes as are free and due
+ * to this session: `session.lanes`.
+ *
+ * @param process UUID of this process, for all of its sessions the same
+ * @param lanes the number of lanes for which the root has been locked
+ * @returns its `unclean` are the lanes taken whose worker died while it was storing
  *
  * @throws {ConfigurationError} wrong role, identity or schema version, or a retired storage
- * @throws {StorageHeldError} another worker has it
+ * @throws {StorageHeldError} other workers have all of its lanes, or a tool of the administrator's has it
  * @throws {StorageDistrustedError} an administrator must verify it first
  */
 export async function takeStorage(
   session: InboxSession,
   storage: string,
   identity: string,
-): Promise<TakenStorage> {
-  const [row] = await session.query<{ prefix_size: number; inbox: string; unclean: boolean }>(
+  process: string | null = null,
+  lanes: number | null = null,
+): Promise<TakenStorage & { readonly unclean: readonly number[] }> {
+  const [row] = await session.query<TakenRow>(
     session.control,
-    "SELECT prefix_size, inbox, unclean FROM omoide.take_storage($1, $2, $3)",
-    [SCHEMA_VERSION, storage, identity],
+    "SELECT prefix_size, inbox, life, lanes, mine, unclean FROM omoide.take_storage($1, $2, $3, $4, $5)",
+    [SCHEMA_VERSION, storage, identity, process, lanes],
   );
+  if (row === undefined) throw new TypeError("the inbox said nothing about this storage");
   session.identity = identity;
-  return taken(row);
+  session.process = process;
+  session.life = row.life;
+  session.lanes = { count: row.lanes, mine: row.mine };
+  return { prefixSize: row.prefix_size, inbox: row.inbox, unclean: row.unclean };
 }
 
-/** As `takeStorage`, but takes no lock and changes nothing; `held` says whether a worker has it. */
+interface TakenRow extends Record<string, unknown> {
+  prefix_size: number;
+  inbox: string;
+  life: string;
+  lanes: number;
+  mine: number[];
+  unclean: number[];
+}
+
+/** As `takeStorage`, but takes no lock and changes nothing; `held` says whether a worker or a tool has it. */
 export async function checkStorage(
   session: InboxSession,
   storage: string,
   identity: string,
-): Promise<TakenStorage & { readonly held: boolean }> {
-  const [row] = await session.query<{ prefix_size: number; inbox: string; held: boolean }>(
+): Promise<TakenStorage & { readonly held: boolean; readonly lanes: number }> {
+  const [row] = await session.query<
+    { prefix_size: number; inbox: string; held: boolean; lanes: number }
+  >(
     session.control,
-    "SELECT prefix_size, inbox, held FROM omoide.check_storage($1, $2, $3)",
+    "SELECT prefix_size, inbox, held, lanes FROM omoide.check_storage($1, $2, $3)",
     [SCHEMA_VERSION, storage, identity],
   );
-  return { ...taken(row), held: row?.held ?? false };
+  if (row === undefined) throw new TypeError("the inbox said nothing about this storage");
+  return { prefixSize: row.prefix_size, inbox: row.inbox, held: row.held, lanes: row.lanes };
 }
 
 /** Whether the database keeps what it commits. */
@@ -62,14 +83,7 @@ export async function readDurability(session: InboxSession): Promise<Durability>
   return row;
 }
 
-function taken(
-  row: { prefix_size: number; inbox: string; unclean?: boolean } | undefined,
-): TakenStorage {
-  if (row === undefined) throw new TypeError("the inbox said nothing about this storage");
-  return { prefixSize: row.prefix_size, inbox: row.inbox, unclean: row.unclean ?? false };
-}
-
-/** The next media due to this storage with an id above `after`, by id. */
+/** The next media due in this session's lanes with an id above `after`, by id. */
 export async function pending(
   session: InboxSession,
   after: bigint,
@@ -78,8 +92,8 @@ export async function pending(
   const rows = await session.query<PendingRow>(
     session.control,
     "SELECT media_id, owner_uuid, item_uuid, media_type, ext, public_name, size, " +
-      "encode(sha256, 'hex') AS sha256, attempts, generation FROM omoide.pending($1, $2)",
-    [after, limit],
+      "encode(sha256, 'hex') AS sha256, attempts, generation FROM omoide.pending($1, $2, $3, $4)",
+    [after, limit, session.lanes.count, session.lanes.mine],
   );
   for (const row of rows) session.places.note(BigInt(row.media_id), row.generation);
   return rows.map((row) => ({
@@ -116,13 +130,19 @@ interface PendingRow extends Record<string, unknown> {
  * Returns false if its attempts are used up, or it is owed no longer.
  */
 export async function startAttempt(session: InboxSession, id: bigint): Promise<boolean> {
-  const rows = await session.query(session.control, "SELECT omoide.start_attempt($1)", [[id]]);
+  const rows = await session.query(session.control, "SELECT omoide.start_attempt($1, $2)", [
+    [id],
+    session.life,
+  ]);
   return rows.length > 0;
 }
 
 /** Takes back an attempt that `startAttempt` counted: it ended for a reason that lies in the storage. */
 export async function cancelAttempt(session: InboxSession, id: bigint): Promise<void> {
-  await session.query(session.control, "SELECT omoide.cancel_attempt($1)", [[id]]);
+  await session.query(session.control, "SELECT omoide.cancel_attempt($1, $2)", [
+    [id],
+    session.life,
+  ]);
 }
 
 /** A media whose receipt the inbox refused: its id means another media there now, or none. */
@@ -216,6 +236,7 @@ export interface Beat {
   readonly reason: string | null;
   /** Null if the disk did not answer in time. */
   readonly space: FreeSpace | null;
+  /** Since this session began; of one that came before, what it had not reported is in this one's. */
   readonly storedMedia: number;
   readonly storedBytes: number;
   readonly lastError: string | null;
@@ -236,11 +257,13 @@ export type WorkerState =
  */
 const BEAT_TIMEOUT_MS = 15_000;
 
-export async function heartbeat(session: InboxSession, beat: Beat): Promise<void> {
-  await session.query(
+/** @returns how many lanes the storage has now; 0 if it is distrusted, and all of its workers must stop */
+export async function heartbeat(session: InboxSession, beat: Beat): Promise<number> {
+  const [row] = await session.query<{ lanes: number }>(
     session.control,
-    "SELECT omoide.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    "SELECT omoide.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS lanes",
     [
+      session.life,
       beat.version,
       beat.startedAt,
       beat.state,
@@ -255,6 +278,7 @@ export async function heartbeat(session: InboxSession, beat: Beat): Promise<void
     ],
     BEAT_TIMEOUT_MS,
   );
+  return row?.lanes ?? 0;
 }
 
 export interface Swept {
@@ -264,15 +288,17 @@ export interface Swept {
 }
 
 /**
- * The inbox's housekeeping that any worker can do: releases, missing deliveries, limits, old snapshots, and
- * the generations, in a transaction of their own that has nothing else locked.
+ * The inbox's housekeeping, if the session has lane 0: releases, missing deliveries, limits, old snapshots, and
+ * the generations, in a transaction of their own that has nothing else locked. With any lanes: when what failed
+ * in these is due again.
  */
 export async function sweep(session: InboxSession): Promise<Swept> {
   const [row] = await session.query<{ released: string; wait: number | null }>(
     session.releasing,
-    "SELECT released, extract(epoch FROM next_attempt_in)::float8 AS wait FROM omoide.sweep()",
+    "SELECT released, extract(epoch FROM next_attempt_in)::float8 AS wait FROM omoide.sweep($1, $2)",
+    [session.lanes.count, session.lanes.mine],
   );
-  await recycle(session, true);
+  if (session.lanes.mine.includes(0)) await recycle(session, true);
   return {
     released: Number(row?.released ?? 0),
     nextAttemptInMs: typeof row?.wait === "number" ? Math.max(0, row.wait * 1000) : null,
@@ -280,18 +306,22 @@ export async function sweep(session: InboxSession): Promise<Swept> {
 }
 
 /**
- * Asks to be notified of every media from now on. If false, something is due already, or a submit that
+ * Asks to be notified of every media of its lanes from now on. If false, something is due already, or a submit that
  * counts on this worker to look by itself has not ended yet: it must do so.
  */
 export async function fallAsleep(session: InboxSession): Promise<boolean> {
   const [row] = await session.query<{ asleep: boolean }>(
     session.control,
-    "SELECT omoide.fall_asleep() AS asleep",
+    "SELECT omoide.fall_asleep($1, $2) AS asleep",
+    [session.lanes.count, session.lanes.mine],
   );
   return row?.asleep === true;
 }
 
 /** Says that this worker looks by itself again, so that submits need not notify it. */
 export async function stayAwake(session: InboxSession): Promise<void> {
-  await session.query(session.control, "SELECT omoide.stay_awake()");
+  await session.query(session.control, "SELECT omoide.stay_awake($1, $2)", [
+    session.lanes.count,
+    session.lanes.mine,
+  ]);
 }

@@ -40,8 +40,12 @@ export interface FileCalls {
   syncData(file: Deno.FsFile): Promise<void>;
   /** fsync, of a directory */
   sync(file: Deno.FsFile): Promise<void>;
-  /** flock LOCK_EX | LOCK_NB: needs no more than a handle for reading. False where another holds it. */
-  tryLock(file: Deno.FsFile): Promise<boolean>;
+  /**
+   * flock LOCK_EX | LOCK_NB, or LOCK_SH | LOCK_NB if others may share it: needs no more than a handle for
+   * reading. False where another holds it.
+   */
+  tryLock(file: Deno.FsFile, exclusive: boolean): Promise<boolean>;
+  unlock(file: Deno.FsFile): void;
   close(file: Deno.FsFile): void;
   /** Not recursive: a missing parent is ENOENT. */
   mkdir(path: string, mode: number): void;
@@ -74,7 +78,8 @@ export const fileCalls: FileCalls = {
   fstat: (file) => file.statSync(),
   syncData: (file) => file.syncData(),
   sync: (file) => file.sync(),
-  tryLock: (file) => file.tryLock(true),
+  tryLock: (file, exclusive) => file.tryLock(exclusive),
+  unlock: (file) => file.unlockSync(),
   close: (file) => file.close(),
   mkdir: (path, mode) => Deno.mkdirSync(path, { mode }),
   link: (from, to) => Deno.linkSync(from, to),
@@ -105,7 +110,8 @@ export const remoteCalls: AwaitableCalls = {
   fstat: (file) => file.stat(),
   syncData: (file) => file.syncData(),
   sync: (file) => file.sync(),
-  tryLock: (file) => file.tryLock(true),
+  tryLock: (file, exclusive) => file.tryLock(exclusive),
+  unlock: (file) => file.unlock(),
   close: (file) => file.close(),
   mkdir: (path, mode) => Deno.mkdir(path, { mode }),
   link: (from, to) => Deno.link(from, to),

@@ -1,4 +1,4 @@
-import { ConfigurationError, messageOf, StorageHeldError, StorageLostError } from "../errors.ts";
+import { ConfigurationError, StorageLostError } from "../errors.ts";
 import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls, remoteCalls } from "./file_calls.ts";
 import { readIdentity } from "./identity.ts";
@@ -18,10 +18,12 @@ export interface OpenStorageOptions {
   readonly reserve?: Reserve;
   /** The calls on the file system; the real ones unless a test wraps them. */
   readonly calls?: FileCalls;
+  /** `false`: it is opened unlocked, and whoever needs its lock takes it by `hold`. */
+  readonly lock?: boolean;
 }
 
 /**
- * Opens and locks the storage at `root`.
+ * Opens the storage at `root`, and takes its lock for this process alone.
  *
  * @param expected what the storage must be
  * @throws {ConfigurationError} the root's form is unfit, it is another storage, may not be read, or lies on
@@ -36,7 +38,7 @@ export async function openStorage(
 ): Promise<WriteOnceStorage> {
   const calls = options.calls ?? fileCalls;
   const identity = requireStorage(root, expected.storage, calls);
-  const lock = await lockStorage(root, calls);
+  const identityFile = openIdentity(`${root}/${IDENTITY_PATH}`, calls);
   try {
     const { isRemote } = requireMount(root, identity, calls.statfs(root).type);
     // Opening may wait: nobody counts on this worker yet.
@@ -50,17 +52,17 @@ export async function openStorage(
       directories: new Directories(root, deviceOf(root, calls), working),
       space,
       slots: new Slots(options.writers ?? 64),
-      lock,
-      locked: calls.fstat(lock),
+      identityFile,
+      identityInfo: calls.fstat(identityFile),
     });
     await space.measure();
-    // What was locked is what has the name by now, and who it says it is has not changed before the lock.
-    await store.requireIdentity();
+    if (options.lock ?? true) await store.hold(true);
+    else await store.requireIdentity();
     const tree = new Tree(store);
     for (const { path } of [{ path: "" }, ...SKELETON]) await tree.requireSkeleton(path);
     return new HeldStorage(store);
   } catch (error) {
-    calls.close(lock);
+    calls.close(identityFile);
     throw error;
   }
 }
@@ -80,26 +82,6 @@ export function requireStorage(root: string, name: string, calls: FileCalls): St
     );
   }
   return identity;
-}
-
-async function lockStorage(root: string, calls: FileCalls): Promise<Deno.FsFile> {
-  const path = `${root}/${IDENTITY_PATH}`;
-  const file = openIdentity(path, calls);
-  let locked = false;
-  try {
-    locked = await calls.tryLock(file);
-  } catch (error) {
-    throw new ConfigurationError(
-      `Cannot lock ${path}: ${
-        messageOf(error)
-      }; use a file system that has flock, such as ext4 or XFS`,
-      { cause: error },
-    );
-  } finally {
-    if (!locked) calls.close(file);
-  }
-  if (!locked) throw new StorageHeldError(`Another process holds the storage at ${root}`);
-  return file;
 }
 
 /** It was there a moment ago, when it was read. */

@@ -16,6 +16,13 @@ export const DEFAULT_RESERVE: Reserve = { fraction: 0.05 };
  */
 const INODES = 3;
 
+/**
+ * With so much left, or less, a worker that has company asks the file system before each media: since its last
+ * look eight others may have written three batches of 32 MiB and 1,024 files each.
+ */
+const SHARED_BYTES = 8 * 3 * 32 * 1024 * 1024;
+const SHARED_INODES = 8 * 3 * 1024 * INODES;
+
 /** Bytes that are set aside for a media that comes piece by piece, and are not written yet. */
 export class Reservation {
   #bytes: number;
@@ -58,6 +65,12 @@ export class Space {
   /** What is free and what is kept, for people. */
   shown = "";
   readonly #reservations = new Set<Reservation>();
+  /**
+   * Whether other workers write there too. What they have set aside for media that come piece by piece is not
+   * seen: an eighth of what is free for each would refuse what fits, and asking each other would take longer
+   * than a media. That is what the reserve is for; beyond it, a disk that is really full pauses the storage.
+   */
+  isShared = false;
 
   constructor(
     private readonly root: string,
@@ -112,7 +125,7 @@ export class Space {
    * @throws {StoragePausedError} it would reach into the reserve
    */
   take(size: number): void | Promise<void> {
-    if (this.fits(size)) return this.#subtract(size);
+    if (this.fits(size) && !(this.isShared && this.#isNearlyUsed())) return this.#subtract(size);
     return whenThere(this.measure(), () => {
       if (!this.fits(size)) throw this.#pause(size);
       this.#subtract(size);
@@ -127,6 +140,10 @@ export class Space {
   /** Sets aside the bytes of a media, taken already, that comes piece by piece. */
   reserve(bytes: number): Reservation {
     return new Reservation(bytes, this.#reservations);
+  }
+
+  #isNearlyUsed(): boolean {
+    return this.#bytes < SHARED_BYTES || this.#inodes < SHARED_INODES;
   }
 
   #statfs(): FileSystemSpace | Promise<FileSystemSpace> {

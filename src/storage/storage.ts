@@ -62,6 +62,17 @@ export interface WriteOnceStorage {
   readonly identity: StorageIdentity;
   /** Each call on it is a question to a server, which may take seconds to answer. */
   readonly isRemote: boolean;
+  /**
+   * Takes the lock on `storage.json`, which goes with the process. Whoever has it alone excludes everybody;
+   * those who share it exclude whoever wants it alone, which every tool of the administrator's does.
+   *
+   * @throws {StorageHeldError} another process holds it: standing by may help
+   * @throws {StorageLostError} the root is another's by now
+   * @throws {ConfigurationError} the file system has no such locks
+   */
+  hold(alone: boolean): Promise<void>;
+  /** Lets go of it, with nothing under way. */
+  letGo(): Promise<void>;
   /** Reads the identity again, and free space, then begins a batch. */
   beginBatch(): Promise<StoreBatch>;
   /**

@@ -1,6 +1,8 @@
 import {
   ConfigurationError,
+  messageOf,
   StorageDistrustedError,
+  StorageHeldError,
   StorageLostError,
   StoragePausedError,
 } from "../errors.ts";
@@ -23,12 +25,12 @@ export interface StoreParts {
   readonly directories: Directories;
   readonly space: Space;
   readonly slots: Slots;
-  /** storage.json, open and locked. */
-  readonly lock: Deno.FsFile;
+  /** storage.json, open. */
+  readonly identityFile: Deno.FsFile;
   /** It is reached over a network. */
   readonly isRemote: boolean;
-  /** The lock's own, as `fstat` shows it. */
-  readonly locked: Pick<Deno.FileInfo, "dev" | "ino">;
+  /** That file, as `fstat` shows it. */
+  readonly identityInfo: Pick<Deno.FileInfo, "dev" | "ino">;
 }
 
 /**
@@ -47,8 +49,8 @@ export class Store {
   readonly unlinked: UnlinkedObjects;
   /** The device of every file in this storage. */
   readonly device: number;
-  readonly #lock: Deno.FsFile;
-  readonly #lockInode: number;
+  readonly #identityFile: Deno.FsFile;
+  readonly #identityInode: number;
   #ended: Error | null = null;
 
   constructor(parts: StoreParts) {
@@ -61,16 +63,41 @@ export class Store {
     this.slots = parts.slots;
     this.pause = new StandingPause(this.root, this.space, this.calls);
     this.unlinked = new UnlinkedObjects(this.root, this.calls);
-    this.#lock = parts.lock;
-    this.device = parts.locked.dev;
-    this.#lockInode = parts.locked.ino ?? 0;
+    this.#identityFile = parts.identityFile;
+    this.device = parts.identityInfo.dev;
+    this.#identityInode = parts.identityInfo.ino ?? 0;
+  }
+
+  /** See `WriteOnceStorage`. */
+  async hold(alone: boolean): Promise<void> {
+    const path = `${this.root}/${IDENTITY_PATH}`;
+    let locked: boolean;
+    try {
+      locked = await this.calls.tryLock(this.#identityFile, alone);
+    } catch (error) {
+      throw new ConfigurationError(
+        `Cannot lock ${path}: ${
+          messageOf(error)
+        }; use a file system that has flock, such as ext4 or XFS`,
+        { cause: error },
+      );
+    }
+    if (!locked) throw new StorageHeldError(`Another process holds the storage at ${this.root}`);
+    this.space.isShared = !alone;
+    // What was locked is what has the name by now, and who it says it is has not changed before the lock.
+    await this.requireIdentity();
+  }
+
+  async letGo(): Promise<void> {
+    // One that is over goes with the process; asking a disk that has gone would only fail once more.
+    if (this.#ended === null) await this.calls.unlock(this.#identityFile);
   }
 
   close(): void {
     this.pause.end();
     if (this.#ended instanceof StoreClosedError) return;
     this.#ended = new StoreClosedError("the storage was closed");
-    this.calls.close(this.#lock);
+    this.calls.close(this.#identityFile);
   }
 
   /** Throws what ended this storage, if anything did. */
@@ -90,7 +117,7 @@ export class Store {
     try {
       const found = await this.calls.lstat(path);
       const identity = await awaitIdentity(this.root, this.calls);
-      if (found?.dev !== this.device || found.ino !== this.#lockInode) {
+      if (found?.dev !== this.device || found.ino !== this.#identityInode) {
         throw new StorageLostError(
           `${path} was replaced while the worker was running; see what is mounted there, and start again`,
         );

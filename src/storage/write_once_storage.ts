@@ -5,7 +5,7 @@ import type { StorageIdentity, StoreBatch, WriteOnceStorage } from "./storage.ts
 import type { Store } from "./store.ts";
 import { Timelines } from "./timelines.ts";
 
-/** What a worker gets of an open, locked storage. `openStorage` makes it. */
+/** What a worker gets of an open storage. `openStorage` makes it. */
 export class HeldStorage implements WriteOnceStorage {
   readonly #store: Store;
   #measuring: Promise<FreeSpace> | null = null;
@@ -22,6 +22,15 @@ export class HeldStorage implements WriteOnceStorage {
 
   get isRemote(): boolean {
     return this.#store.isRemote;
+  }
+
+  async hold(alone: boolean): Promise<void> {
+    this.#store.requireSound();
+    await this.#store.hold(alone);
+  }
+
+  async letGo(): Promise<void> {
+    await this.#store.letGo();
   }
 
   async beginBatch(): Promise<StoreBatch> {

@@ -63,7 +63,11 @@ async function checkDatabase(
       }
       const known = await checkStorage(session, options.storage, identity.uuid);
       requireInbox(identity, known);
-      const company = known.held ? "; a worker holds it now, another would stand by" : "";
+      const company = !known.held
+        ? ""
+        : known.lanes === 1
+        ? "; a worker holds it now, another would stand by"
+        : `; workers hold it now, another would share its ${known.lanes} lanes`;
       print({
         name: "inbox",
         ok: true,

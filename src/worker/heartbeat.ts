@@ -30,6 +30,10 @@ export class Heartbeat {
   #state: WorkerState = "starting";
   #reason: string | null = null;
   #diskHangs = false;
+  /** Of `progress`: what the inbox knew when this session began, and what it knows now. */
+  #before = { media: 0, bytes: 0 };
+  #reported = { media: 0, bytes: 0 };
+  #session: InboxSession | null = null;
 
   constructor(storage: WriteOnceStorage, progress: Progress, log: Logger) {
     this.#storage = storage;
@@ -53,14 +57,18 @@ export class Heartbeat {
 
   /** Reports that this worker waits for another's storage, and leaves that one's state as it is. */
   async standBy(session: InboxSession): Promise<void> {
-    await heartbeat(session, this.#beatOf("standby", null, null));
+    await this.#send(session, "standby", null, null);
   }
 
-  /** Beats until the session has ended; a beat that the inbox refuses ends the session. */
-  async keepBeating(session: InboxSession): Promise<void> {
+  /**
+   * Beats until the session has ended; a beat that the inbox refuses ends the session.
+   *
+   * @param onLanes is given what each beat is answered: how many lanes the storage has, 0 if it is distrusted
+   */
+  async keepBeating(session: InboxSession, onLanes: (count: number) => void): Promise<void> {
     while (!session.ended.aborted) {
       try {
-        await this.beat(session);
+        onLanes(await this.beat(session));
       } catch (error) {
         session.end(error instanceof Error ? error : new Error(String(error)));
       }
@@ -68,15 +76,29 @@ export class Heartbeat {
     }
   }
 
-  async beat(session: InboxSession): Promise<void> {
+  async beat(session: InboxSession): Promise<number> {
     const space = await this.#freeSpace();
     const trouble = this.#diskTrouble(space);
     this.#logDisk(trouble);
     const known = space === "late" ? null : space;
-    await heartbeat(
-      session,
-      this.#beatOf(this.#state, trouble ?? this.#reason ?? this.#standing, known),
-    );
+    const reason = trouble ?? this.#reason ?? this.#standing;
+    return await this.#send(session, this.#state, reason, known);
+  }
+
+  async #send(
+    session: InboxSession,
+    state: WorkerState,
+    reason: string | null,
+    space: FreeSpace | null,
+  ): Promise<number> {
+    if (session !== this.#session) {
+      this.#session = session;
+      this.#before = this.#reported;
+    }
+    const { media, bytes } = this.#progress;
+    const lanes = await heartbeat(session, this.#beatOf(state, reason, space));
+    this.#reported = { media, bytes };
+    return lanes;
   }
 
   #beatOf(state: WorkerState, reason: string | null, space: FreeSpace | null): Beat {
@@ -86,8 +108,8 @@ export class Heartbeat {
       state,
       reason,
       space,
-      storedMedia: this.#progress.media,
-      storedBytes: this.#progress.bytes,
+      storedMedia: this.#progress.media - this.#before.media,
+      storedBytes: this.#progress.bytes - this.#before.bytes,
       lastError: this.#progress.lastError,
     };
   }

@@ -1,5 +1,6 @@
 import type { StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
+import type { LaneShare } from "./lane_share.ts";
 import { pending } from "../inbox/worker_calls.ts";
 import type { WorkerContext } from "./worker_context.ts";
 import { sleep } from "../sleep.ts";
@@ -16,6 +17,7 @@ export class PausedStorage {
   constructor(
     private readonly session: InboxSession,
     private readonly context: WorkerContext,
+    private readonly lanes: LaneShare,
   ) {}
 
   /** Something was stored: the next pause is a new one. */
@@ -24,7 +26,7 @@ export class PausedStorage {
   }
 
   /**
-   * Waits until the storage would take the next media, or the worker is stopped.
+   * Waits until the storage would take the next media, or lanes are to be given, or the worker is stopped.
    *
    * @throws {DatabaseUnavailableError} the session ended meanwhile
    */
@@ -34,10 +36,11 @@ export class PausedStorage {
     log.error("paused ({reason}): {message}", { reason: pause.reason, message: pause.message });
     await heartbeat.become(this.session, "paused", pause.message);
     for (;;) {
-      await sleep(this.#delayMs, ended, stop);
+      const { due } = this.lanes;
+      await sleep(this.#delayMs, ended, stop, due);
       this.#delayMs = Math.min(2 * this.#delayMs, LONGEST_DELAY_MS);
       if (ended.aborted) throw ended.reason;
-      if (stop.aborted) return;
+      if (stop.aborted || due.aborted) return;
       const [next] = await pending(this.session, 0n, 1);
       if (await storage.wouldAccept(next?.media.size ?? 0)) return;
     }

@@ -18,22 +18,12 @@ const MOST_IN_FLIGHT = 3 * 1024;
 export class Probation {
   /** How many media are still to go alone. */
   #left = 0;
-  #sessionsBegun = 0;
   /** Media whose attempt this process has counted and not finished. */
   readonly #startedAttempts = new Set<bigint>();
 
-  /**
-   * A session has begun.
-   *
-   * @param unclean what the inbox says: the worker before died while it was storing
-   * @returns whether media go alone because of it: behind the first session, it was this process's own
-   * connection that died
-   */
-  sessionBegins(unclean: boolean): boolean {
-    this.#sessionsBegun += 1;
-    if (!unclean || this.#sessionsBegun > 1) return false;
+  /** A worker died while it was storing, and what it had in flight is this one's now. */
+  suspect(): void {
     this.#left = MOST_IN_FLIGHT;
-    return true;
   }
 
   /** Nothing is owed: what was in flight at that death has been stored since. */

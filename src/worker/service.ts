@@ -1,19 +1,28 @@
-import { DatabaseDamagedError, StoragePausedError } from "../errors.ts";
+import { DatabaseDamagedError, StorageHeldError, StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import { type Delivery, pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
+import { checkStorage, type Delivery, pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import { requireInbox } from "../storage/identity.ts";
+import { LaneShare } from "./lane_share.ts";
 import { PAGE, Pass } from "./pass.ts";
 import { PausedStorage } from "./paused_storage.ts";
 import type { Attempt } from "../retry.ts";
 import { IdleWait } from "./idle_wait.ts";
 import { Schedule } from "./schedule.ts";
+import { sleep } from "../sleep.ts";
 import { StoredLog } from "./stored_log.ts";
 import type { WorkerContext } from "./worker_context.ts";
+
+/** How often a worker that waits for its lanes looks up, in milliseconds; `LaneShare` calls it earlier. */
+const WAIT_MS = 10_000;
+
+/** The storage has another number of lanes: this session has ended, the worker is to begin another. */
+export const LANES_CHANGED = "the number of lanes has changed";
 
 /** Serves one session, which has taken the storage: passes over what is owed, waits, passes again. */
 export class Service {
   readonly #session: InboxSession;
   readonly #context: WorkerContext;
+  readonly #lanes: LaneShare;
   readonly #schedule: Schedule;
   readonly #idle: IdleWait;
   readonly #storedLog: StoredLog;
@@ -24,38 +33,60 @@ export class Service {
   private constructor(session: InboxSession, context: WorkerContext) {
     this.#session = session;
     this.#context = context;
+    this.#lanes = new LaneShare(session);
     this.#schedule = new Schedule(context.options.pollInterval);
     this.#idle = new IdleWait(session, context.wake);
     this.#storedLog = new StoredLog(context.log);
-    this.#paused = new PausedStorage(session, context);
+    this.#paused = new PausedStorage(session, context, this.#lanes);
   }
 
-  /** Takes the storage for this session. Errors as `takeStorage` and `requireInbox`. */
-  static async open(session: InboxSession, context: WorkerContext): Promise<Service> {
-    const { identity } = context.storage;
-    const taken = await takeStorage(session, identity.storage, identity.uuid);
-    requireInbox(identity, taken);
-    if (context.probation.sessionBegins(taken.unclean)) {
-      context.log.warn(
-        "the worker before this one died while it was storing: its media go one at a time",
-      );
+  /**
+   * Takes the storage for this session: its lock on the disk, alone if it has one lane, then its lanes in the
+   * inbox. In this order, so that whoever must stand by changes nothing that the inbox says of the one that
+   * works. Errors as `takeStorage`, `requireInbox` and `WriteOnceStorage.hold`.
+   */
+  static async open(
+    session: InboxSession,
+    context: WorkerContext,
+    process: string,
+  ): Promise<Service> {
+    const { storage, options } = context;
+    const { identity } = storage;
+    const known = await checkStorage(session, identity.storage, identity.uuid);
+    requireInbox(identity, known);
+    const { lanes } = known;
+    await storage.hold(lanes === 1);
+    const { storage: name, uuid } = identity;
+    const { unclean } = await takeStorage(session, name, uuid, process, lanes);
+    if (session.lanes.mine.length === 0 && options.mode === "drain") {
+      throw new StorageHeldError(`Other workers hold all lanes of the storage ${name}`);
     }
-    return new Service(session, context);
+    const service = new Service(session, context);
+    service.#takeOver(unclean);
+    return service;
   }
 
   /**
    * Ends when asked to stop, or in drain mode when nothing is left; every other end is an error.
    *
-   * @returns how many media could not be stored
+   * @returns how many media could not be stored, or that the storage has another number of lanes by now
    */
-  async run(attempt: Attempt): Promise<number> {
+  async run(attempt: Attempt): Promise<number | typeof LANES_CHANGED> {
     const { heartbeat, probation, progress, wake, stop, options } = this.#context;
     const session = this.#session;
-    await session.listen(() => wake.call());
+    const lanes = this.#lanes;
+    await session.listen(() => wake.call(), () => lanes.lookNow());
     await heartbeat.become(session, "idle");
-    void heartbeat.keepBeating(session);
+    void heartbeat.keepBeating(session, (count) => lanes.note(count));
+    void lanes.keepLooking();
     try {
       while (!stop.aborted && !session.ended.aborted) {
+        if (lanes.due.aborted && !await this.#settleLanes()) return LANES_CHANGED;
+        if (session.lanes.mine.length === 0) {
+          await heartbeat.become(session, "standby");
+          await sleep(WAIT_MS, lanes.due, session.ended, stop);
+          continue;
+        }
         if (performance.now() >= this.#schedule.sweepAt) await this.#sweep();
         const owed = await pending(session, 0n, this.#isProbing ? 1 : PAGE);
         if (owed.length > 0) {
@@ -69,7 +100,7 @@ export class Service {
         await heartbeat.become(session, "idle");
         this.#storedLog.sayIfDue();
         const waitMs = Math.min(this.#schedule.dueInMs, this.#storedLog.dueInMs);
-        await this.#idle.untilNextLook(waitMs, session.ended, stop);
+        await this.#idle.untilNextLook(waitMs, session.ended, stop, lanes.due);
       }
     } finally {
       this.#storedLog.say();
@@ -112,8 +143,41 @@ export class Service {
     this.#isProbing = true;
   }
 
+  /**
+   * Brings the lanes to this session's share, between two passes.
+   *
+   * @returns false where the storage has another number of them by now
+   */
+  async #settleLanes(): Promise<boolean> {
+    const session = this.#session;
+    const before = session.lanes.mine;
+    // Asleep in lanes that it may be about to give.
+    await this.#idle.rouse();
+    const unclean = await this.#lanes.settle();
+    if (unclean === null) return false;
+    if (String(before) === String(session.lanes.mine)) return true;
+    // Also in the rows of the new ones: should this worker die now, it was storing in them.
+    await this.#context.heartbeat.beat(session);
+    this.#takeOver(unclean);
+    this.#schedule.sweepNow();
+    return true;
+  }
+
+  /** Says which lanes it has now. @param unclean those among them whose worker died while it was storing */
+  #takeOver(unclean: readonly number[]): void {
+    const { log, probation } = this.#context;
+    const { count, mine } = this.#session.lanes;
+    if (count > 1) {
+      log.info("lanes {mine} of {count}", { mine: mine.join(", ") || "none yet,", count });
+    }
+    if (unclean.length === 0) return;
+    probation.suspect();
+    log.warn("the worker before this one died while it was storing: its media go one at a time");
+  }
+
   #newPass(): Pass {
-    const { storage, probation, progress, options, stop } = this.#context;
+    const { storage, probation, progress, options } = this.#context;
+    const stop = AbortSignal.any([this.#context.stop, this.#lanes.due]);
     return new Pass({
       ...{ session: this.#session, storage, probation, progress, stop },
       group: { files: options.batchFiles, bytes: options.batchBytes },

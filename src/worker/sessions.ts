@@ -11,13 +11,15 @@ import { noteTimeline } from "../inbox/newest_timelines.ts";
 import { InboxSession } from "../inbox/session.ts";
 import { distrust } from "../inbox/worker_calls.ts";
 import type { Attempt } from "../retry.ts";
-import { Service } from "./service.ts";
+import { LANES_CHANGED, Service } from "./service.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** One process's sessions with the inbox, one after the other. */
 export class Sessions {
   readonly #context: WorkerContext;
   readonly #credentials: Credentials;
+  /** UUID: by it the inbox sees that a session is the same worker's as one before. */
+  readonly #process = crypto.randomUUID();
   #diskFailure: StorageDistrustedError | null = null;
 
   constructor(context: WorkerContext, credentials: Credentials) {
@@ -30,18 +32,35 @@ export class Sessions {
     return this.#diskFailure;
   }
 
-  /** Serves one session until its end. @throws the errors of `exitCodeOf` */
-  async serveOne(attempt: Attempt): Promise<ExitCode> {
-    const { options, log, heartbeat, storage } = this.#context;
+  /** Serves one session after the other, for as long as nothing goes wrong. Errors as `serveOne`. */
+  async serve(attempt: Attempt): Promise<ExitCode> {
+    for (;;) {
+      const code = await this.#serveOne(attempt);
+      if (code !== null) return code;
+    }
+  }
+
+  /**
+   * Serves one session until its end.
+   *
+   * @returns null where another is to begin, the storage's number of lanes having changed
+   * @throws the errors of `exitCodeOf`
+   */
+  async #serveOne(attempt: Attempt): Promise<ExitCode | null> {
+    const { options, storage, log, heartbeat } = this.#context;
     (await storage.timelines()).forEach(noteTimeline);
     const session = await InboxSession.open(options.database, this.#credentials);
     let service: Service | null = null;
     try {
       if (this.#diskFailure !== null) await this.#markDistrusted(session, this.#diskFailure);
-      service = await Service.open(session, this.#context);
+      service = await Service.open(session, this.#context, this.#process);
       const database = showAddress(session.server);
       log.info("serving {root} from {database}", { root: options.root, database });
       const failed = await service.run(attempt);
+      if (failed === LANES_CHANGED) {
+        log.info(LANES_CHANGED);
+        return null;
+      }
       await heartbeat.become(session, "stopped");
       return failed === 0 ? EXIT.OK : EXIT.INCOMPLETE;
     } catch (error) {
@@ -53,6 +72,7 @@ export class Sessions {
       throw cause;
     } finally {
       session.end(new Error("the worker is done with it"));
+      await storage.letGo();
     }
   }
 

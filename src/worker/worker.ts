@@ -24,7 +24,7 @@ import { Wake } from "../wake.ts";
  * code. What outlives a session has one owner each: `Progress` what was done, `Probation` what may be
  * dangerous, `Heartbeat` what the inbox knows of this worker.
  *
- * A database that is out of reach and a storage that another worker holds are waited for, for ever,
+ * A database that is out of reach and a storage whose lanes other workers hold are waited for, for ever,
  * except in drain mode, which says so and ends.
  *
  * @throws the errors of `exitCodeOf`
@@ -42,7 +42,7 @@ export async function runWorker(
   }
   try {
     const storage = await retrying(
-      () => openStorage(options.root, { storage: options.storage }, options),
+      () => openStorage(options.root, { storage: options.storage }, { ...options, lock: false }),
       { ...policy, stop },
     );
     try {
@@ -73,7 +73,7 @@ async function serve(
   const owesReport = (error: unknown) =>
     sessions.diskFailure !== null && error instanceof DatabaseUnavailableError;
   try {
-    return await retrying((attempt) => sessions.serveOne(attempt), {
+    return await retrying((attempt) => sessions.serve(attempt), {
       ...policy,
       isTransient: (error) => policy.isTransient(error) || owesReport(error),
       stop,

@@ -264,7 +264,7 @@ class Scene {
     unclean: boolean,
   ): Promise<void> {
     const probation = new Probation();
-    probation.sessionBegins(unclean);
+    if (unclean) probation.suspect();
     const pass = new Pass({
       session,
       storage,

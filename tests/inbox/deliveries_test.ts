@@ -12,6 +12,7 @@ import {
   rowsOf,
   sha256,
   submit,
+  take,
   valueOf,
 } from "./support/inbox_test.ts";
 
@@ -20,13 +21,13 @@ const inboxTest = inboxTestOn(EVERY_SERVER);
 const TAKE = "SELECT * FROM omoide.take_storage($1, $2, $3)";
 const CHECK = "SELECT * FROM omoide.check_storage($1, $2, $3)";
 const FAIL = "SELECT attempts, parked FROM omoide.report_failure($1, $2, $3)";
-const START = "SELECT omoide.start_attempt($1) AS id";
-const CANCEL = "SELECT omoide.cancel_attempt($1)";
+const START = "SELECT omoide.start_attempt($1, $2) AS id";
+const CANCEL = "SELECT omoide.cancel_attempt($1, $2)";
 
-async function beat(worker: Connection, state: string): Promise<void> {
+async function beat(worker: Connection, life: unknown, state: string): Promise<void> {
   await worker.query(
-    "SELECT omoide.heartbeat('1', now(), $1, NULL, 1, 2, 3, 4, 5, 6, NULL)",
-    [state],
+    "SELECT omoide.heartbeat($1, '1', now(), $2, NULL, 1, 2, 3, 4, 5, 6, NULL)",
+    [life, state],
   );
 }
 
@@ -34,10 +35,15 @@ inboxTest("a storage is taken by one session at a time, and free when that ends"
   const [first, second] = [await inbox.as("hot"), await inbox.as("hot")];
   const identity = inbox.identities.hot;
   const [taken] = await rowsOf(first, TAKE, [VERSION, "hot", identity]);
-  assert.deepEqual(taken, { storage_id: 1, prefix_size: 2, inbox: inbox.inbox, unclean: false });
+  assert.deepEqual(taken, {
+    ...{ storage_id: 1, prefix_size: 2, inbox: inbox.inbox, life: taken?.life },
+    ...{ lanes: 1, mine: [0], unclean: [] },
+  });
   await refused(second, "OM022", TAKE, [VERSION, "hot", identity]);
   const [held] = await rowsOf(second, CHECK, [VERSION, "hot", identity]);
-  assert.deepEqual(held, { storage_id: 1, prefix_size: 2, inbox: inbox.inbox, held: true });
+  assert.deepEqual(held, {
+    ...{ storage_id: 1, prefix_size: 2, inbox: inbox.inbox, held: true, lanes: 1 },
+  });
   const cold = await inbox.as("cold");
   assert.equal(
     (await rowsOf(cold, CHECK, [VERSION, "cold", inbox.identities.cold]))[0]?.held,
@@ -82,15 +88,15 @@ inboxTest("a worker that died while storing is told to the next", async (inbox) 
     const worker = await inbox.as("hot");
     const [taken] = await rowsOf(worker, TAKE, [VERSION, "hot", identity]);
     unclean.push(taken?.unclean);
-    await beat(worker, last);
+    await beat(worker, taken?.life, last);
     // One that stands by neither hides a death nor makes one up.
-    await beat(await inbox.as("hot"), "standby");
+    await beat(await inbox.as("hot"), null, "standby");
     await worker.end();
     await inbox.admin.query(
       "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'omoide_hot'",
     );
   }
-  assert.deepEqual(unclean, [false, true, false, false]);
+  assert.deepEqual(unclean, [[], [0], [], []]);
 });
 
 inboxTest("checking a storage changes nothing", async (inbox) => {
@@ -162,8 +168,7 @@ inboxTest("a media that kills the worker each time is parked", async (inbox) => 
   const [deadly, harmless] = [await submit(app, "x"), await submit(app, "x")];
   const lives: unknown[][] = [];
   for (let life = 1; life <= 7; life++) {
-    await hot.query(TAKE, [VERSION, "hot", inbox.identities.hot]);
-    lives.push((await rowsOf(hot, START, [[deadly]])).map((row) => row.id));
+    lives.push((await rowsOf(hot, START, [[deadly], await take(hot)])).map((row) => row.id));
   }
   assert.deepEqual(lives, [...Array(6).fill([deadly]), []]);
   const [owed] = await rowsOf(
@@ -177,14 +182,14 @@ inboxTest("a media that kills the worker each time is parked", async (inbox) => 
 inboxTest("an attempt that was counted before it was made is not counted twice", async (inbox) => {
   const [app, hot] = [await inbox.as("app"), await inbox.as("hot")];
   const id = await submit(app);
-  await hot.query(TAKE, [VERSION, "hot", inbox.identities.hot]);
+  const life = await take(hot);
   // Paused and gone on: the same attempt.
-  for (let n = 0; n < 10; n++) assert.equal((await rowsOf(hot, START, [[id]])).length, 1);
+  for (let n = 0; n < 10; n++) assert.equal((await rowsOf(hot, START, [[id], life])).length, 1);
   assert.deepEqual(await rowsOf(hot, FAIL, [id, "failed", false]), [{
     attempts: 1,
     parked: false,
   }]);
-  await hot.query(START, [[id]]);
+  await hot.query(START, [[id], life]);
   assert.deepEqual(await rowsOf(hot, FAIL, [id, "failed", false]), [{
     attempts: 2,
     parked: false,
@@ -196,16 +201,16 @@ inboxTest("an attempt that ended with the storage's own trouble is taken back", 
   const id = await submit(app);
   const attempts = () =>
     valueOf(inbox.admin, "SELECT attempts FROM omoide.delivery WHERE storage_id = 1");
-  await hot.query(TAKE, [VERSION, "hot", inbox.identities.hot]);
+  const life = await take(hot);
   await hot.query(FAIL, [id, "failed", false]);
   // Nothing was counted ahead: a failure stays.
-  await hot.query(CANCEL, [[id]]);
+  await hot.query(CANCEL, [[id], life]);
   assert.equal(await attempts(), 1);
-  await hot.query(START, [[id]]);
+  await hot.query(START, [[id], life]);
   assert.equal(await attempts(), 2);
-  await cold.query(CANCEL, [[id]]);
+  await cold.query(CANCEL, [[id], life]);
   assert.equal(await attempts(), 2);
-  for (let n = 0; n < 2; n++) await hot.query(CANCEL, [[id]]);
+  for (let n = 0; n < 2; n++) await hot.query(CANCEL, [[id], life]);
   assert.equal(await attempts(), 1);
 });
 

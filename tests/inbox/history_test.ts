@@ -7,22 +7,22 @@ import {
   pendingIds,
   rowsOf,
   submit,
+  take,
   valueOf,
 } from "./support/inbox_test.ts";
 
 interface Beat {
-  readonly startedAt?: Date;
   readonly media?: number;
   readonly bytes?: number;
   readonly state?: string;
   readonly free?: number | null;
 }
 
-async function beat(worker: Connection, given: Beat): Promise<void> {
-  const { startedAt = new Date(1e12), media = 0, bytes = 0, state = "idle", free = 500 } = given;
+async function beat(worker: Connection, life: string, given: Beat): Promise<void> {
+  const { media = 0, bytes = 0, state = "idle", free = 500 } = given;
   await worker.query(
-    "SELECT omoide.heartbeat('1', $1, $2, NULL, $3, 1000, 1, 1, $4, $5, NULL)",
-    [startedAt, state, free, media, bytes],
+    "SELECT omoide.heartbeat($1, '1', now(), $2, NULL, $3, 1000, 1, 1, $4, $5, NULL)",
+    [life, state, free, media, bytes],
   );
 }
 
@@ -30,11 +30,11 @@ inboxTest(
   "a storage's minutes and hours add up what its workers stored, one after the other",
   async (inbox) => {
     const hot = await inbox.as("hot");
-    await beat(hot, { media: 5, bytes: 50 });
-    await beat(hot, { media: 7, bytes: 70, free: 400 });
-    // Another process: it counts from nothing.
-    await beat(hot, {
-      startedAt: new Date(2e12),
+    const life = await take(hot);
+    await beat(hot, life, { media: 5, bytes: 50 });
+    await beat(hot, life, { media: 7, bytes: 70, free: 400 });
+    // Another session: it counts from nothing.
+    await beat(hot, await take(hot), {
       media: 3,
       bytes: 30,
       free: null,
@@ -61,7 +61,8 @@ inboxTest(
   "a worker's lie neither overflows a sum nor lowers one, and is in its own storage's rows",
   async (inbox) => {
     const hot = await inbox.as("hot");
-    for (const bytes of [2 ** 53, 0, 2 ** 53]) await beat(hot, { media: 5, bytes });
+    const life = await take(hot);
+    for (const bytes of [2 ** 53, 0, 2 ** 53]) await beat(hot, life, { media: 5, bytes });
     const rows = await rowsOf(
       inbox.admin,
       "SELECT storage, sum(stored_bytes)::text AS bytes FROM omoide.history WHERE span = 'hour' GROUP BY 1",
@@ -75,7 +76,7 @@ inboxTest("a sweep adds what is owed, and since when", async (inbox) => {
   for (let i = 0; i < 3; i++) await submit(app);
   const [first = ""] = await pendingIds(hot);
   await acknowledge(hot, [first]);
-  await beat(hot, {});
+  await beat(hot, await take(hot), {});
   await hot.query("SELECT omoide.sweep()");
   const rows = await rowsOf(
     inbox.admin,
@@ -115,7 +116,7 @@ inboxTest(
     const hot = await inbox.as("hot"),
       monitor = await inbox.as("monitor"),
       app = await inbox.as("app");
-    await beat(hot, { media: 1, bytes: 1 });
+    await beat(hot, await take(hot), { media: 1, bytes: 1 });
     const ask = "SELECT count(*)::int FROM omoide.history";
     assert.equal(await valueOf(monitor, ask), 2);
     for (const other of [hot, app]) {

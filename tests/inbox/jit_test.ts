@@ -3,6 +3,7 @@
  * servers cannot, that is asked of the settings; on an installed one that can, of its log.
  */
 import assert from "node:assert/strict";
+import { lanesDue, takeLanes } from "../../src/inbox/lane_calls.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { acknowledge, pending, release, sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
@@ -78,8 +79,10 @@ async function useAll(inbox: TestInbox): Promise<void> {
     try {
       await takeStorage(session, name, inbox.identities[name]);
       const deliveries = await pending(session, 0n, 10);
-      await session.query(session.control, "SELECT omoide.start_attempt($1)", [[id]]);
-      await session.query(session.control, "SELECT omoide.cancel_attempt($1)", [[id]]);
+      await session.query(session.control, "SELECT omoide.start_attempt($1, 1)", [[id]]);
+      await session.query(session.control, "SELECT omoide.cancel_attempt($1, 1)", [[id]]);
+      await takeLanes(session);
+      await lanesDue(session);
       await session.query(session.control, "SELECT omoide.report_failure($1, 'x', false)", [id]);
       await acknowledge(
         session,

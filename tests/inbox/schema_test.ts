@@ -9,7 +9,7 @@ import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { startPostgres, VERSIONS } from "../support/postgres.ts";
 import { describeSchema } from "./support/describe_schema.ts";
-import { inboxTest, pendingIds, release, rowsOf } from "./support/inbox_test.ts";
+import { inboxTest, pendingIds, release, rowsOf, valueOf } from "./support/inbox_test.ts";
 
 const GOLDEN = new URL("schema.txt", import.meta.url);
 const VERSION_8 = new URL("support/version_8.sql", import.meta.url);
@@ -48,7 +48,11 @@ for (const version of VERSIONS) {
     // And it works: what was owed, failing, parked and started is so still.
     const hot = await pg.connect(database, "omoide_hot");
     assert.deepEqual(await pendingIds(hot), ["3", "5", "7", "8", "9"]);
-    await hot.query("SELECT omoide.cancel_attempt('{3}')");
+    const life = await valueOf(
+      admin,
+      "SELECT started_in_life FROM omoide.delivery WHERE storage_id = 1 AND media_id = 3",
+    );
+    await hot.query("SELECT omoide.cancel_attempt('{3}', $1)", [life]);
     assert.equal(await release(hot, ["5"]), 0);
     assert.deepEqual(
       await rowsOf(

@@ -9,6 +9,7 @@ import {
   release,
   rowsOf,
   submit,
+  take,
   valueOf,
 } from "./support/inbox_test.ts";
 
@@ -53,10 +54,19 @@ inboxTest("a worker cannot act for another storage", async (inbox) => {
     await rowsOf(hot, "SELECT * FROM omoide.report_failure($1, 'x', true)", [id]),
     [],
   );
-  assert.deepEqual(await rowsOf(hot, "SELECT omoide.start_attempt(ARRAY[$1::int8])", [id]), []);
+  assert.deepEqual(await rowsOf(hot, "SELECT omoide.start_attempt(ARRAY[$1::int8], 1)", [id]), []);
   assert.deepEqual(await rowsOf(hot, "SELECT * FROM omoide.my_chunk"), []);
   assert.deepEqual(await pendingIds(hot), []);
-  await hot.query("SELECT omoide.heartbeat('1', now(), 'paused', 'full', 1, 2, 3, 4, 5, 6, NULL)");
+  const life = await take(hot);
+  await hot.query(
+    "SELECT omoide.heartbeat($1, '1', now(), 'paused', 'full', 1, 2, 3, 4, 5, 6, NULL)",
+    [life],
+  );
+  // Whose life that is, it cannot see; it is not cold's row in any case.
+  await cold.query(
+    "SELECT omoide.heartbeat($1, '1', now(), 'distrusted', 'a lie', 1, 2, 3, 4, 5, 6, NULL)",
+    [life],
+  );
   await hot.query("SELECT omoide.distrust('bad disk')");
   assert.deepEqual(
     await rowsOf(
@@ -64,7 +74,7 @@ inboxTest("a worker cannot act for another storage", async (inbox) => {
       "SELECT storage, state, distrusted_reason AS reason FROM omoide.worker_status ORDER BY storage",
     ),
     [
-      { storage: "cold", state: null, reason: null },
+      { storage: "cold", state: "standby", reason: null },
       { storage: "hot", state: "paused", reason: "bad disk" },
     ],
   );

@@ -128,12 +128,12 @@ Deno.test("a storage that changes hands while it is being locked is not opened",
       test.open({
         calls: {
           ...fileCalls,
-          tryLock: (file) => {
+          tryLock: (file, exclusive) => {
             const text = Deno.readTextFileSync(test.at(path));
             const uuid = change === "another" ? crypto.randomUUID() : test.identity.uuid;
             Deno.renameSync(test.at(path), test.at(`${path}.was`));
             Deno.writeTextFileSync(test.at(path), text.replace(test.identity.uuid, uuid));
-            return fileCalls.tryLock(file);
+            return fileCalls.tryLock(file, exclusive);
           },
         },
       }),

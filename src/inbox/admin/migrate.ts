@@ -10,7 +10,7 @@ import { foldHoldings } from "./counters.ts";
 import { applyDefinitions } from "./definitions.ts";
 import { repairOwnership } from "./ownership.ts";
 import { applyRights } from "./rights.ts";
-import { ensureRole, FORMS } from "./roles.ts";
+import { ensureRole, FORMS, workerForm } from "./roles.ts";
 import { isInboxName, roleOf, scrubRole } from "../role_names.ts";
 import { MIGRATIONS } from "../schema/migrations.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
@@ -79,9 +79,11 @@ export async function initInbox(
       schemaVersion: found?.schemaVersion ?? 0,
     });
     await applyDefinitions(connection, owner);
-    const { rows } = await connection.query<{ role: string }>("SELECT role FROM omoide.storage");
-    for (const { role } of rows) {
-      await ensureRole(connection, inbox, role, FORMS.worker);
+    const { rows } = await connection.query<{ role: string; lanes: number }>(
+      "SELECT role, lanes FROM omoide.storage",
+    );
+    for (const { role, lanes } of rows) {
+      await ensureRole(connection, inbox, role, workerForm(lanes));
       await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub);
     }
     await applyRights(connection, inbox, name);

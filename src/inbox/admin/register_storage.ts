@@ -4,7 +4,7 @@ import type { Connection } from "../connect.ts";
 import { roleOf, scrubRole } from "../role_names.ts";
 import { asAdministrator, ASK_NAME } from "./migrate.ts";
 import { applyRights } from "./rights.ts";
-import { ensureRole, FORMS } from "./roles.ts";
+import { ensureRole, FORMS, workerForm } from "./roles.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** Names whose role would be one of the inbox's own: a storage `app` would hand the application every blob. */
@@ -57,9 +57,9 @@ export async function registerStorage(
     refuseReserved(storage.name, inboxName);
     const known = await findStorage(connection, storage);
     const role = roleOf(storage.name, inboxName);
-    await ensureRole(connection, inbox, role, FORMS.worker, storage.password);
+    await ensureRole(connection, inbox, role, workerForm(known?.lanes ?? 1), storage.password);
     await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub, storage.scrubPassword);
-    const storageId = known ?? await insertStorage(connection, storage, role);
+    const storageId = known?.id ?? await insertStorage(connection, storage, role);
     await applyRights(connection, inbox, inboxName);
     const { rowCount } = await connection.query(
       "INSERT INTO omoide.delivery (storage_id, media_id, size) " +
@@ -128,15 +128,22 @@ async function inboxOf(connection: Connection): Promise<{ inbox: string; name: s
   return settings;
 }
 
-/** The storage's id if it is registered just so, null if nothing of it is. */
+/** The storage if it is registered just so, null if nothing of it is. */
 async function findStorage(
   connection: Connection,
   { name, identity, prefixSize }: NewStorage,
-): Promise<number | null> {
+): Promise<{ readonly id: number; readonly lanes: number } | null> {
   const { rows } = await connection.query<
-    { id: number; name: string; identity: string; prefix_size: number; retired: boolean }
+    {
+      id: number;
+      lanes: number;
+      name: string;
+      identity: string;
+      prefix_size: number;
+      retired: boolean;
+    }
   >(
-    "SELECT id, name, identity, prefix_size, retired_at IS NOT NULL AS retired FROM omoide.storage " +
+    "SELECT id, lanes, name, identity, prefix_size, retired_at IS NOT NULL AS retired FROM omoide.storage " +
       "WHERE name = $1 OR identity = $2",
     [name, identity],
   );
@@ -167,7 +174,7 @@ async function findStorage(
         `${found.prefix_size}, which its tree is built on`,
     );
   }
-  return found.id;
+  return found;
 }
 
 async function insertStorage(

@@ -48,6 +48,9 @@ const WORKER = {
   temp_file_limit: "256MB",
 };
 
+/** Of one worker's session; see `InboxSession`. */
+export const WORKER_CONNECTIONS = 4;
+
 export const FORMS = {
   owner: { login: false, connections: 0, settings: {} },
   app: { login: true, connections: 60, settings: APPLICATION },
@@ -56,9 +59,13 @@ export const FORMS = {
     connections: 5,
     settings: { ...COMMON, statement_timeout: "30s", temp_file_limit: "64MB" },
   },
-  worker: { login: true, connections: 12, settings: WORKER },
   scrub: { login: true, connections: 3, settings: WORKER },
 } as const satisfies Record<string, RoleForm>;
+
+/** A storage's role: each lane may have a worker of its own, and two more stand by or come back. */
+export function workerForm(lanes: number): RoleForm {
+  return { login: true, connections: WORKER_CONNECTIONS * (lanes + 2), settings: WORKER };
+}
 
 /** The comment of every role of an inbox. */
 export function markOf(inbox: string): string {

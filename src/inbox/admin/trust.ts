@@ -48,7 +48,8 @@ export async function redeliver(
 }
 
 /**
- * Takes a storage's lock of the database for as long as the connection lives, so that no worker can take it.
+ * Takes a storage's lock of the database, which its workers share, alone: for as long as the connection lives,
+ * so that no worker can take any of its lanes.
  *
  * @returns false if a worker has it
  */

@@ -38,6 +38,7 @@ import fold_holdings from "./functions/fold_holdings.sql" with { type: "text" };
 import fold_ledger from "./functions/fold_ledger.sql" with { type: "text" };
 import fold_lock_class from "./functions/fold_lock_class.sql" with { type: "text" };
 import fold_owed from "./functions/fold_owed.sql" with { type: "text" };
+import give_lanes from "./functions/give_lanes.sql" with { type: "text" };
 import has_little_left from "./functions/has_little_left.sql" with { type: "text" };
 import heartbeat from "./functions/heartbeat.sql" with { type: "text" };
 import holdings from "./functions/holdings.sql" with { type: "text" };
@@ -45,8 +46,14 @@ import insert_sealed from "./functions/insert_sealed.sql" with { type: "text" };
 import is_waited_for from "./functions/is_waited_for.sql" with { type: "text" };
 import keep_findings from "./functions/keep_findings.sql" with { type: "text" };
 import keep_history from "./functions/keep_history.sql" with { type: "text" };
+import lane_key from "./functions/lane_key.sql" with { type: "text" };
+import lane_lock_class from "./functions/lane_lock_class.sql" with { type: "text" };
+import lane_sessions from "./functions/lane_sessions.sql" with { type: "text" };
+import lane_share from "./functions/lane_share.sql" with { type: "text" };
+import lanes_due from "./functions/lanes_due.sql" with { type: "text" };
 import list_items from "./functions/list_items.sql" with { type: "text" };
 import locate from "./functions/locate.sql" with { type: "text" };
+import lock_lanes from "./functions/lock_lanes.sql" with { type: "text" };
 import login_roles from "./functions/login_roles.sql" with { type: "text" };
 import marked_blocks from "./functions/marked_blocks.sql" with { type: "text" };
 import measure from "./functions/measure.sql" with { type: "text" };
@@ -76,6 +83,7 @@ import refuse_other_identity from "./functions/refuse_other_identity.sql" with {
 import refuse_other_version from "./functions/refuse_other_version.sql" with { type: "text" };
 import refuse_unsealed from "./functions/refuse_unsealed.sql" with { type: "text" };
 import release from "./functions/release.sql" with { type: "text" };
+import renumber_lanes from "./functions/renumber_lanes.sql" with { type: "text" };
 import repair_deliveries from "./functions/repair_deliveries.sql" with { type: "text" };
 import report_failure from "./functions/report_failure.sql" with { type: "text" };
 import report_findings from "./functions/report_findings.sql" with { type: "text" };
@@ -89,12 +97,15 @@ import scrub_role from "./functions/scrub_role.sql" with { type: "text" };
 import scrub_state from "./functions/scrub_state.sql" with { type: "text" };
 import scrub_storage from "./functions/scrub_storage.sql" with { type: "text" };
 import seal_media from "./functions/seal_media.sql" with { type: "text" };
+import share_lanes from "./functions/share_lanes.sql" with { type: "text" };
 import sleep_lock_class from "./functions/sleep_lock_class.sql" with { type: "text" };
 import start_attempt from "./functions/start_attempt.sql" with { type: "text" };
 import stay_awake from "./functions/stay_awake.sql" with { type: "text" };
 import storage_lock_class from "./functions/storage_lock_class.sql" with { type: "text" };
+import storage_worker from "./functions/storage_worker.sql" with { type: "text" };
 import submit_media from "./functions/submit_media.sql" with { type: "text" };
 import sweep from "./functions/sweep.sql" with { type: "text" };
+import take_lanes from "./functions/take_lanes.sql" with { type: "text" };
 import take_scrub from "./functions/take_scrub.sql" with { type: "text" };
 import take_storage from "./functions/take_storage.sql" with { type: "text" };
 import tally_inbox from "./functions/tally_inbox.sql" with { type: "text" };
@@ -140,6 +151,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   fold_ledger,
   fold_lock_class,
   fold_owed,
+  give_lanes,
   has_little_left,
   heartbeat,
   holdings,
@@ -147,8 +159,14 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   is_waited_for,
   keep_findings,
   keep_history,
+  lane_key,
+  lane_lock_class,
+  lane_sessions,
+  lane_share,
+  lanes_due,
   list_items,
   locate,
+  lock_lanes,
   login_roles,
   marked_blocks,
   measure,
@@ -178,6 +196,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   refuse_other_version,
   refuse_unsealed,
   release,
+  renumber_lanes,
   repair_deliveries,
   report_failure,
   report_findings,
@@ -191,12 +210,15 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   scrub_state,
   scrub_storage,
   seal_media,
+  share_lanes,
   sleep_lock_class,
   start_attempt,
   stay_awake,
   storage_lock_class,
+  storage_worker,
   submit_media,
   sweep,
+  take_lanes,
   take_scrub,
   take_storage,
   tally_inbox,

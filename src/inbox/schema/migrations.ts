@@ -15,6 +15,7 @@ import inboxName from "./0015_inbox_name.sql" with { type: "text" };
 import counters from "./0016_counters.sql" with { type: "text" };
 import ledger from "./0017_ledger.sql" with { type: "text" };
 import verifyFindings from "./0018_verify_findings.sql" with { type: "text" };
+import lanes from "./0019_lanes.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -37,6 +38,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, name: "counters", sql: counters },
   { version: 17, name: "ledger", sql: ledger },
   { version: 18, name: "verify_findings", sql: verifyFindings },
+  { version: 19, name: "lanes", sql: lanes },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

@@ -56,14 +56,16 @@ BEGIN
     EXECUTE format('GRANT %s TO %I', v_role, omoide.role_of('owner'));
     EXECUTE 'GRANT SELECT ON omoide.my_chunk, omoide.durability TO ' || v_role;
     EXECUTE 'GRANT EXECUTE ON FUNCTION
-      omoide.take_storage(int, text, uuid), omoide.check_storage(int, text, uuid),
-      omoide.pending(bigint, int), omoide.start_attempt(bigint[]), omoide.cancel_attempt(bigint[]),
+      omoide.take_storage(int, text, uuid, uuid, int), omoide.check_storage(int, text, uuid),
+      omoide.take_lanes(int, bigint, uuid), omoide.lanes_due(int, int),
+      omoide.pending(bigint, int, int, int[]), omoide.start_attempt(bigint[], bigint),
+      omoide.cancel_attempt(bigint[], bigint),
       omoide.acknowledge(uuid, bigint[], bytea[], bigint[], text[], text[]), omoide.release(bigint[]),
       omoide.report_failure(bigint, text, boolean), omoide.distrust(text),
-      omoide.heartbeat(text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
+      omoide.heartbeat(bigint, text, timestamptz, text, text, bigint, bigint, bigint, bigint, bigint,
         bigint, text),
-      omoide.sweep(), omoide.recycle(boolean), omoide.locate(bigint[]), omoide.fall_asleep(),
-      omoide.stay_awake(), omoide.evict() TO ' || v_role;
+      omoide.sweep(int, int[]), omoide.recycle(boolean), omoide.locate(bigint[]),
+      omoide.fall_asleep(int, int[]), omoide.stay_awake(int, int[]), omoide.evict() TO ' || v_role;
   END LOOP;
 
   -- A scrub reads its storage's receipts and reports. It can neither store nor acknowledge.
@@ -82,8 +84,9 @@ END $$;
 GRANT USAGE ON LANGUAGE plpgsql TO :owner;
 GRANT EXECUTE ON FUNCTION
   pg_catalog.pg_try_advisory_lock(int, int), pg_catalog.pg_advisory_unlock(int, int),
-  pg_catalog.pg_try_advisory_xact_lock_shared(int, int),
-  pg_catalog.pg_try_advisory_xact_lock(int, int) TO :owner;
+  pg_catalog.pg_try_advisory_lock_shared(int, int), pg_catalog.pg_advisory_unlock_shared(int, int),
+  pg_catalog.pg_advisory_xact_lock(int, int), pg_catalog.pg_try_advisory_xact_lock(int, int),
+  pg_catalog.pg_try_advisory_xact_lock_shared(int, int) TO :owner;
 -- What evict() needs: to see and end the sessions of these roles, and of no others. (Each storage's role
 -- above.)
 GRANT :app, :monitor TO :owner;
@@ -118,8 +121,8 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,
   omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.held, omoide.shared_paths,
   omoide.parked, omoide.durability, omoide.finding, omoide.look_status,
-  omoide.history
+  omoide.history, omoide.lane_status
   TO :monitor;
 -- A function that a view calls needs the right of whoever reads the view.
 GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int), omoide.oldest_snapshot(),
-  omoide.holdings(), omoide.role_of(text) TO :monitor;
+  omoide.holdings(), omoide.role_of(text), omoide.storage_worker(smallint) TO :monitor;

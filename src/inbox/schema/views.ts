@@ -6,6 +6,7 @@ import generation_status from "./views/generation_status.sql" with { type: "text
 import held from "./views/held.sql" with { type: "text" };
 import history from "./views/history.sql" with { type: "text" };
 import inbox_status from "./views/inbox_status.sql" with { type: "text" };
+import lane_status from "./views/lane_status.sql" with { type: "text" };
 import look_status from "./views/look_status.sql" with { type: "text" };
 import my_chunk from "./views/my_chunk.sql" with { type: "text" };
 import owed from "./views/owed.sql" with { type: "text" };
@@ -26,6 +27,7 @@ export const VIEWS: Readonly<Record<string, string>> = {
   held,
   history,
   inbox_status,
+  lane_status,
   look_status,
   my_chunk,
   owed,

@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import { ConfigurationError, StorageHeldError } from "../../errors.ts";
-import { type FileCalls, fileCalls } from "../file_calls.ts";
+import { fileCalls } from "../file_calls.ts";
 import { MAX_IDENTITY_BYTES, parseIdentity, readIdentity } from "../identity.ts";
 import { IDENTITY_PATH } from "../layout.ts";
 import { openStorage } from "../open_storage.ts";
@@ -20,11 +20,8 @@ const OPEN_WITHIN_MS = 10_000;
  */
 export async function openForAdmin(root: string): Promise<WriteOnceStorage> {
   const { storage } = readIdentityOf(root);
-  const calls: FileCalls = {
-    ...callsAs(requireWriter(root)),
-    tryLock: () => Promise.resolve(true),
-  };
-  return await openStorage(root, { storage }, { calls, reserve: { bytes: 0 } });
+  const calls = callsAs(requireWriter(root));
+  return await openStorage(root, { storage }, { calls, lock: false, reserve: { bytes: 0 } });
 }
 
 /** As `readIdentity`, of a tree that nobody trusts: a FIFO does not hang it. Errors as there. */
@@ -48,20 +45,20 @@ export function readIdentityOf(root: string): StorageIdentity {
 export async function isHeld(root: string): Promise<boolean> {
   const file = await openIdentity(root);
   try {
-    return !(await fileCalls.tryLock(file));
+    return !(await fileCalls.tryLock(file, true));
   } finally {
     file.close();
   }
 }
 
 /**
- * Takes a storage's lock, so that no worker can begin meanwhile.
+ * Takes a storage's lock alone, so that no worker can begin meanwhile.
  *
  * @throws {StorageHeldError} a worker, or another administrator's tool, holds it
  */
 export async function holdStorage(root: string): Promise<Disposable> {
   const file = await openIdentity(root);
-  if (await fileCalls.tryLock(file)) return { [Symbol.dispose]: () => file.close() };
+  if (await fileCalls.tryLock(file, true)) return { [Symbol.dispose]: () => file.close() };
   file.close();
   throw new StorageHeldError(
     `Another process holds the storage at ${root}: stop its worker, and run this again`,

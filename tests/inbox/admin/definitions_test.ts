@@ -75,7 +75,8 @@ inboxTest(
 inboxTest("init puts functions and views right that were changed by hand", async (inbox) => {
   const [app, hot] = [await inbox.as("app"), await inbox.as("hot")];
   await inbox.admin.query(
-    "CREATE OR REPLACE FUNCTION omoide.pending(p_after bigint, p_limit int) RETURNS TABLE (" +
+    "CREATE OR REPLACE FUNCTION omoide.pending(p_after bigint, p_limit int, p_lanes int DEFAULT 1, " +
+      "p_mine int[] DEFAULT '{0}') RETURNS TABLE (" +
       "media_id bigint, owner_uuid uuid, item_uuid uuid, media_type text, ext text, public_name text, " +
       "size bigint, sha256 bytea, attempts int, generation int) LANGUAGE sql BEGIN ATOMIC " +
       "SELECT 1::bigint, null::uuid, null::uuid, '', '', '', 1::bigint, ''::bytea, 1, 0 WHERE false; END; " +

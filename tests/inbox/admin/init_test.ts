@@ -81,7 +81,7 @@ inboxTest("init puts right what was granted or taken by hand", async (inbox) => 
     "GRANT ALL ON ALL TABLES IN SCHEMA omoide TO omoide_app, omoide_hot, PUBLIC; " +
       "GRANT SELECT (bytes) ON omoide.media_chunk TO omoide_app; " +
       "GRANT ALL ON ALL FUNCTIONS IN SCHEMA omoide TO PUBLIC; " +
-      "REVOKE ALL ON FUNCTION omoide.sweep() FROM omoide_hot; " +
+      "REVOKE ALL ON FUNCTION omoide.sweep(int, int[]) FROM omoide_hot; " +
       "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC; " +
       `GRANT ALL ON DATABASE ${inbox.database} TO PUBLIC, omoide_app; ` +
       "ALTER ROLE omoide_app CREATEDB CREATEROLE CONNECTION LIMIT -1",

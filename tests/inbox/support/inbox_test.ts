@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type Connection, sqlstateOf } from "../../../src/inbox/connect.ts";
+import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
 import {
   IDENTITIES,
   makeInbox,
@@ -134,6 +135,16 @@ export async function identityOf(worker: Connection): Promise<string> {
   const identity = Object.entries(IDENTITIES).find((entry) => entry[0] === name)?.[1];
   assert.ok(identity !== undefined, `no identity of ${name}`);
   return identity;
+}
+
+/** Takes the storage whose role this is; returns the life that its session has. */
+export async function take(worker: Connection): Promise<string> {
+  const values = [SCHEMA_VERSION, await identityOf(worker)];
+  return await valueOf(
+    worker,
+    "SELECT life FROM omoide.take_storage($1, replace(session_user, 'omoide_', ''), $2)",
+    values,
+  ) as string;
 }
 
 /** Acknowledges as `stored` what `content` says; returns the results by id. */

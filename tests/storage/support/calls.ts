@@ -50,8 +50,12 @@ export function wrapCalls(
     syncData: (file) =>
       aroundAsync({ name: "syncData", path: pathOf(file) }, () => fileCalls.syncData(file)),
     sync: (file) => aroundAsync({ name: "sync", path: pathOf(file) }, () => fileCalls.sync(file)),
-    tryLock: (file) =>
-      aroundAsync({ name: "tryLock", path: pathOf(file) }, () => fileCalls.tryLock(file)),
+    tryLock: (file, exclusive) =>
+      aroundAsync(
+        { name: "tryLock", path: pathOf(file) },
+        () => fileCalls.tryLock(file, exclusive),
+      ),
+    unlock: (file) => around({ name: "unlock", path: pathOf(file) }, () => fileCalls.unlock(file)),
     close: (file) => around({ name: "close", path: pathOf(file) }, () => fileCalls.close(file)),
     mkdir: (path, mode) => around({ name: "mkdir", path }, () => fileCalls.mkdir(path, mode)),
     link: (from, to) => around({ name: "link", path: to }, () => fileCalls.link(from, to)),

@@ -1,15 +1,13 @@
 -- Takes back what start_attempt() counted in this worker's life: a full or read-only disk ended the
 -- attempt, which says nothing against the media. Without it, `--once` on a timer and a full disk parked
 -- after six runs what had failed once before.
-CREATE OR REPLACE FUNCTION omoide.cancel_attempt(p_ids bigint[])
+CREATE OR REPLACE FUNCTION omoide.cancel_attempt(p_ids bigint[], p_life bigint)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
-  v_life bigint;
 BEGIN
-  SELECT w.life INTO v_life FROM omoide.worker w WHERE w.storage_id = v_id;
   UPDATE omoide.delivery d SET attempts = d.attempts - 1, started_in_life = NULL
   WHERE d.storage_id = v_id AND d.media_id = ANY (p_ids) AND d.parked_at IS NULL
-    AND d.started_in_life = coalesce(v_life, 0) AND d.attempts > 0;
+    AND d.started_in_life = p_life AND d.attempts > 0;
 END $$;

@@ -17,7 +17,9 @@ BEGIN
   -- Where no worker sweeps, the differences must not pile up either.
   IF p_id % 1024 = 0 THEN PERFORM omoide.fold_owed(); END IF;
   PERFORM omoide.commit_durably();
-  SELECT bool_and(pg_try_advisory_xact_lock_shared(omoide.sleep_lock_class(), s.id::int))
+  SELECT bool_and(pg_try_advisory_xact_lock_shared(
+    omoide.sleep_lock_class(), omoide.lane_key(s.id, s.lanes, (p_id % s.lanes)::int)
+  ))
   INTO v_is_awake FROM omoide.storage s WHERE s.retired_at IS NULL;
   RETURN v_is_awake OR omoide.wake_workers();
 END $$;

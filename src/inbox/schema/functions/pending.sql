@@ -1,5 +1,7 @@
--- The next media that are due to this storage, by id; generation: where their chunks are at this moment.
-CREATE OR REPLACE FUNCTION omoide.pending(p_after bigint, p_limit int)
+-- The next media that are due to this storage, by id, of its lanes p_mine of p_lanes; generation: where their chunks are at this moment.
+CREATE OR REPLACE FUNCTION omoide.pending(
+  p_after bigint, p_limit int, p_lanes int DEFAULT 1, p_mine int[] DEFAULT '{0}'
+)
 RETURNS TABLE (
   media_id bigint, owner_uuid uuid, item_uuid uuid, media_type text, ext text, public_name text,
   size bigint, sha256 bytea, attempts int, generation int
@@ -15,6 +17,7 @@ BEGIN
   FROM (
     SELECT q.media_id, q.attempts FROM omoide.delivery q
     WHERE q.storage_id = v_id AND q.media_id > p_after AND q.parked_at IS NULL
+      AND q.media_id % p_lanes = ANY (p_mine)
       -- No pause is longer than an hour: what is due later was written by a clock that has since been
       -- set back.
       AND (q.next_attempt_at <= now() OR q.next_attempt_at > now() + interval '61 minutes')

@@ -16,10 +16,11 @@ SELECT s.id, s.name AS storage, s.identity, s.retired_at, s.distrusted_reason,
     WHERE d.storage_id = s.id AND d.attempts > 0 AND d.parked_at IS NULL) AS failing,
   (SELECT count(*) FROM omoide.delivery d
     WHERE d.storage_id = s.id AND d.parked_at IS NOT NULL) AS parked,
-  w.state, w.reason, w.version, w.seen_at, w.standby_seen_at, w.free_bytes, w.total_bytes,
+  w.state, w.reason, w.version, w.seen_at, f.standby_seen_at, w.free_bytes, w.total_bytes,
   w.free_inodes, w.total_inodes, w.last_error, s.required_since
 FROM omoide.storage s
-LEFT JOIN omoide.worker w ON w.storage_id = s.id
+LEFT JOIN LATERAL omoide.storage_worker(s.id) w ON true
+LEFT JOIN omoide.worker f ON f.storage_id = s.id AND f.lane = 0
 LEFT JOIN (
   SELECT c.storage_id, sum(c.media) AS owed, sum(c.bytes) AS bytes
   FROM omoide.owed_change c GROUP BY c.storage_id

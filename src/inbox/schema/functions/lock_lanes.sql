@@ -1,0 +1,7 @@
+-- Until the transaction ends nobody else takes or gives a lane of this storage; reading the storage's row after
+-- it gives the number of lanes that holds. Held for one short statement at a time. Internal.
+CREATE OR REPLACE FUNCTION omoide.lock_lanes(p_storage smallint)
+RETURNS void LANGUAGE plpgsql SET lock_timeout = '5s' AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(omoide.lane_lock_class(), omoide.lane_key(p_storage, 0, 0));
+END $$;
