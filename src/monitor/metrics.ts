@@ -4,7 +4,7 @@
  */
 import { Gauge, Registry } from "prom-client";
 import { FINDING_KINDS } from "../finding.ts";
-import type { InboxStatus, StorageStatus } from "../inbox/status/status.ts";
+import type { InboxStatus, LaneStatus, StorageStatus } from "../inbox/status/status.ts";
 import { VERSION } from "../version.ts";
 import type { Latest } from "./watch.ts";
 
@@ -48,6 +48,7 @@ export async function metricsOf({ status, verdict, counted, age, error }: Latest
     [verdict.attention.length],
   ]);
   setStorages(page, status.storages.filter(({ retired }) => !retired), counted);
+  setLanes(page, status.storages);
   setFindings(page, status);
   setInbox(page, status, counted);
   return await page.registry.metrics();
@@ -106,6 +107,20 @@ function setStorages(page: Page, storages: readonly StorageStatus[], counted: bo
     "Bytes that the reading that is under way has read.",
     (s) => s.looks.deep.underWayAge === null ? null : s.looks.deep.bytes,
   );
+}
+
+/** Of storages that have several lanes. */
+function setLanes(page: Page, storages: readonly StorageStatus[]): void {
+  const each = (name: string, help: string, value: (lane: LaneStatus) => number | null) =>
+    page.set(
+      `omoide_lane_${name}`,
+      help,
+      storages.flatMap(({ storage, lanes }) =>
+        lanes.map((lane) => [value(lane), { storage, lane: String(lane.lane) }] as const)
+      ),
+    );
+  each("owed_media", "Media that are still owed in this lane of the storage.", (l) => l.owed);
+  each("last_beat_age_seconds", "Since the last heartbeat of its worker.", (l) => l.seenAge);
 }
 
 function setFindings(page: Page, { storages, findings }: InboxStatus): void {

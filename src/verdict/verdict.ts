@@ -93,6 +93,7 @@ export function judge(status: InboxStatus): Verdict {
 
 function troubles(storage: StorageStatus): string[] {
   const { storage: name, state, reason, seenAge, owed, parked, distrusted } = storage;
+  const worker = storage.lanes.length === 0 ? `the worker of ${name}` : `a worker of ${name}`;
   const found: string[] = [];
   if (distrusted !== null) {
     found.push(
@@ -103,9 +104,9 @@ function troubles(storage: StorageStatus): string[] {
   } else if (state === "paused") {
     found.push(`${name} takes nothing: ${reason ?? "no reason given"}`);
   } else if (state === "stopped" && owed > 0) {
-    found.push(`the worker of ${name} was stopped ${showDuration(seenAge)} ago; start it`);
+    found.push(`${worker} was stopped ${showDuration(seenAge)} ago; start it`);
   } else if (state !== "stopped" && seenAge > DEAD_AFTER_S) {
-    found.push(`the worker of ${name} was last seen ${showDuration(seenAge)} ago; start it`);
+    found.push(`${worker} was last seen ${showDuration(seenAge)} ago; start it`);
   }
   if (parked > 0) {
     found.push(

@@ -166,9 +166,13 @@ export class Service {
   /** Says which lanes it has now. @param unclean those among them whose worker died while it was storing */
   #takeOver(unclean: readonly number[]): void {
     const { log, probation } = this.#context;
-    const { count, mine } = this.#session.lanes;
+    const { lanes: { count, mine }, process } = this.#session;
     if (count > 1) {
-      log.info("lanes {mine} of {count}", { mine: mine.join(", ") || "none yet,", count });
+      log.info("worker {worker} has {lanes} of {count} lanes", {
+        worker: process?.slice(0, 8),
+        lanes: mine.length === 0 ? "none yet" : mine.join(", "),
+        count,
+      });
     }
     if (unclean.length === 0) return;
     probation.suspect();

@@ -50,6 +50,7 @@ const WELL: StorageStatus = {
   lastError: null,
   registeredAge: 1000 * DAY,
   looks: { shallow: LOOKED, deep: LOOKED },
+  lanes: [],
 };
 
 /** When the last looks came to their end, in seconds; null: there has been none. */

@@ -1,6 +1,11 @@
 /** How the lanes of a storage are shared out, by sessions that are workers to the inbox. */
 import assert from "node:assert/strict";
 import { setLanes } from "../../src/inbox/admin/lanes.ts";
+import { askStatus } from "../../src/inbox/status/ask_status.ts";
+import { laneGroups, showLaneGroup } from "../../src/verdict/lane_groups.ts";
+import { metricsOf } from "../../src/monitor/metrics.ts";
+import { judge } from "../../src/verdict/verdict.ts";
+import { withCounts } from "../../src/inbox/status/status.ts";
 import { holdInInbox } from "../../src/inbox/admin/trust.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
@@ -310,3 +315,43 @@ inboxTest("a distrusted storage stops every worker of it", async (inbox) => {
     /fsync: EIO/,
   );
 });
+
+inboxTest(
+  "status and monitor show each lane: who has it, how that is, what is owed",
+  async (inbox) => {
+    await setTo(inbox, 3);
+    const first = await Session.open(inbox);
+    const second = await Session.open(inbox);
+    await settleAll([first, second]);
+    await first.beat("storing");
+    await second.beat("idle");
+    for (let n = 0; n < 6; n++) await submit(await inbox.as("app"));
+    await second.end(inbox.admin);
+    const cheap = await askStatus(await inbox.as("monitor"));
+    const status = withCounts(cheap, null);
+    const [hot, cold] = status.storages;
+    assert.deepEqual(cold?.lanes, []);
+    assert.deepEqual(
+      hot?.lanes.map(({ lane, state, owed }) => ({ lane, state, owed })),
+      [0, 1, 2].map(
+        (lane) => ({ lane, state: first.mine.includes(lane) ? "storing" : "idle", owed: 2 }),
+      ),
+    );
+    const lines = laneGroups(hot?.lanes ?? []).map((each) => showLaneGroup(each, 3));
+    const short = first.process.slice(0, 8);
+    assert.match(
+      lines[0] ?? "",
+      new RegExp(
+        `^lanes 0, 1 of 3: worker ${short}( at 127.0.0.1)?, storing, seen \\d+ s ago; owed 4 media$`,
+      ),
+    );
+    await inbox.admin.query("UPDATE omoide.worker SET state = 'stopped' WHERE lane = 2");
+    const later = withCounts(await askStatus(inbox.admin), null);
+    const idle = laneGroups(later.storages[0]?.lanes ?? []).map((each) => showLaneGroup(each, 3));
+    assert.equal(idle[1], "lane 2 of 3: nobody has it; owed 2 media");
+    const verdict = judge(later);
+    const text = await metricsOf({ status: later, verdict, counted: false, age: 1, error: null });
+    assert.match(text, /omoide_lane_owed_media{storage="hot",lane="2"} 2/);
+    assert.ok(verdict.attention.some((line) => /a worker of hot was stopped/.test(line)));
+  },
+);

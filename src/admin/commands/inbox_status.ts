@@ -9,6 +9,7 @@ import {
   type StorageStatus,
   type Usage,
 } from "../../inbox/status/status.ts";
+import { laneGroups, showLaneGroup } from "../../verdict/lane_groups.ts";
 import { lastLooks } from "../../verdict/looks.ts";
 import { judge, sentence, statusJson } from "../../verdict/verdict.ts";
 import { count, showBytes, showDuration } from "../../units.ts";
@@ -67,6 +68,7 @@ function storageLines(storage: StorageStatus): string[] {
     `${name}: has ${count(held, "media", "media")}, ${last}; ${waiting}; ` +
     `${parked.toLocaleString("en-US")} parked`,
     `  worker: ${workerText(storage)}`,
+    ...laneGroups(storage.lanes).map((each) => `  ${showLaneGroup(each, storage.lanes.length)}`),
   ];
 }
 

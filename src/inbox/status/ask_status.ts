@@ -8,6 +8,7 @@ import type {
   GenerationStatus,
   Held,
   InboxStatus,
+  LaneStatus,
   LookStatus,
   OpenFindings,
   StorageStatus,
@@ -29,6 +30,12 @@ const STORAGES = `
     ${age("required_since")} AS "registeredAge"
   FROM omoide.storage_status
   ORDER BY id`;
+
+const LANES = `
+  SELECT storage, lane, process AS worker, host(client) AS address, state, reason,
+    ${age("seen_at")} AS "seenAge", owed::float8
+  FROM omoide.lane_status
+  ORDER BY storage, lane`;
 
 const LOOKS = `
   SELECT storage, depth, ${age("started_at")} AS "underWayAge", ${age("seen_at")} AS "seenAge",
@@ -90,7 +97,7 @@ const NIL = "00000000-0000-0000-0000-000000000000";
 
 /** All but what is counted. Errors as `ask`. */
 export async function askStatus(connection: Connection): Promise<CheapStatus> {
-  const storages = await ask<Omit<StorageStatus, "held" | "heldBytes" | "looks">>(
+  const storages = await ask<Omit<StorageStatus, "held" | "heldBytes" | "looks" | "lanes">>(
     connection,
     STORAGES,
   );
@@ -105,8 +112,14 @@ export async function askStatus(connection: Connection): Promise<CheapStatus> {
   if (inbox === undefined || durability === undefined) {
     throw new Error("the inbox has no settings");
   }
-  const withLooks = storages.map((each) => ({ ...each, looks: looksAt(each.storage, looks) }));
-  return { ...inbox, storages: withLooks, findings, generations, usage, durability };
+  const lanes = await ask<LaneStatus & { storage: string }>(connection, LANES);
+  const whole = storages.map((each) => ({
+    ...each,
+    looks: looksAt(each.storage, looks),
+    lanes: lanes.filter(({ storage }) => storage === each.storage)
+      .map(({ storage: _, ...lane }) => lane),
+  }));
+  return { ...inbox, storages: whole, findings, generations, usage, durability };
 }
 
 const NEVER: LookStatus = {

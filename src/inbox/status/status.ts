@@ -35,6 +35,21 @@ export interface StorageStatus {
   /** Since it was registered. */
   readonly registeredAge: number;
   readonly looks: Readonly<Record<Depth, LookStatus>>;
+  /** If it has several; none otherwise. What is said of its worker is said of the one that is worst off. */
+  readonly lanes: readonly LaneStatus[];
+}
+
+/** One of a storage's lanes, and the worker that has it or had it last. */
+export interface LaneStatus {
+  readonly lane: number;
+  /** UUID of the worker's process, whose first digits its log names; null if nobody has had it. */
+  readonly worker: string | null;
+  /** Where the worker connects from; null through a Unix socket. */
+  readonly address: string | null;
+  readonly state: string | null;
+  readonly reason: string | null;
+  readonly seenAge: number | null;
+  readonly owed: number;
 }
 
 /** Looks of one depth at a storage. Ages in seconds, sizes in bytes; null for what has not been yet. */
@@ -168,6 +183,7 @@ export function aged(status: InboxStatus, seconds: number): InboxStatus {
     storages: status.storages.map((storage) => ({
       ...older(storage),
       looks: { shallow: older(storage.looks.shallow), deep: older(storage.looks.deep) },
+      lanes: storage.lanes.map(older),
     })),
     generations: status.generations.map(older),
     findings: status.findings.map(older),

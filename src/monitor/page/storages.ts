@@ -1,6 +1,7 @@
 import type { History } from "../../inbox/status/history.ts";
 import type { InboxStatus, LookStatus, StorageStatus } from "../../inbox/status/status.ts";
 import { count, showBytes, showDuration } from "../../units.ts";
+import { laneGroups, showLaneGroup } from "../../verdict/lane_groups.ts";
 import { secondsUntilFull } from "./forecast.ts";
 import { type Html, html } from "./html.ts";
 
@@ -53,11 +54,15 @@ export function storageTable(
   `;
 }
 
-function workerCell({ state, reason, seenAge, distrusted }: StorageStatus): Html {
+function workerCell({ state, reason, seenAge, distrusted, lanes }: StorageStatus): Html {
   if (distrusted !== null) return html`<strong>distrusted</strong>: ${distrusted}`;
   if (seenAge === null) return html`<strong>never seen</strong>`;
   const why = reason === null ? "" : `: ${reason}`;
-  return html`${state}${why} <span class="quiet">seen ${ago(seenAge)}</span>`;
+  return html`${state}${why} <span class="quiet">seen ${ago(seenAge)}</span>${
+    laneGroups(lanes).map((each) =>
+      html`<br /><span class="quiet">${showLaneGroup(each, lanes.length)}</span>`
+    )
+  }`;
 }
 
 function owedCell({ owed, owedBytes, oldestOwedAge, failing, parked }: StorageStatus): Html {
