@@ -36,7 +36,9 @@ export async function rebuild(
   async function* held(): AsyncGenerator<HeldFile> {
     const { prefixSize } = root.identity;
     for await (
-      const entry of entriesOf(new GuardedTree(root.path), prefixSize, { signal })
+      const entry of entriesOf(new GuardedTree(root.path, root.identity.format), prefixSize, {
+        signal,
+      })
     ) {
       if (owner !== undefined && entry.path.split("/")[1] !== owner) continue;
       const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);

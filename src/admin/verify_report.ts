@@ -46,7 +46,7 @@ export function findingsOf(
     throw new UsageError(`${file} is of the storage ${uuid}, not of ${identity.uuid}`);
   }
   return findings.map((finding) => {
-    if (isFinding(finding) && couldBeReported(finding, identity.prefixSize)) return finding;
+    if (isFinding(finding) && couldBeReported(finding, identity)) return finding;
     throw new UsageError(`${file} has a finding that is none: ${JSON.stringify(finding)}`);
   });
 }

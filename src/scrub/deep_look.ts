@@ -1,5 +1,4 @@
 import type { Finding, FindingKind } from "../finding.ts";
-import { OBJECT_DIRECTORIES } from "../storage/layout.ts";
 import { lookAtObject } from "../storage/scrub/look_at_object.ts";
 import { type ReadOnlyTree, UnreadableError } from "../storage/scrub/read_only_tree.ts";
 import { type LookContext, LookProgress } from "./look.ts";
@@ -10,7 +9,7 @@ const PIECE = 1024 * 1024;
 
 /**
  * The deep look: every byte of every object, in the order of their names, which is at random across the
- * disk: paced, a seek a file does not matter. Holds the names of one of the 256 directories in memory.
+ * disk: paced, a seek a file does not matter. Holds the names of one directory in memory.
  *
  * @param isDue asked between two objects: something else should be done first
  * @returns how many findings it had, or null if it was stopped, or interrupted, before its end
@@ -24,7 +23,7 @@ export async function lookDeeply(
   const progress = await LookProgress.open(context, "deep");
   const buffer = new Uint8Array(PIECE);
   const after = progress.position ?? "";
-  for (const directory of OBJECT_DIRECTORIES) {
+  for (const directory of tree.objects.directories) {
     const last = `${directory}/\u{ffff}`;
     if (last < after) continue;
     const { names, finding } = objectsIn(tree, directory);
@@ -60,7 +59,7 @@ export async function lookAgain({ session, tree, stop }: LookContext, pace: Pace
     for (const { id, path } of page) {
       if (stop.aborted) return;
       after = id;
-      const look = OBJECT_DIRECTORIES.includes(path)
+      const look = tree.objects.isDirectory(path)
         ? objectsIn(tree, path)
         : await lookAtObject(tree, path, buffer, (...piece) => pace.after(...piece), stop);
       if (look?.finding === null) well.push(id);

@@ -39,7 +39,7 @@ export async function runScrub(
     const taken = await session.take(options.storage, identity.uuid);
     requireInbox(identity, taken);
     attempt.succeeded();
-    const tree = new ReadOnlyTree(options.root);
+    const tree = new ReadOnlyTree(options.root, identity.format);
     const context = { session, tree, prefixSize: taken.prefixSize, anew: options.once, stop };
     if (options.once) return await lookOnce(context, options, log);
     const cycleMs = (options.cycle ?? taken.cycle ?? DEFAULT_CYCLE_S) * 1000;

@@ -4,10 +4,10 @@ import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls, osCode } from "./file_calls.ts";
 import {
   OBJECT_MODE,
+  ObjectLayout,
   OBJECTS_DIRECTORY,
   PROBE_DIRECTORY,
   PUBLIC_DIRECTORY_MODE,
-  SKELETON,
 } from "./layout.ts";
 import { readIdentity } from "./identity.ts";
 import { requireMount, showAcceptance } from "./mounted.ts";
@@ -197,12 +197,17 @@ function describeFileSystem(root: string, calls: FileCalls): string {
   return (accepted ?? name) + (note === null ? "" : `: ${note}`);
 }
 
+function layoutAt(root: string, calls: FileCalls): ObjectLayout {
+  return ObjectLayout.of(readIdentity(root, calls).format);
+}
+
 async function proveSkeleton(root: string, calls: FileCalls): Promise<string> {
   const device = calls.lstat(`${root}/.omoide`)?.dev ?? NaN;
   const directories = new Directories(root, device, calls);
+  const { skeleton } = layoutAt(root, calls);
   const missing: string[] = [];
-  for (const { path } of SKELETON) if (await directories.verify(path) === null) missing.push(path);
-  if (missing.length === 0) return `${SKELETON.length} directories`;
+  for (const { path } of skeleton) if (await directories.verify(path) === null) missing.push(path);
+  if (missing.length === 0) return `${skeleton.length} directories`;
   throw new StorageLostError(
     `${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ", …" : ""} missing`,
   );
@@ -215,7 +220,8 @@ async function proveSkeleton(root: string, calls: FileCalls): Promise<string> {
  */
 function provePublicNames(root: string, directory: string, calls: FileCalls): void {
   try {
-    calls.link(`${root}/${OBJECTS_DIRECTORY}/00`, `${root}/${directory}/never`);
+    const [objects] = layoutAt(root, calls).directories;
+    calls.link(`${root}/${objects}`, `${root}/${directory}/never`);
   } catch (error) {
     if (osCode(error) === "EPERM") return;
     throw error;

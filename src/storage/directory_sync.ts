@@ -2,7 +2,7 @@ import { MediaFailureError, StorageLostError } from "../errors.ts";
 import type { Media } from "../media.ts";
 import { DirectoryError, type DirectoryHandle } from "./directories.ts";
 import { changeFailureIn, fsyncFailure } from "./failures.ts";
-import { isSkeleton, objectDirectory, publicDirectory, withAncestors } from "./layout.ts";
+import { isSkeleton, publicDirectory, withAncestors } from "./layout.ts";
 import type { Store } from "./store.ts";
 
 /** The fsyncs that make the names of a batch durable. */
@@ -44,8 +44,8 @@ export class DirectorySync {
 
   /** The object's directory, the public name's, and all above them. */
   #directoriesOf(media: Media): string[] {
-    const { prefixSize } = this.#store.identity;
-    return [objectDirectory(media.sha256), publicDirectory(media, prefixSize)]
+    const { objects, identity: { prefixSize } } = this.#store;
+    return [objects.directoryOf(media.sha256), publicDirectory(media, prefixSize)]
       .flatMap(withAncestors);
   }
 

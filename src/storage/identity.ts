@@ -76,16 +76,16 @@ export function parseIdentity(text: string, where: string): StorageIdentity {
     string,
     unknown
   >;
-  if (typeof format === "number" && format > 1) {
+  if (typeof format === "number" && format > 2) {
     throw new ConfigurationError(
-      `${where} has format ${format}, this program knows 1; use the newer program that made it`,
+      `${where} has format ${format}, this program knows 1 and 2; use the newer program that made it`,
     );
   }
   const wrong = (name: string, found: unknown, rule: string) =>
     new ConfigurationError(
       `${where}: ${name} is ${JSON.stringify(found) ?? "missing"}, not ${rule}; ${RESTORE}`,
     );
-  if (format !== 1) throw wrong("format", format, "1");
+  if (format !== 1 && format !== 2) throw wrong("format", format, "1 or 2");
   if (typeof storage !== "string" || !isStorageName(storage)) {
     throw wrong("storage", storage, "a storage's name");
   }

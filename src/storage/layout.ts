@@ -43,18 +43,63 @@ export const PUBLIC_DIRECTORY_MODE = 0o750;
 /** Names that one media's object can take: the first, then `.2` to `.8`. */
 export const MAX_OBJECT_NAMES = 8;
 
-/** The 256 directories of objects, by the first two digits of their checksum. */
-export const OBJECT_DIRECTORIES: readonly string[] = Array.from(
-  { length: 256 },
-  (_, i) => `${OBJECTS_DIRECTORY}/${i.toString(16).padStart(2, "0")}`,
-);
+/**
+ * The forms of a storage's tree, `format` in its `storage.json`. 1: 256 directories of objects. 2: 4,096, for
+ * storages of hundreds of millions: ext4 without `large_dir` ends near nine million names a directory, and
+ * tools hold the names of one in memory.
+ *
+ * Rejected: two levels, 65,536 directories. They took 24 s to be made and 5 s to be looked at at each start,
+ * or had to be made by workers, which make nothing that a storage cannot be without.
+ */
+export type Format = typeof FORMATS[number];
+export const FORMATS = [1, 2] as const;
 
-/** Every directory that `storage init` makes below the root, parents first. A worker makes none of them. */
-export const SKELETON: readonly { readonly path: string; readonly mode: number }[] = [
-  ...[PRIVATE_DIRECTORY, PROBE_DIRECTORY, OBJECTS_DIRECTORY, ...OBJECT_DIRECTORIES]
-    .map((path) => ({ path, mode: PRIVATE_DIRECTORY_MODE })),
-  ...MEDIA_TYPES.map((path) => ({ path, mode: PUBLIC_DIRECTORY_MODE })),
-];
+/** How many digits of its checksum name an object's directory. */
+const DIGITS: Readonly<Record<Format, number>> = { 1: 2, 2: 3 };
+
+/** Where a storage has its objects. */
+export class ObjectLayout {
+  /** Every directory of objects, sorted. */
+  readonly directories: readonly string[];
+  /** Every directory that `storage init` makes below the root, parents first. A worker makes none of them. */
+  readonly skeleton: readonly { readonly path: string; readonly mode: number }[];
+
+  readonly #directories: ReadonlySet<string>;
+
+  private constructor(private readonly digits: number) {
+    this.directories = Array.from(
+      { length: 16 ** digits },
+      (_, i) => `${OBJECTS_DIRECTORY}/${i.toString(16).padStart(digits, "0")}`,
+    );
+    this.#directories = new Set(this.directories);
+    this.skeleton = [
+      ...[PRIVATE_DIRECTORY, PROBE_DIRECTORY, OBJECTS_DIRECTORY, ...this.directories]
+        .map((path) => ({ path, mode: PRIVATE_DIRECTORY_MODE })),
+      ...MEDIA_TYPES.map((path) => ({ path, mode: PUBLIC_DIRECTORY_MODE })),
+    ];
+  }
+
+  isDirectory(path: string): boolean {
+    return this.#directories.has(path);
+  }
+
+  /** `.omoide/objects/ab` */
+  directoryOf(sha256: string): string {
+    return `${OBJECTS_DIRECTORY}/${sha256.slice(0, this.digits)}`;
+  }
+
+  pathOf(media: Pick<Media, "sha256" | "id">, attempt = 1): string {
+    return `${this.directoryOf(media.sha256)}/${objectName(media, attempt)}`;
+  }
+
+  static readonly #made = new Map<Format, ObjectLayout>();
+
+  static of(format: Format): ObjectLayout {
+    const made = ObjectLayout.#made.get(format) ?? new ObjectLayout(DIGITS[format]);
+    ObjectLayout.#made.set(format, made);
+    return made;
+  }
+}
 
 /** Whether a directory is the root or one of the skeleton: without it there is no storage. */
 export function isSkeleton(directory: string): boolean {
@@ -76,18 +121,9 @@ export function withAncestors(path: string): string[] {
   return paths;
 }
 
-/** `.omoide/objects/ab` */
-export function objectDirectory(sha256: string): string {
-  return `${OBJECTS_DIRECTORY}/${sha256.slice(0, 2)}`;
-}
-
 /** `<sha256>-<media id>`, with `.2`, `.3`, … where earlier attempts died and left theirs. */
 export function objectName(media: Pick<Media, "sha256" | "id">, attempt = 1): string {
   return `${media.sha256}-${media.id}${attempt === 1 ? "" : `.${attempt}`}`;
-}
-
-export function objectPath(media: Pick<Media, "sha256" | "id">, attempt = 1): string {
-  return `${objectDirectory(media.sha256)}/${objectName(media, attempt)}`;
 }
 
 /** What an object's name says of it. */

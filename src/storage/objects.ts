@@ -1,7 +1,7 @@
 import { ConfigurationError, MediaFailureError, StorageLostError } from "../errors.ts";
 import type { Media } from "../media.ts";
 import { changeFailureIn } from "./failures.ts";
-import { MAX_OBJECT_NAMES, OBJECT_MODE, objectDirectory, objectPath } from "./layout.ts";
+import { MAX_OBJECT_NAMES, OBJECT_MODE } from "./layout.ts";
 import type { Named, Names } from "./names.ts";
 import { NewObject } from "./new_object.ts";
 import type { Store } from "./store.ts";
@@ -27,16 +27,18 @@ export class Objects {
    * @throws {MediaFailureError} too many attempts have left theirs
    */
   async createFor(media: Media): Promise<NewObject | Named> {
-    await this.#tree.requireSkeleton(objectDirectory(media.sha256));
+    await this.#tree.requireSkeleton(this.#store.objects.directoryOf(media.sha256));
     for (let attempt = 1; attempt <= MAX_OBJECT_NAMES; attempt++) {
-      const object = await this.#tryCreate(media, objectPath(media, attempt));
+      const object = await this.#tryCreate(media, this.#store.objects.pathOf(media, attempt));
       if (object !== null) return object;
       const named = attempt === 1 ? await this.#findLinked(media) : null;
       if (named !== null) return named;
     }
     throw new MediaFailureError(
       media.id,
-      `${MAX_OBJECT_NAMES} attempts to store this media have left ${objectPath(media)} and its ` +
+      `${MAX_OBJECT_NAMES} attempts to store this media have left ${
+        this.#store.objects.pathOf(media)
+      } and its ` +
         "like; find out what ended them, then remove them with `storage sweep`",
     );
   }
@@ -44,9 +46,9 @@ export class Objects {
   /** The name of a media that an earlier attempt has stored; null if none got that far. */
   async findNamed(media: Media): Promise<Named | null> {
     const { root, calls } = this.#store;
-    const directory = objectDirectory(media.sha256);
+    const directory = this.#store.objects.directoryOf(media.sha256);
     await this.#tree.requireSkeleton(directory);
-    const path = objectPath(media);
+    const path = this.#store.objects.pathOf(media);
     try {
       if (await calls.lstat(`${root}/${path}`) === null) return null;
     } catch (error) {
@@ -59,7 +61,9 @@ export class Objects {
   /** The public name of a media whose object exists: that entry, too, must survive a power cut. */
   async #findLinked(media: Media): Promise<Named | null> {
     const named = await this.#names.find(media);
-    if (named !== null) this.#store.directories.entryMade(objectDirectory(media.sha256));
+    if (named !== null) {
+      this.#store.directories.entryMade(this.#store.objects.directoryOf(media.sha256));
+    }
     return named;
   }
 
@@ -68,7 +72,7 @@ export class Objects {
     const { calls, directories } = this.#store;
     const file = await this.#openNew(media, path);
     if (file === null) return null;
-    directories.entryMade(objectDirectory(media.sha256));
+    directories.entryMade(this.#store.objects.directoryOf(media.sha256));
     try {
       await this.#requireRightFile(media, path);
     } catch (error) {
@@ -92,7 +96,7 @@ export class Objects {
           ),
         );
       }
-      const directory = objectDirectory(media.sha256);
+      const directory = this.#store.objects.directoryOf(media.sha256);
       throw this.#store.note(changeFailureIn(directory, error, `create ${path}`, media.id));
     }
   }
@@ -108,7 +112,7 @@ export class Objects {
     try {
       found = await calls.lstat(`${root}/${path}`);
     } catch (error) {
-      const directory = objectDirectory(media.sha256);
+      const directory = this.#store.objects.directoryOf(media.sha256);
       throw this.#store.note(changeFailureIn(directory, error, `check ${path}`, media.id));
     }
     if (found === null) {

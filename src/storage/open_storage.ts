@@ -2,7 +2,7 @@ import { ConfigurationError, StorageLostError } from "../errors.ts";
 import { Directories } from "./directories.ts";
 import { type FileCalls, fileCalls, remoteCalls } from "./file_calls.ts";
 import { readIdentity } from "./identity.ts";
-import { IDENTITY_PATH, PRIVATE_DIRECTORY, SKELETON, unfitRoot } from "./layout.ts";
+import { IDENTITY_PATH, PRIVATE_DIRECTORY, unfitRoot } from "./layout.ts";
 import { requireMount } from "./mounted.ts";
 import { Slots } from "./slots.ts";
 import { DEFAULT_RESERVE, type Reserve, Space } from "./space.ts";
@@ -59,7 +59,9 @@ export async function openStorage(
     if (options.lock ?? true) await store.hold(true);
     else await store.requireIdentity();
     const tree = new Tree(store);
-    for (const { path } of [{ path: "" }, ...SKELETON]) await tree.requireSkeleton(path);
+    for (const { path } of [{ path: "" }, ...store.objects.skeleton]) {
+      await tree.requireSkeleton(path);
+    }
     return new HeldStorage(store);
   } catch (error) {
     calls.close(identityFile);

@@ -1,12 +1,13 @@
 import type { StoragePausedError } from "../errors.ts";
 import type { Media } from "../media.ts";
+import type { Format } from "./layout.ts";
 import type { FreeSpace, Stored } from "../stored.ts";
 import type { Timeline } from "../timeline.ts";
 
 /** Who a storage is: the content of `.omoide/storage.json`, made once by `storage init`. */
 export interface StorageIdentity {
   /** The version of this file's form and of the tree's layout. */
-  readonly format: 1;
+  readonly format: Format;
   /** The storage's name, as the inbox knows it. */
   readonly storage: string;
   /** This storage's own UUID. */

@@ -11,7 +11,7 @@ import type { Directories } from "./directories.ts";
 import { changeFailure, isOfFile } from "./failures.ts";
 import type { AwaitableCalls } from "./file_calls.ts";
 import { awaitIdentity, sameIdentity } from "./identity.ts";
-import { IDENTITY_PATH } from "./layout.ts";
+import { IDENTITY_PATH, ObjectLayout } from "./layout.ts";
 import { StandingPause } from "./pause.ts";
 import type { Slots } from "./slots.ts";
 import type { Space } from "./space.ts";
@@ -39,6 +39,8 @@ export interface StoreParts {
  */
 export class Store {
   readonly identity: StorageIdentity;
+  /** Where its objects are. */
+  readonly objects: ObjectLayout;
   readonly root: string;
   readonly isRemote: boolean;
   readonly calls: AwaitableCalls;
@@ -56,6 +58,7 @@ export class Store {
   constructor(parts: StoreParts) {
     this.root = parts.root;
     this.identity = parts.identity;
+    this.objects = ObjectLayout.of(parts.identity.format);
     this.isRemote = parts.isRemote;
     this.calls = parts.calls;
     this.directories = parts.directories;

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { MEDIA_TYPES } from "../media.ts";
 import {
   IDENTITY_PATH,
-  OBJECT_DIRECTORIES,
+  type ObjectLayout,
   OBJECTS_DIRECTORY,
   parseTimelineName,
   PRIVATE_DIRECTORY,
@@ -24,11 +24,15 @@ const TOP_NAMES: Readonly<Record<string, readonly string[]>> = {
     LEGACY_QUARANTINE_DIRECTORY,
     AUDIT_LOG_PATH,
   ].map((path) => basename(path)),
-  [OBJECTS_DIRECTORY]: OBJECT_DIRECTORIES.map((path) => basename(path)),
 };
 
 /** Whether a name in one of TOP_DIRECTORIES is one that a storage has. */
-export function belongsToStorage(directory: string, name: string): boolean {
+export function belongsToStorage(
+  objects: ObjectLayout,
+  directory: string,
+  name: string,
+): boolean {
+  if (directory === OBJECTS_DIRECTORY) return objects.isDirectory(`${directory}/${name}`);
   if (directory === PRIVATE_DIRECTORY && parseTimelineName(name) !== null) return true;
   return TOP_NAMES[directory]?.includes(name) ?? false;
 }

@@ -189,7 +189,7 @@ Deno.test("nothing is purged until each file is proven in every storage of the n
     await using inbox = await openInbox(old[1] ?? "");
     const opened = openManifest(manifest);
     const { files } = await planPurge(
-      new GuardedTree(hot),
+      new GuardedTree(hot, 1),
       opened.owner.prefixSize,
       opened.entries(),
       new AbortController().signal,

@@ -134,7 +134,7 @@ for (const [name, { link, act }] of Object.entries(ACTIONS)) {
     fn: async () => {
       const scene = await makeScene(link);
       const before = snapshot(scene.outside);
-      const refused = await refusal(() => act(new GuardedTree(scene.root), scene));
+      const refused = await refusal(() => act(new GuardedTree(scene.root, 1), scene));
       assert.deepEqual(snapshot(scene.outside), before, "changed in spite of the guard");
       // What lies in the link's place is passed over, or named.
       if (refused !== null) assert.match(String(refused), /symbolic link|does not exist/);
@@ -181,7 +181,7 @@ Deno.test("nothing in src/storage/admin goes to a tree past the guard", () => {
 
 Deno.test("no path leads out of a tree, and none is taken that is not in its plain form", () => {
   const root = makeStorage(`${parent}/plain`, identityOf("hot", randomUUID()));
-  const tree = new GuardedTree(root);
+  const tree = new GuardedTree(root, 1);
   for (const path of ["../x", "content/../../x", "/etc/passwd", "content//x", "./content/x"]) {
     assert.throws(() => tree.look(path), ConfigurationError, path);
     assert.throws(() => tree.create(path, 0o600), ConfigurationError, path);
@@ -190,7 +190,7 @@ Deno.test("no path leads out of a tree, and none is taken that is not in its pla
 
 Deno.test("a file that another one took the place of is not removed, linked or opened", () => {
   const root = makeStorage(`${parent}/replaced`, identityOf("hot", randomUUID()));
-  const media = plant(root, makeMedia()), tree = new GuardedTree(root);
+  const media = plant(root, makeMedia()), tree = new GuardedTree(root, 1);
   const before = tree.requireFile(media.path);
   // Renamed over it, so that the two cannot have the same inode.
   Deno.writeTextFileSync(`${root}/content/new`, "somebody's");
@@ -212,7 +212,7 @@ Deno.test({
   name: "root changes nothing below a directory that another user can write to",
   fn: () => {
     const root = makeStorage(`${parent}/others`, identityOf("hot", randomUUID()));
-    const media = plant(root, makeMedia()), tree = new GuardedTree(root);
+    const media = plant(root, makeMedia()), tree = new GuardedTree(root, 1);
     Deno.chownSync(`${root}/content`, OWNER, OWNER);
     const before = tree.requireFile(media.path);
     assert.throws(() => tree.remove(media.path, before), /can be written to by others than root/);

@@ -35,7 +35,7 @@ function pair() {
     corrupt,
     finding,
     repair: {
-      tree: new GuardedTree(bad),
+      tree: new GuardedTree(bad, 1),
       good: new LocalSource(good, readIdentity(good)),
       owner: requireWriter(bad),
       auditLog,

@@ -227,7 +227,7 @@ Deno.test("what took a file's place after it was hashed is not adopted", async (
   assert.ok(linked && replaced && touched && left);
   const before = snapshot(outside);
   const { uid, gid } = Deno.lstatSync(root);
-  const report = await adopt(new GuardedTree(root), {
+  const report = await adopt(new GuardedTree(root, 1), {
     owner: { uid: uid ?? 0, gid: gid ?? 0 },
     prefixSize: 2,
     parallel: 1,

@@ -3,6 +3,7 @@ import { EmbeddedPostgres, type PostgresOptions } from "../../scripts/lib/embedd
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { pg } from "../../src/inbox/pg.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
+import type { Format } from "../../src/storage/layout.ts";
 import { initRoot } from "../../src/storage/admin/init_root.ts";
 import { run } from "./command.ts";
 import { World } from "./world.ts";
@@ -12,6 +13,12 @@ const DATABASE = "template_inbox";
 /** Of the application's role and each storage's. */
 const PASSWORD = "secret";
 const PREFIX_SIZE = 2;
+
+export interface TemplateOptions extends PostgresOptions {
+  readonly storages?: string[];
+  /** The form of some storages' trees; 1 unless given. */
+  readonly formats?: Readonly<Record<string, Format>>;
+}
 
 /**
  * One PostgreSQL with one inbox and its empty storages, made by the administrator's own commands. Each
@@ -27,7 +34,7 @@ export class Template implements AsyncDisposable {
   ) {}
 
   static async make(
-    { storages = ["hot", "cold"], ...options }: PostgresOptions & { storages?: string[] } = {},
+    { storages = ["hot", "cold"], formats = {}, ...options }: TemplateOptions = {},
   ): Promise<Template> {
     // No power is cut under the database here, and a crash of its processes loses nothing of the kernel's.
     const server = await EmbeddedPostgres.start({
@@ -43,7 +50,9 @@ export class Template implements AsyncDisposable {
     const client = await template.#connect(DATABASE);
     await initInbox(client);
     await client.query(`ALTER ROLE omoide_app PASSWORD '${PASSWORD}'`);
-    for (const name of storages) await addStorage(client, name, join(directory, name));
+    for (const name of storages) {
+      await addStorage(client, name, join(directory, name), formats[name]);
+    }
     await client.end();
     return template;
   }
@@ -95,7 +104,7 @@ export class Template implements AsyncDisposable {
  * Making one takes 2 to 5 s, a world of it 0.2 s.
  */
 export function sharedTemplate(
-  options: PostgresOptions & { storages?: string[] } = {},
+  options: TemplateOptions = {},
 ): () => Template {
   let template: Template | undefined;
   Deno.test.beforeAll(async () => {
@@ -109,7 +118,12 @@ export function sharedTemplate(
 }
 
 /** What `storage init` does: registers a storage and makes its root. */
-export async function addStorage(client: pg.Client, name: string, root: string): Promise<void> {
+export async function addStorage(
+  client: pg.Client,
+  name: string,
+  root: string,
+  format: Format = 1,
+): Promise<void> {
   const uuid = crypto.randomUUID();
   const { inbox } = await registerStorage(client, {
     name,
@@ -117,7 +131,7 @@ export async function addStorage(client: pg.Client, name: string, root: string):
     prefixSize: PREFIX_SIZE,
     password: PASSWORD,
   });
-  initRoot(root, { format: 1, storage: name, uuid, inbox, prefixSize: PREFIX_SIZE });
+  initRoot(root, { format, storage: name, uuid, inbox, prefixSize: PREFIX_SIZE });
 }
 
 /** An administrator's command, as typed. @throws with what it said, unless it exits 0 */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { MediaFailureError, StorageLostError } from "../../src/errors.ts";
 import { type Media, renamedName } from "../../src/media.ts";
-import { objectPath, publicDirectory, publicPath } from "../../src/storage/layout.ts";
+import { publicDirectory, publicPath } from "../../src/storage/layout.ts";
+import { objectPath } from "../lab/first_format.ts";
 import { run } from "../lab/command.ts";
 import { Fault, wrapCalls } from "./support/calls.ts";
 import {

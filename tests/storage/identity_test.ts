@@ -74,10 +74,10 @@ Deno.test("an identity's every value is checked, and the error names it", () => 
 });
 
 Deno.test("a newer format is refused with the fix", () => {
-  const text = JSON.stringify({ ...newIdentity(), format: 2 });
+  const text = JSON.stringify({ ...newIdentity(), format: 3 });
   assert.throws(
     () => parseIdentity(text, "x"),
-    /format 2, this program knows 1; use the newer program/,
+    /format 3, this program knows 1 and 2; use the newer program/,
   );
 });
 

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MEDIA_TYPES, renamedName, usualName } from "../../src/media.ts";
 import {
+  FORMATS,
   isSkeleton,
-  OBJECT_DIRECTORIES,
+  ObjectLayout,
   objectName,
-  objectPath,
   parseObjectName,
   parsePublicPath,
   publicPath,
-  SKELETON,
   unfitRoot,
 } from "../../src/storage/layout.ts";
+import { objectPath } from "../lab/first_format.ts";
 
 const SHA256 = "ab".repeat(32);
 const ITEM = "0123abcd-0000-4000-8000-000000000000";
@@ -103,13 +103,17 @@ Deno.test("what is not exactly a public path is none", () => {
 });
 
 Deno.test("the skeleton has parents before children, and is told from what workers make", () => {
-  const seen = new Set([""]);
-  for (const { path } of SKELETON) {
-    assert.ok(seen.has(path.split("/").slice(0, -1).join("/")), path);
-    assert.ok(isSkeleton(path));
-    seen.add(path);
+  for (const format of FORMATS) {
+    const layout = ObjectLayout.of(format), seen = new Set([""]);
+    for (const { path } of layout.skeleton) {
+      assert.ok(seen.has(path.split("/").slice(0, -1).join("/")), path);
+      assert.ok(isSkeleton(path));
+      seen.add(path);
+    }
+    assert.equal(layout.directories.length, { 1: 256, 2: 4096 }[format]);
+    assert.ok(layout.isDirectory(layout.directoryOf(SHA256)));
+    assert.ok(!layout.isDirectory(`${layout.directoryOf(SHA256)}0`));
   }
-  assert.equal(OBJECT_DIRECTORIES.length, 256);
   assert.ok(isSkeleton(""));
   assert.ok(!isSkeleton(`content/${OWNER}`));
   assert.ok(!isSkeleton(`content/${OWNER}/01`));

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { MediaFailureError } from "../../src/errors.ts";
-import {
-  objectDirectory,
-  objectPath,
-  publicDirectory,
-  publicPath,
-} from "../../src/storage/layout.ts";
+import { publicDirectory, publicPath } from "../../src/storage/layout.ts";
+import { objectDirectory, objectPath } from "../lab/first_format.ts";
 import { type FileCalls, fileCalls } from "../../src/storage/file_calls.ts";
 import type { Media } from "../../src/media.ts";
 import { type Call, wrapCalls } from "./support/calls.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type PauseReason, StorageDistrustedError, StoragePausedError } from "../../src/errors.ts";
-import { objectPath } from "../../src/storage/layout.ts";
+import { objectPath } from "../lab/first_format.ts";
 import type { WriteOnceStorage } from "../../src/storage/storage.ts";
 import { type Call, Fault } from "./support/calls.ts";
 import { objectsIn, someBytes, store, storeOne, TestStorage, WAYS } from "./support/roots.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { MediaDefectError } from "../../src/errors.ts";
 import { renamedName } from "../../src/media.ts";
-import { objectPath, publicPath } from "../../src/storage/layout.ts";
+import { publicPath } from "../../src/storage/layout.ts";
+import { objectPath } from "../lab/first_format.ts";
 import {
   describeTree,
   objectsIn,

@@ -5,7 +5,7 @@ import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { WorkerProcess } from "../lab/worker_process.ts";
 import type { World } from "../lab/world.ts";
-import { OBJECT_DIRECTORIES } from "../../src/storage/layout.ts";
+import { OBJECT_DIRECTORIES } from "../lab/first_format.ts";
 
 const template = sharedTemplate();
 const MEDIA = 200;

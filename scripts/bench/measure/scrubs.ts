@@ -1,7 +1,7 @@
 /** What it costs to look again: how fast a deep look reads, and what a paced one takes from the workers. */
 import { denoArguments } from "../../lib/program_command.ts";
 import { scrubProgram } from "../../lib/programs.ts";
-import { objectPath, publicPath } from "../../../src/storage/layout.ts";
+import { ObjectLayout, publicPath } from "../../../src/storage/layout.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { run, secondsOf, sleep } from "../command.ts";
 import { makeInbox, type StorageName, STORAGES, workerArguments } from "../inbox.ts";
@@ -21,7 +21,7 @@ async function plant(root: string, load: Load): Promise<void> {
     const bytes = random.take(media.size);
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes.slice()));
     const sha256 = digest.toHex();
-    const object = `${root}/${objectPath({ id: id++, sha256 })}`;
+    const object = `${root}/${ObjectLayout.of(1).pathOf({ id: id++, sha256 })}`;
     const name = `${media.itemUuid}.${media.ext}`;
     const path = `${root}/${publicPath({ ...media, publicName: name }, 2)}`;
     await Deno.writeFile(object, bytes, { createNew: true, mode: 0o440 });

@@ -12,7 +12,7 @@ import { readPasswordFile } from "../../storage/credential_file.ts";
 import { IDENTITY_PATH } from "../../storage/layout.ts";
 import { count, showBytes } from "../../units.ts";
 import { DATABASE, treeCommand } from "../command.ts";
-import { initStorage } from "../init_storage.ts";
+import { initStorage, LARGE } from "../init_storage.ts";
 import { ACCEPT, lookAtMount } from "../look_at_mount.ts";
 import type { MountFound } from "../../storage/admin/note_mount.ts";
 import { rebuild, requireRegistered } from "../rebuild.ts";
@@ -24,6 +24,7 @@ interface Options {
   readonly passwordFile?: string;
   readonly prefixSize?: number;
   readonly parallel: number;
+  readonly large?: boolean;
   readonly accept?: string;
 }
 
@@ -50,6 +51,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
       "leading characters of the item that name its directory (default: 2)",
       integer(1, 8),
     ],
+    LARGE,
     ACCEPT,
     ["--parallel <n>", "files to read at once", integer(1, 64), PARALLEL],
   ],
@@ -79,6 +81,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
         name: options.name,
         root: path,
         adopt: true,
+        large: options.large === true,
         ...(mounted === undefined ? {} : { mounted }),
         ...(size === undefined ? {} : { prefixSize: size }),
         ...(password === undefined ? {} : { password }),
@@ -88,7 +91,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
     await requireRegistered(inbox, root);
     const owner = requireWriter(path);
     using _lock = await holdStorage(path);
-    const tree = new GuardedTree(path);
+    const tree = new GuardedTree(path, root.identity.format);
     using auditLog = new AuditLog(tree, owner);
     const report = await adopt(tree, {
       owner,

@@ -4,7 +4,7 @@ import { openInbox } from "../../inbox/admin/inbox.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
 import { count } from "../../units.ts";
 import { DATABASE, treeCommand } from "../command.ts";
-import { DEFAULT_PREFIX_SIZE, initStorage } from "../init_storage.ts";
+import { DEFAULT_PREFIX_SIZE, initStorage, LARGE } from "../init_storage.ts";
 import { ACCEPT, lookAtMount } from "../look_at_mount.ts";
 import type { MountFound } from "../../storage/admin/note_mount.ts";
 import { showAcceptance } from "../../storage/mounted.ts";
@@ -14,6 +14,7 @@ interface Options {
   readonly passwordFile?: string;
   readonly scrubPasswordFile?: string;
   readonly prefixSize?: number;
+  readonly large?: boolean;
   readonly accept?: string;
 }
 
@@ -41,6 +42,7 @@ export const storageInit = treeCommand<Options, Prepared>({
       `leading characters of the item that name its directory, 1 to 8 (default: ${DEFAULT_PREFIX_SIZE})`,
       integer(1, 8),
     ],
+    LARGE,
     ACCEPT,
   ],
   examples: [
@@ -63,12 +65,13 @@ export const storageInit = treeCommand<Options, Prepared>({
       ? {}
       : { scrubPassword: readPasswordFile(scrubPasswordFile) }),
   }),
-  run: async ([name = ""], { database, prefixSize }, { console, path: root }, prepared) => {
+  run: async ([name = ""], { database, prefixSize, large }, { console, path: root }, prepared) => {
     await using inbox = await openInbox(database);
     const { identity, role, created, owed } = await initStorage(inbox, {
       name,
       root,
       ...(prefixSize === undefined ? {} : { prefixSize }),
+      large: large === true,
       ...prepared,
     });
     console.result({ ...identity, root, role, created, owed });

@@ -48,7 +48,7 @@ export const storageManifest = treeCommand<Options>({
     };
     const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
     const { prefixSize } = root.identity;
-    const found = entriesOf(new GuardedTree(root.path), prefixSize, {
+    const found = entriesOf(new GuardedTree(root.path, root.identity.format), prefixSize, {
       signal,
       strange,
       onName,

@@ -50,7 +50,7 @@ export const storageProve = treeCommand<Options, { readonly manifest: Manifest }
     const prefixSizes = { manifest: manifest.owner.prefixSize, here: identity.prefixSize };
     const onFile = (bytes: number) => console.progress("proving", bytes, null, "bytes");
     const report = await prove(
-      new GuardedTree(path),
+      new GuardedTree(path, identity.format),
       manifest.entries(),
       prefixSizes,
       pool,

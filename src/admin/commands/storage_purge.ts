@@ -101,7 +101,7 @@ export const storagePurge = treeCommand<Options, Prepared>({
     const owner = dry ? null : requireWriter(root.path);
     await using inbox = options.database === undefined ? null : await openInbox(options.database);
     using held = await hold(root, inbox, dry);
-    const tree = new GuardedTree(root.path);
+    const tree = new GuardedTree(root.path, root.identity.format);
     const plan = await planPurge(
       tree,
       root.identity.prefixSize,

@@ -78,7 +78,7 @@ export const storageRebuild = treeCommand<Options>({
 function forget(path: string, inbox: AdminInbox): number[] {
   const { timeline } = serverStateOf(inbox.connection);
   if (timeline === null) return [];
-  const tree = new GuardedTree(path);
+  const tree = new GuardedTree(path, null);
   using auditLog = new AuditLog(tree, requireWriter(path));
   return forgetNewerTimelines(tree, auditLog, timeline);
 }

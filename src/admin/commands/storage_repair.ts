@@ -75,7 +75,7 @@ export const storageRepair = treeCommand<Options, Prepared>({
       console.say(`${count(mendable.length, "name")} would be repaired.`);
       return EXIT.OK;
     }
-    const tree = new GuardedTree(bad.path);
+    const tree = new GuardedTree(bad.path, bad.identity.format);
     using auditLog = new AuditLog(tree, owner);
     const repair = { tree, good, owner, auditLog };
     const objects = await objectsOf(good, mendable, context.signal);
@@ -119,8 +119,8 @@ async function verifyNow(
     fraction: 1,
     journal: null,
     signal,
-    progress: ({ bytes, directories }) => {
-      const total = directories === 0 ? null : bytes / directories * 256;
+    progress: ({ bytes, read }) => {
+      const total = read === 0 ? null : bytes / read;
       console.progress("verifying", bytes, total, "bytes");
     },
   });

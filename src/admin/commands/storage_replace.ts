@@ -6,13 +6,14 @@ import { holdInInbox, replaceIdentity } from "../../inbox/admin/trust.ts";
 import { initRoot } from "../../storage/admin/init_root.ts";
 import { count } from "../../units.ts";
 import { DATABASE, treeCommand, YES } from "../command.ts";
-import { identityAt } from "../init_storage.ts";
+import { identityAt, LARGE } from "../init_storage.ts";
 import { ACCEPT, lookAtMount } from "../look_at_mount.ts";
 import type { MountFound } from "../../storage/admin/note_mount.ts";
 
 interface Options {
   readonly database: string;
   readonly yes?: boolean;
+  readonly large?: boolean;
   readonly accept?: string;
 }
 
@@ -24,7 +25,7 @@ export const storageReplace = treeCommand<Options, { readonly mounted?: MountFou
     "refused if it ever turns up; the receipts of what was on it are void, and everything that is " +
     "still in the inbox is owed to it again. `storage sync` from another storage and `storage " +
     "rebuild` then bring back the rest. A dry run unless --yes.",
-  options: [DATABASE, ACCEPT, YES],
+  options: [DATABASE, LARGE, ACCEPT, YES],
   examples: [
     "omoide-admin storage replace hot /srv/omoide/hot --database postgres://postgres@localhost/omoide --yes",
     "omoide-admin storage sync --from /srv/omoide/cold --to /srv/omoide/hot",
@@ -37,7 +38,7 @@ export const storageReplace = treeCommand<Options, { readonly mounted?: MountFou
   tree: ([, root = ""]) => root,
   makesTree: true,
   prepare: ([, root = ""], { accept }) => lookAtMount(root, accept),
-  run: async ([name = ""], { database, yes }, { console, path: root }, mounted) => {
+  run: async ([name = ""], { database, yes, large }, { console, path: root }, mounted) => {
     await using inbox = await openInbox(database);
     const dry = yes !== true;
     const done = await transaction(inbox, async () => {
@@ -61,7 +62,8 @@ export const storageReplace = treeCommand<Options, { readonly mounted?: MountFou
       const { prefixSize } = storage;
       // Last before the commit, as in initStorage.
       if (!dry) {
-        const identity = { format: 1, storage: name, uuid, inbox: inbox.uuid, prefixSize } as const;
+        const format = mine ? begun.format : large === true ? 2 : 1;
+        const identity = { format, storage: name, uuid, inbox: inbox.uuid, prefixSize };
         initRoot(root, identity, mounted);
       }
       return { ...voided, uuid, before: storage.uuid };

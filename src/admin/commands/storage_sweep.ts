@@ -50,7 +50,7 @@ export const storageSweep = treeCommand<{ database?: string; unknown?: boolean; 
     const owner = dry ? null : requireWriter(root.path);
     await using inbox = database === undefined ? null : await openInbox(database);
     using held = await hold(root, inbox, dry);
-    const tree = new GuardedTree(root.path);
+    const tree = new GuardedTree(root.path, root.identity.format);
     const before = new Date(Date.now() - A_DAY_MS);
     const kept: Kept[] = [];
     const objects = inbox === null || held.storageId === null ? [] : await unneeded(

@@ -66,7 +66,7 @@ export const storageSync = treeCommand<Options>({
       if (++names % 4096 === 0) console.progress("comparing", names, null, "names");
     };
     const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
-    const tree = new GuardedTree(b.path);
+    const tree = new GuardedTree(b.path, b.identity.format);
     const differences = compare(
       a.entries({ signal, onName, strange }),
       entriesOf(tree, b.identity.prefixSize, { signal, onName }),

@@ -75,7 +75,7 @@ export const storageTrust = treeCommand<Options>({
     }
     const owner = requireWriter(root.path);
     using held = await hold(root, inbox, false);
-    const tree = new GuardedTree(root.path);
+    const tree = new GuardedTree(root.path, root.identity.format);
     const { read, bad } = await readAll(inbox, root, tree, context);
     let redelivered = 0;
     if (options.redeliver === true && held.storageId !== null) {

@@ -76,9 +76,9 @@ export const storageVerify = treeCommand<Options, Prepared>({
         fraction,
         journal,
         signal,
-        progress: ({ bytes, directories }) => {
+        progress: ({ bytes, read }) => {
           // Objects are spread evenly over the directories, so their number shows how much is left.
-          const total = directories === 0 ? null : bytes / directories * 256;
+          const total = read === 0 ? null : bytes / read;
           console.progress(`verifying ${root.identity.storage}`, bytes, total, "bytes");
         },
       });

@@ -3,7 +3,7 @@ import { mkdirSync, openSync, renameSync, unlinkSync } from "node:fs";
 import { ConfigurationError } from "../../errors.ts";
 
 import { fileCalls } from "../file_calls.ts";
-import { IDENTITY_PATH, parentOf } from "../layout.ts";
+import { type Format, IDENTITY_PATH, ObjectLayout, parentOf } from "../layout.ts";
 import type { Owner } from "./ownership.ts";
 
 /** Which file something is, whatever its names. */
@@ -49,8 +49,11 @@ export class GuardedTree {
   readonly #fileDevice: number;
   readonly #isRoot = Deno.uid() === 0;
 
-  /** @throws {ConfigurationError | Deno.errors.NotFound} the root is not a real directory, or missing */
-  constructor(readonly root: string) {
+  /**
+   * @param format of the storage; null where nothing is asked about its objects
+   * @throws {ConfigurationError | Deno.errors.NotFound} the root is not a real directory, or missing
+   */
+  constructor(readonly root: string, private readonly format: Format | null) {
     const info = fileCalls.lstat(root);
     if (info === null) throw new Deno.errors.NotFound(`${root} does not exist`);
     if (!info.isDirectory) {
@@ -58,6 +61,12 @@ export class GuardedTree {
     }
     this.#root = { dev: info.dev, ino: info.ino };
     this.#fileDevice = fileCalls.lstat(`${root}/${IDENTITY_PATH}`)?.dev ?? info.dev;
+  }
+
+  /** Where its objects are. */
+  get objects(): ObjectLayout {
+    if (this.format === null) throw new TypeError(`the form of ${this.root} is not known`);
+    return ObjectLayout.of(this.format);
   }
 
   /** Whether a file or directory is on the file system that the root is on. */

@@ -6,13 +6,13 @@ import { MEDIA_TYPES } from "../../media.ts";
 import { fileCalls } from "../file_calls.ts";
 import { formatIdentity, readIdentity, sameIdentity } from "../identity.ts";
 import {
+  FORMATS,
   IDENTITY_PATH,
-  OBJECT_DIRECTORIES,
   OBJECT_MODE,
+  ObjectLayout,
   PRIVATE_DIRECTORY,
   PROBE_DIRECTORY,
   PUBLIC_DIRECTORY_MODE,
-  SKELETON,
   unfitRoot,
 } from "../layout.ts";
 import type { NotedMount, StorageIdentity } from "../storage.ts";
@@ -57,7 +57,7 @@ export function initRoot(
   if (known) requireIdentity(root, identity);
   else requireUnused(root, options.adopt ?? false);
 
-  for (const { path, mode } of SKELETON) {
+  for (const { path, mode } of ObjectLayout.of(identity.format).skeleton) {
     const made = makeDirectory(`${root}/${path}`, mode);
     // Before storage.json exists, a directory found may be what a run that died had not finished. After
     // that, its mode and owner may be the administrator's wish.
@@ -126,8 +126,9 @@ function requireIdentity(root: string, identity: StorageIdentity): void {
   if (sameIdentity(found, identity)) return;
   throw new ConfigurationError(
     `${root} is the storage ${found.storage} (${found.uuid}) of the inbox ${found.inbox} ` +
-      `with prefix size ${found.prefixSize}, not ${identity.storage} (${identity.uuid}) of ` +
-      `${identity.inbox} with ${identity.prefixSize}; give another directory`,
+      `with prefix size ${found.prefixSize} and format ${found.format}, not ${identity.storage} ` +
+      `(${identity.uuid}) of ${identity.inbox} with ${identity.prefixSize} and ${identity.format}; ` +
+      "give another directory",
   );
 }
 
@@ -146,7 +147,8 @@ function requireUnused(root: string, adopt: boolean): void {
   }
   const unfinished = names.includes(PRIVATE_DIRECTORY);
   const held = unfinished
-    ? [...OBJECT_DIRECTORIES].filter((path) => !isEmpty(`${root}/${path}`))
+    ? FORMATS.flatMap((format) => ObjectLayout.of(format).directories)
+      .filter((path) => !isEmpty(`${root}/${path}`))
     : [];
   if (held.length > 0) {
     throw new ConfigurationError(

@@ -28,7 +28,7 @@ export async function openForAdmin(root: string): Promise<WriteOnceStorage> {
 export function readIdentityOf(root: string): StorageIdentity {
   let fd: number;
   try {
-    fd = new GuardedTree(root).openRead(IDENTITY_PATH);
+    fd = new GuardedTree(root, null).openRead(IDENTITY_PATH);
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
     // Missing, unreadable: it says what exactly, and what to do.
@@ -71,7 +71,7 @@ export async function holdStorage(root: string): Promise<Disposable> {
  */
 async function openIdentity(root: string): Promise<Deno.FsFile> {
   const path = `${root}/${IDENTITY_PATH}`;
-  const expected = new GuardedTree(root).requireFile(IDENTITY_PATH);
+  const expected = new GuardedTree(root, null).requireFile(IDENTITY_PATH);
   const opening = Deno.open(path);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

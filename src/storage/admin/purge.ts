@@ -1,4 +1,4 @@
-import { objectDirectory, parentOf } from "../layout.ts";
+import { parentOf } from "../layout.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import type { Entry } from "./entries.ts";
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
@@ -62,7 +62,7 @@ export async function planPurge(
 
 function look(tree: GuardedTree, entry: Purgeable["entry"]): Purgeable | string | null {
   const { path, size, sha256 } = entry;
-  const object = `${objectDirectory(sha256)}/${entry.object}`;
+  const object = `${tree.objects.directoryOf(sha256)}/${entry.object}`;
   const file = tree.look(path), bytes = tree.look(object);
   if (file === null && bytes === null) return null;
   if (bytes === null) return "is there, but its object is not";

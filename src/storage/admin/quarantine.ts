@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { objectDirectory, parentOf, parseObjectName } from "../layout.ts";
+import { parentOf, parseObjectName } from "../layout.ts";
 
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import type { Owner } from "./ownership.ts";
@@ -70,7 +70,7 @@ export function clearName(tree: GuardedTree, path: string, sha256: string, owner
   const found = tree.requireFile(path);
   quarantine(tree, path, owner, found);
   dropName(tree, path);
-  const directory = objectDirectory(sha256);
+  const directory = tree.objects.directoryOf(sha256);
   for (const { name, info } of tree.list(directory)) {
     const isObject = parseObjectName(name)?.sha256 === sha256;
     if (isObject && sameFile(info, found)) dropName(tree, `${directory}/${name}`);

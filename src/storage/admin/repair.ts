@@ -4,7 +4,6 @@ import { basename } from "node:path";
 
 import {
   OBJECT_MODE,
-  objectDirectory,
   objectName,
   parentOf,
   parseObjectName,
@@ -112,7 +111,7 @@ type ObjectOf = { readonly sha256: string; readonly id: bigint };
 
 /** The first name of this media's objects that is free. */
 function* freeNames(tree: GuardedTree, media: ObjectOf): Generator<string> {
-  const directory = objectDirectory(media.sha256);
+  const directory = tree.objects.directoryOf(media.sha256);
   for (let attempt = 1; attempt < 10_000; attempt++) {
     const path = `${directory}/${objectName(media, attempt)}`;
     if (tree.look(path) === null) yield path;

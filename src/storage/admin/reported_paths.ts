@@ -1,12 +1,17 @@
 import { isMediaType } from "../../media.ts";
-import { objectDirectory, parseObjectName, parsePublicPath, SKELETON } from "../layout.ts";
+import { ObjectLayout, parseObjectName, parsePublicPath } from "../layout.ts";
+import type { StorageIdentity } from "../storage.ts";
 import type { Finding } from "./findings.ts";
 
 /**
  * Whether `verify` could have reported such a path for such a finding. A report comes from a file that
  * anybody may have written, and `repair` acts on it.
  */
-export function couldBeReported(finding: Finding, prefixSize: number): boolean {
+export function couldBeReported(
+  finding: Finding,
+  { format, prefixSize }: Pick<StorageIdentity, "format" | "prefixSize">,
+): boolean {
+  const layout = ObjectLayout.of(format);
   const { kind, path, publicPath } = finding;
   const isPublic = (path: string) => parsePublicPath(path, prefixSize) !== null;
   if (publicPath !== undefined && !isPublic(publicPath)) return false;
@@ -16,29 +21,29 @@ export function couldBeReported(finding: Finding, prefixSize: number): boolean {
     case "unlinked":
     case "orphan":
     case "link":
-      return isObject(path);
+      return isObject(path, layout);
     case "unvouched":
     case "misnamed":
       return isPublic(path);
     case "mode":
     case "owner":
-      return isObject(path) || isDirectory(path);
+      return isObject(path, layout) || isDirectory(path, layout);
     // Only ever shown.
     case "unexpected":
       return isPlain(path);
   }
 }
 
-function isObject(path: string): boolean {
+function isObject(path: string, layout: ObjectLayout): boolean {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const known = parseObjectName(name);
-  return known !== null && path === `${objectDirectory(known.sha256)}/${name}`;
+  return known !== null && path === `${layout.directoryOf(known.sha256)}/${name}`;
 }
 
 /** One of the skeleton, or a media type's with up to two below it, whatever their names. */
-function isDirectory(path: string): boolean {
+function isDirectory(path: string, layout: ObjectLayout): boolean {
   const parts = path.split("/");
-  return SKELETON.some((each) => each.path === path) ||
+  return layout.skeleton.some((each) => each.path === path) ||
     isPlain(path) && isMediaType(parts[0] ?? "") && parts.length <= 3;
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { objectDirectory, parseObjectName } from "../layout.ts";
+import { parseObjectName } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
 import { GuardedTree } from "./guarded_tree.ts";
 import { entriesOf, type EntriesOptions, type Entry } from "./entries.ts";
@@ -27,7 +27,7 @@ export class LocalSource implements Source {
   readonly #tree: GuardedTree;
 
   constructor(readonly path: string, readonly identity: StorageIdentity) {
-    this.#tree = new GuardedTree(path);
+    this.#tree = new GuardedTree(path, identity.format);
   }
 
   entries(options: EntriesOptions): AsyncGenerator<Entry> {
@@ -50,7 +50,7 @@ export class LocalSource implements Source {
 
   /** Any object with these bytes, or the file of the same name. */
   #findGood(sha256: string, publicPath: string): string {
-    const directory = objectDirectory(sha256);
+    const directory = this.#tree.objects.directoryOf(sha256);
     for (const { name } of this.#tree.list(directory)) {
       const object = `${directory}/${name}`;
       if (parseObjectName(name)?.sha256 === sha256 && this.#isIntact(object, sha256)) return object;

@@ -1,5 +1,5 @@
 import { InterruptedError } from "../../errors.ts";
-import { OBJECT_DIRECTORIES, OBJECTS_DIRECTORY, PRIVATE_DIRECTORY } from "../layout.ts";
+import { OBJECTS_DIRECTORY, PRIVATE_DIRECTORY } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { checkLinks } from "./check_links.ts";
@@ -29,8 +29,8 @@ export interface VerifyOptions {
   readonly journal: Pick<Journal, "done" | "add"> | null;
   /** Stops at the next file. */
   readonly signal: AbortSignal;
-  /** Called with what is to be read and what has been, in bytes and objects. */
-  readonly progress: (done: { readonly bytes: number; readonly directories: number }) => void;
+  /** Called with the bytes that have been read, and the share of all directories, 0 to 1. */
+  readonly progress: (done: { readonly bytes: number; readonly read: number }) => void;
 }
 
 export interface VerifyReport {
@@ -70,11 +70,11 @@ export async function verify(
   const strange = (path: string, why: string) => find("unexpected", path, why);
   const links = new ExternalSort();
   const startedAt = Date.now();
-  const tree = new GuardedTree(root);
+  const tree = new GuardedTree(root, identity.format);
   await requireVisibleLinks(tree, identity.prefixSize, options.signal);
   unexpectedAtTheTop(tree, strange);
   const check = new ModeCheck(root, find);
-  for (const path of [PRIVATE_DIRECTORY, OBJECTS_DIRECTORY, ...OBJECT_DIRECTORIES]) {
+  for (const path of [PRIVATE_DIRECTORY, OBJECTS_DIRECTORY, ...tree.objects.directories]) {
     const info = lookOrNull(tree, path);
     if (info?.isDirectory) check.directory(path, info);
   }
@@ -85,8 +85,8 @@ export async function verify(
     options.bytesPerSecond,
     options.signal,
   );
-  let directories = 0;
-  const timer = setInterval(() => options.progress({ bytes: pool.bytes, directories }), 200);
+  let read = 0;
+  const timer = setInterval(() => options.progress({ bytes: pool.bytes, read }), 200);
 
   // What a worker that runs now wrote last may be about to get its public name.
   const unsettled = await isHeld(root) ? UNSETTLED_MS : 0;
@@ -94,7 +94,7 @@ export async function verify(
 
   /** Walks through the objects and yields those to be read. */
   function* chosen(): Generator<Chosen> {
-    for (const directory of OBJECT_DIRECTORIES) {
+    for (const directory of tree.objects.directories) {
       const here: Chosen[] = [];
       published.clear();
       const known = options.journal?.done.get(directory);
@@ -123,7 +123,8 @@ export async function verify(
     for await (const result of byDirectory(pool.hashAll(chosen()))) {
       options.journal?.add(result);
       add(report, result);
-      directories = OBJECT_DIRECTORIES.indexOf(result.directory) + 1;
+      read = (tree.objects.directories.indexOf(result.directory) + 1) /
+        tree.objects.directories.length;
     }
     const yielder = new EventLoopYielder(options.signal);
     const onDirectory = (path: string, info: Deno.FileInfo) => check.directory(path, info);

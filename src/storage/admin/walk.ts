@@ -2,7 +2,6 @@ import { basename, join } from "node:path";
 import { messageOf } from "../../errors.ts";
 import { MEDIA_TYPES } from "../../media.ts";
 import {
-  OBJECT_DIRECTORIES,
   type ObjectName,
   OBJECTS_DIRECTORY,
   parseObjectName,
@@ -60,7 +59,7 @@ function isDirectory(
   return false;
 }
 
-/** The objects in one of OBJECT_DIRECTORIES, by name. Holds that directory's names in memory. */
+/** The objects in one of the layout's directories, by name. Holds that directory's names in memory. */
 export function* walkObjectDirectory(
   tree: GuardedTree,
   directory: string,
@@ -69,7 +68,7 @@ export function* walkObjectDirectory(
   for (const { name: file, info } of list(tree, directory, strange)) {
     const path = `${directory}/${file}`;
     const name = parseObjectName(file);
-    if (name === null || !directory.endsWith(`/${file.slice(0, 2)}`)) {
+    if (name === null || directory !== tree.objects.directoryOf(name.sha256)) {
       strange(path, "is not an object of this directory");
     } else if (isFile(tree, path, info, strange)) yield { path, name, info };
   }
@@ -77,7 +76,7 @@ export function* walkObjectDirectory(
 
 /** Every object of a storage, in the order of their names. */
 export function* walkObjects(tree: GuardedTree, strange: Strange): Generator<Found<ObjectName>> {
-  for (const directory of OBJECT_DIRECTORIES) {
+  for (const directory of tree.objects.directories) {
     yield* walkObjectDirectory(tree, directory, strange);
   }
 }
@@ -124,15 +123,17 @@ export function* walkPublic(
 export function unexpectedAtTheTop(tree: GuardedTree, strange: Strange): void {
   for (const directory of TOP_DIRECTORIES) {
     for (const { name } of list(tree, directory, strange)) {
-      if (!belongsToStorage(directory, name)) {
+      if (!belongsToStorage(tree.objects, directory, name)) {
         strange(join(directory, name), "is not part of a storage");
       }
     }
   }
-  const objects = list(tree, OBJECTS_DIRECTORY, () => {});
-  for (const path of OBJECT_DIRECTORIES) {
-    const found = objects.find(({ name }) => name === basename(path));
+  const objects = new Map(
+    list(tree, OBJECTS_DIRECTORY, () => {}).map(({ name, info }) => [name, info]),
+  );
+  for (const path of tree.objects.directories) {
+    const found = objects.get(basename(path));
     if (found === undefined) strange(path, "is missing");
-    else isDirectory(tree, path, found.info, strange);
+    else isDirectory(tree, path, found, strange);
   }
 }

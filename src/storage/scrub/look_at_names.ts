@@ -31,7 +31,7 @@ export function lookAtTop(tree: ReadOnlyTree): Finding[] {
     listed(tree, directory).flatMap((each) => {
       if (typeof each !== "string") return [each];
       const path = directory === "" ? each : `${directory}/${each}`;
-      return belongsToStorage(directory, each)
+      return belongsToStorage(tree.objects, directory, each)
         ? []
         : [unexpected(path, "is not part of a storage; see who made it")];
     })

@@ -1,5 +1,5 @@
 import type { Finding, FindingKind } from "../../finding.ts";
-import { MAX_OBJECT_NAMES, objectDirectory, objectPath } from "../layout.ts";
+import { MAX_OBJECT_NAMES } from "../layout.ts";
 import { type ReadOnlyTree, UnreadableError } from "./read_only_tree.ts";
 
 /** What a receipt says that a storage has. */
@@ -21,7 +21,7 @@ export function lookAtReceipt(tree: ReadOnlyTree, receipt: ReceiptedFile): Findi
   try {
     const info = tree.look(path);
     if (info === null) {
-      const object = ownObjects(receipt).find((each) => tree.look(each)?.isFile === true);
+      const object = ownObjects(tree, receipt).find((each) => tree.look(each)?.isFile === true);
       return object === undefined
         ? finding(
           "receipt without file",
@@ -50,14 +50,17 @@ function isNameOf(tree: ReadOnlyTree, info: Deno.FileInfo, receipt: ReceiptedFil
     const found = tree.look(object);
     return found !== null && found.dev === info.dev && found.ino === info.ino;
   };
-  if (ownObjects(receipt).some(isSame)) return true;
+  if (ownObjects(tree, receipt).some(isSame)) return true;
   if (info.nlink === 1) return false;
   // The same bytes came before, under another id. Rare, so a directory is listed for it.
-  const directory = objectDirectory(receipt.sha256);
+  const directory = tree.objects.directoryOf(receipt.sha256);
   const others = (tree.list(directory) ?? []).filter((name) => name.startsWith(receipt.sha256));
   return others.some((name) => isSame(`${directory}/${name}`));
 }
 
-function ownObjects({ mediaId: id, sha256 }: ReceiptedFile): string[] {
-  return Array.from({ length: MAX_OBJECT_NAMES }, (_, i) => objectPath({ id, sha256 }, i + 1));
+function ownObjects(
+  { objects }: ReadOnlyTree,
+  { mediaId: id, sha256 }: ReceiptedFile,
+): string[] {
+  return Array.from({ length: MAX_OBJECT_NAMES }, (_, i) => objects.pathOf({ id, sha256 }, i + 1));
 }

@@ -1,6 +1,6 @@
 import { StorageLostError } from "../../errors.ts";
 import { type FileCalls, fileCalls } from "../file_calls.ts";
-import { IDENTITY_PATH, parentOf } from "../layout.ts";
+import { type Format, IDENTITY_PATH, ObjectLayout, parentOf } from "../layout.ts";
 
 /** The calls that a scrub makes on the file system: none of them can write a byte. */
 export interface ReadCalls
@@ -36,7 +36,15 @@ export class ReadOnlyTree {
   readonly #device: number;
   readonly #identity: number | null;
 
-  constructor(readonly root: string, private readonly calls: ReadCalls = readCalls) {
+  /** Where its objects are. */
+  readonly objects: ObjectLayout;
+
+  constructor(
+    readonly root: string,
+    format: Format,
+    private readonly calls: ReadCalls = readCalls,
+  ) {
+    this.objects = ObjectLayout.of(format);
     const identity = calls.lstat(`${root}/${IDENTITY_PATH}`);
     this.#device = identity?.dev ?? NaN;
     this.#identity = identity?.ino ?? null;

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { initRoot } from "../../../src/storage/admin/init_root.ts";
-import { objectPath, publicPath } from "../../../src/storage/layout.ts";
+import { publicPath } from "../../../src/storage/layout.ts";
+import { objectPath } from "../../lab/first_format.ts";
 import type { Media } from "../../../src/media.ts";
 import type { StorageIdentity } from "../../../src/storage/storage.ts";
 import { mediaOf } from "../../support/media.ts";

@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, closeSync, openSync } from "node:fs";
 import { type FileId, GuardedTree, type Listed } from "../../../src/storage/admin/guarded_tree.ts";
+import { ObjectLayout } from "../../../src/storage/layout.ts";
 import type { Owner } from "../../../src/storage/admin/ownership.ts";
 
 /**
@@ -11,6 +12,8 @@ export function unguarded(root: string): GuardedTree {
 }
 
 class UnguardedTree implements Pick<GuardedTree, keyof GuardedTree> {
+  readonly objects = ObjectLayout.of(1);
+
   constructor(readonly root: string) {}
 
   isOnDevice(): boolean {

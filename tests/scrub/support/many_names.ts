@@ -7,7 +7,8 @@ import { lookDeeply } from "../../../src/scrub/deep_look.ts";
 import type { LookContext, ScrubInbox } from "../../../src/scrub/look.ts";
 import { Pace } from "../../../src/scrub/pace.ts";
 import { lookShallowly } from "../../../src/scrub/shallow_look.ts";
-import { objectPath, parseObjectName, publicPath } from "../../../src/storage/layout.ts";
+import { objectPath } from "../../lab/first_format.ts";
+import { parseObjectName, publicPath } from "../../../src/storage/layout.ts";
 import { type ReadCalls, ReadOnlyTree } from "../../../src/storage/scrub/read_only_tree.ts";
 
 const names = Number(Deno.args[0]);
@@ -123,7 +124,7 @@ const session = {
 } satisfies ScrubInbox;
 
 const { signal: stop } = new AbortController();
-const tree = new ReadOnlyTree(ROOT, calls);
+const tree = new ReadOnlyTree(ROOT, 1, calls);
 const context: LookContext = { session, tree, prefixSize: PREFIX_SIZE, anew: true, stop };
 const pace = () => new Pace({ perSecond: () => Infinity, isWorkerStoring: () => false, stop });
 const began = performance.now();

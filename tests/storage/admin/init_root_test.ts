@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ConfigurationError } from "../../../src/errors.ts";
 import { readIdentity } from "../../../src/storage/identity.ts";
 import { initRoot } from "../../../src/storage/admin/init_root.ts";
-import { SKELETON } from "../../../src/storage/layout.ts";
+import { SKELETON } from "../../lab/first_format.ts";
 import { openStorage } from "../../../src/storage/open_storage.ts";
 import type { StorageIdentity } from "../../../src/storage/storage.ts";
 import { run } from "../../lab/command.ts";
