@@ -135,9 +135,9 @@ export class InboxSession {
     values: readonly unknown[] = [],
     timeoutMs = ANSWER_TIMEOUT_MS,
   ): Promise<Row[]> {
-    const timer = setTimeout(
-      () => this.end(new Error(`no answer for ${timeoutMs / 1000} s`)),
+    const stopTimer = startTimer(
       timeoutMs,
+      () => this.end(new Error(`no answer for ${timeoutMs / 1000} s`)),
     );
     try {
       const result = await connection.query<Row>(text, [...values]);
@@ -145,7 +145,7 @@ export class InboxSession {
     } catch (error) {
       throw inboxError(error);
     } finally {
-      clearTimeout(timer);
+      stopTimer();
     }
   }
 
@@ -227,4 +227,22 @@ function requireOneServer(connections: readonly Connection[], server: DatabaseSe
 /** Ends a connection at once, without a word to the server. */
 function destroy(connection: Connection): void {
   streamOf(connection).destroy();
+}
+
+/** A timer that comes so much too late comes from a process that was held up itself. */
+const HELD_UP_MS = 1_000;
+
+/**
+ * Calls `onTimeout` after so many milliseconds. If this process was stopped meanwhile (a suspended machine, a
+ * call that hung), the answer may be here, unread: then it gets a moment more.
+ *
+ * @returns what stops it
+ */
+function startTimer(timeoutMs: number, onTimeout: () => void): () => void {
+  const due = performance.now() + timeoutMs;
+  let timer = setTimeout(() => {
+    if (performance.now() - due < HELD_UP_MS) onTimeout();
+    else timer = setTimeout(onTimeout, HELD_UP_MS);
+  }, timeoutMs);
+  return () => clearTimeout(timer);
 }

@@ -29,9 +29,11 @@ interface Carried {
   readonly paused: StoragePausedError | null;
   /** What ended the reading too early: most often the connection. */
   readonly broken: { readonly error: unknown } | null;
+  /** How long it was read and written, from its own first byte on. */
+  readonly seconds: number;
 }
 
-const NOTHING = { batch: null, notStored: [], paused: null, broken: null };
+const NOTHING = { batch: null, notStored: [], paused: null, broken: null, seconds: 0 };
 
 /**
  * Brings groups of media from the inbox into the storage, and gives back what became of each.
@@ -49,6 +51,7 @@ export class Courier {
   readonly #session: InboxSession;
   readonly #storage: WriteOnceStorage;
   readonly #windowBytes: number;
+  readonly #onDurable: (files: number, seconds: number) => void;
   readonly #releaser: Releaser;
   /** The group that came last: the next one looks at how it went. */
   #lastCarried: Promise<Carried> = Promise.resolve(NOTHING);
@@ -56,11 +59,20 @@ export class Courier {
   /** The storage is distrusted or lost: nothing more is acknowledged, whatever has been published. */
   #over: Error | null = null;
 
-  /** @param windowBytes how much one COPY may bring, in bytes */
-  constructor(session: InboxSession, storage: WriteOnceStorage, windowBytes: number) {
+  /**
+   * @param windowBytes how much one COPY may bring, in bytes
+   * @param onDurable learns how many seconds the storage took for how many media of one group
+   */
+  constructor(
+    session: InboxSession,
+    storage: WriteOnceStorage,
+    windowBytes: number,
+    onDurable: (files: number, seconds: number) => void = () => {},
+  ) {
     this.#session = session;
     this.#storage = storage;
     this.#windowBytes = windowBytes;
+    this.#onDurable = onDurable;
     this.#releaser = new Releaser(session);
   }
 
@@ -93,6 +105,7 @@ export class Courier {
     if (earlier.paused !== null || earlier.broken !== null) {
       return { ...earlier, batch: null, notStored: [] };
     }
+    const began = performance.now();
     const batch = await this.#storage.beginBatch();
     const intake = await Intake.open(batch, group);
     let broken: Carried["broken"] = null;
@@ -107,18 +120,25 @@ export class Courier {
       if (!(error instanceof DatabaseDamagedError)) broken = { error };
     }
     const { notStored, over } = await intake.end();
-    if (over instanceof StoragePausedError) return { batch, notStored, paused: over, broken };
+    const seconds = secondsSince(began);
+    if (over instanceof StoragePausedError) {
+      return { batch, notStored, paused: over, broken, seconds };
+    }
     // At once: what was handed over before may be about to be acknowledged.
     if (endsStorage(over)) throw over;
-    return { batch, notStored, paused: null, broken: over === null ? broken : { error: over } };
+    const why = over === null ? broken : { error: over };
+    return { batch, notStored, paused: null, broken: why, seconds };
   }
 
   async #deliver(carried: Promise<Carried>, before: Promise<unknown>): Promise<Fates> {
     try {
-      const { batch, notStored, paused, broken } = await carried;
+      const { batch, notStored, paused, broken, seconds } = await carried;
+      const began = performance.now();
       // Of a group that was broken off, too. The connection is gone, the disk is not: what is whole gets
       // its name, so that the next session finds it instead of writing it again beside a thousand orphans.
       const published = await batch?.publish() ?? { stored: [], notStored: [], paused: null };
+      const { length } = published.stored;
+      if (length > 0) this.#onDurable(length, seconds + secondsSince(began));
       await before;
       const receipts = await this.#acknowledge(published.stored);
       if (broken !== null) throw broken.error;
@@ -143,4 +163,8 @@ export class Courier {
     this.#releaser.add(acknowledged.map(({ media }) => media));
     return { acknowledged, refused };
   }
+}
+
+function secondsSince(began: number): number {
+  return (performance.now() - began) / 1000;
 }

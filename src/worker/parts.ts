@@ -8,7 +8,7 @@ export type Part =
   /** Its name could never become a path. */
   | { readonly go: "nowhere"; readonly media: Media; readonly why: string };
 
-/** What goes together at the most. */
+/** What goes together at the most. May change while a page is parted. */
 export interface GroupBounds {
   readonly files: number;
   /** A media that has more goes as a group of its own. */
@@ -35,7 +35,7 @@ export function* partsOf(
       continue;
     }
     const alone = goesAlone(delivery);
-    const isFull = group.length === bounds.files || bytes + media.size > bounds.bytes;
+    const isFull = group.length >= bounds.files || bytes + media.size > bounds.bytes;
     if (group.length > 0 && (alone || isFull)) {
       yield { go: "together", media: group };
       group = [];

@@ -4,7 +4,8 @@ import { type Delivery, pending, reportFailure } from "../inbox/worker_calls.ts"
 import type { Media } from "../media.ts";
 import type { NotStored, WriteOnceStorage } from "../storage/storage.ts";
 import { Courier, type Fates } from "./courier.ts";
-import { type GroupBounds, partsOf } from "./parts.ts";
+import type { GroupSize } from "./group_size.ts";
+import { partsOf } from "./parts.ts";
 import type { Probation } from "./probation.ts";
 import type { Progress } from "./progress.ts";
 
@@ -19,7 +20,7 @@ export interface PassContext {
   readonly storage: WriteOnceStorage;
   readonly probation: Probation;
   readonly progress: Progress;
-  readonly group: GroupBounds;
+  readonly group: GroupSize;
   readonly stop: AbortSignal;
 }
 
@@ -34,7 +35,13 @@ export class Pass {
 
   constructor(context: PassContext) {
     this.#context = context;
-    this.#courier = new Courier(context.session, context.storage, context.group.bytes);
+    const { session, storage, group } = context;
+    this.#courier = new Courier(
+      session,
+      storage,
+      group.bytes,
+      (files, seconds) => group.took(files, seconds),
+    );
   }
 
   /**

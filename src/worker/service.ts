@@ -180,12 +180,9 @@ export class Service {
   }
 
   #newPass(): Pass {
-    const { storage, probation, progress, options } = this.#context;
+    const { storage, probation, progress, group } = this.#context;
     const stop = AbortSignal.any([this.#context.stop, this.#lanes.due]);
-    return new Pass({
-      ...{ session: this.#session, storage, probation, progress, stop },
-      group: { files: options.batchFiles, bytes: options.batchBytes },
-    });
+    return new Pass({ session: this.#session, storage, probation, progress, group, stop });
   }
 
   async #sweep(): Promise<void> {

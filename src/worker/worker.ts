@@ -3,6 +3,7 @@ import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { readCredentials } from "../storage/credential_file.ts";
 import type { Logger } from "../log.ts";
 import { openStorage } from "../storage/open_storage.ts";
+import { GroupSize } from "./group_size.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { WorkerOptions } from "./options.ts";
 import { Probation } from "./probation.ts";
@@ -49,8 +50,10 @@ export async function runWorker(
       const progress = new Progress(log);
       const heartbeat = new Heartbeat(storage, progress, log);
       const probation = new Probation();
+      const { batchFiles: files, batchBytes: bytes } = options;
+      const group = new GroupSize({ files, bytes }, storage.isRemote);
       const sessions = new Sessions(
-        { options, storage, heartbeat, probation, progress, log, wake, stop },
+        { options, storage, heartbeat, group, probation, progress, log, wake, stop },
         credentials,
       );
       return await serve(sessions, policy, stop);

@@ -1,5 +1,6 @@
 import type { Logger } from "../log.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";
+import type { GroupSize } from "./group_size.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { WorkerOptions } from "./options.ts";
 import type { Probation } from "./probation.ts";
@@ -11,6 +12,8 @@ export interface WorkerContext {
   readonly options: WorkerOptions;
   readonly storage: WriteOnceStorage;
   readonly heartbeat: Heartbeat;
+  /** How many media go together. */
+  readonly group: GroupSize;
   readonly probation: Probation;
   readonly progress: Progress;
   readonly log: Logger;

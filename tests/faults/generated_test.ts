@@ -14,6 +14,7 @@ import { retireStorage } from "../../src/inbox/admin/storages.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
 import { pending, sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
+import { GroupSize } from "../../src/worker/group_size.ts";
 import { PAGE, Pass } from "../../src/worker/pass.ts";
 import { Probation } from "../../src/worker/probation.ts";
 import { Progress } from "../../src/worker/progress.ts";
@@ -271,7 +272,7 @@ class Scene {
       probation,
       progress: new Progress(SILENT),
       stop: new AbortController().signal,
-      group: { files: 3, bytes: 1024 * 1024 },
+      group: new GroupSize({ files: 3, bytes: 1024 * 1024 }, false),
     });
     await pass.run(await pending(session, 0n, PAGE), Infinity);
   }

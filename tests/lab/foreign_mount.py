@@ -1,16 +1,20 @@
 #!/usr/bin/python3
 """A directory as another file system shows it.
 
-Usage: foreign_mount.py MOUNTPOINT DIRECTORY [large-inodes | no-links]
+Usage: foreign_mount.py MOUNTPOINT DIRECTORY [large-inodes | no-links | remote] [CONTROL]
 
     large-inodes  inode numbers above 2^53, neighbours close together: Lustre, some FUSE and SMB mounts
     no-links      every name has an inode of its own and one link, as sshfs shows hard links
+    remote        nothing is hidden, but CONTROL is a file that says how its server answers from now on:
+                  "ok", or "hang": whatever is asked waits until the word is another, but for what a
+                  close asks, after which nothing more is to come
 
 What is done below MOUNTPOINT is done in DIRECTORY. The package is described in block_recorder.py.
 """
 
 import os
 import sys
+import time
 import zlib
 
 import fusepy
@@ -19,9 +23,18 @@ LARGE = 1 << 62
 
 
 class Foreign(fusepy.Operations):
-    def __init__(self, directory, manner):
+    def __init__(self, directory, manner, control=None):
         self.directory = directory
         self.manner = manner
+        self.control = control
+
+    def __call__(self, operation, *args):
+        while self.control and operation not in ("flush", "release", "init", "destroy"):
+            with open(self.control) as control:
+                if control.read() != "hang":
+                    break
+            time.sleep(0.05)
+        return super().__call__(operation, *args)
 
     def at(self, path):
         return self.directory + path
@@ -37,7 +50,7 @@ class Foreign(fusepy.Operations):
         }
         if self.manner == "large-inodes":
             attributes["st_ino"] += LARGE
-        else:
+        elif self.manner == "no-links":
             attributes["st_ino"] = zlib.crc32(path.encode()) | 1 << 33
             if not os.path.isdir(self.at(path)):
                 attributes["st_nlink"] = 1
@@ -92,13 +105,14 @@ class Foreign(fusepy.Operations):
 
 
 if __name__ == "__main__":
-    mountpoint, directory, manner = sys.argv[1:]
+    mountpoint, directory, manner, *control = sys.argv[1:]
     os.umask(0)
     fusepy.FUSE(
-        Foreign(directory, manner),
+        Foreign(directory, manner, *control),
         mountpoint,
         foreground=True,
-        nothreads=True,
+        # Else whoever waits would hold up what a close asks, too.
+        nothreads=manner != "remote",
         use_ino=True,
         default_permissions=True,
         allow_other=True,

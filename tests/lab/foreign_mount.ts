@@ -3,28 +3,48 @@ import { unmountAtLast } from "./mount.ts";
 import { Tool } from "./tool.ts";
 
 /** What a file system does not show as others do; see foreign_mount.py. */
-export type Manner = "large-inodes" | "no-links";
+export type Manner = "large-inodes" | "no-links" | "remote";
 
 const MOUNT = new URL("./foreign_mount.py", import.meta.url).pathname;
 
 /** A directory as a file system shows it that hides which names are one file. */
 export class ForeignMount implements AsyncDisposable {
-  private constructor(readonly path: string, private readonly tool: Tool) {}
+  private constructor(
+    readonly path: string,
+    private readonly tool: Tool,
+    private readonly control: string | null,
+  ) {}
 
-  /** @param path an empty directory, to be mounted on */
-  static async over(directory: string, path: string, manner: Manner): Promise<ForeignMount> {
+  /**
+   * @param path an empty directory, to be mounted on
+   * @param control a file that does not exist, for a remote one
+   */
+  static async over(
+    directory: string,
+    path: string,
+    manner: Manner,
+    control: string | null = null,
+  ): Promise<ForeignMount> {
+    if (control !== null) await Deno.writeTextFile(control, "ok");
     const tool = new Tool("The foreign file system", "/usr/bin/python3", {
-      args: [MOUNT, path, directory, manner],
+      args: [MOUNT, path, directory, manner, ...(control === null ? [] : [control])],
       stdout: "inherit",
     });
     await until(
       "it is mounted",
       () => run("mountpoint", "-q", path).then(() => true, () => false),
     );
-    return new ForeignMount(path, tool);
+    return new ForeignMount(path, tool, control);
+  }
+
+  /** How a remote one's server answers from now on. */
+  behave(behaviour: "ok" | "hang"): void {
+    if (this.control === null) throw new Error("this mount has no server");
+    Deno.writeTextFileSync(this.control, behaviour);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.control !== null) this.behave("ok");
     const ended = this.tool.end();
     await unmountAtLast(this.path);
     await ended;
