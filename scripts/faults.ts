@@ -21,7 +21,7 @@ if (values.help) {
   --seed N     the seed of all random choices; that of a failure repeats it
   --minutes N  how long the soak of --long goes on (60)
   WORD         only the files whose names contain it: killed, power_cut, system_calls, storage, database,
-               content, company, generated, soak, lab`);
+               content, company, failover, generated, soak, lab`);
   Deno.exit(0);
 }
 

@@ -13,7 +13,7 @@ const TESTS = new URL("../tests/", import.meta.url).pathname;
  */
 const SLOW = [
   ...["faults", "lab", "system", "deploy", "run", "bench"],
-  ...["storage/disks_test.ts", "gateway/hostile_test.ts"],
+  ...["storage/disks_test.ts", "gateway/hostile_test.ts", "worker/failover_test.ts"],
   ...["recovery", "root_rights", "guarded_tree", "hidden_links", "hostile_text", "live_storages"]
     .map((name) => `admin/${name}_test.ts`),
 ];

@@ -12,6 +12,8 @@ export interface WorkerPlan extends RunOptions {
     readonly port: number;
     readonly name: string;
     readonly others?: readonly number[];
+    /** As `host:port`, of servers elsewhere; instead of the ports. */
+    readonly hosts?: readonly string[];
   };
   /** The URL's `sslmode`. */
   readonly sslmode?: string;
@@ -40,7 +42,8 @@ function argumentsOf(plan: WorkerPlan): string[] {
   const { storage, root, database, passwordFile, role, sslmode } = plan;
   const user = role === undefined ? "" : `${role}@`;
   const query = sslmode === undefined ? "" : `?sslmode=${sslmode}`;
-  const hosts = [database.port, ...database.others ?? []].map((port) => `127.0.0.1:${port}`);
+  const hosts = database.hosts ??
+    [database.port, ...database.others ?? []].map((port) => `127.0.0.1:${port}`);
   return [
     ...["--storage", storage, "--root", root, "--password-file", passwordFile],
     ...["--database", `postgres://${user}${hosts.join(",")}/${database.name}${query}`],

@@ -51,7 +51,7 @@ export interface TestPostgres extends AsyncDisposable {
 }
 
 /** The newest installed version's. @returns undefined where there is none that Omoide supports */
-function debianBinaries(): string | undefined {
+export function debianBinaries(): string | undefined {
   const directory = "/usr/lib/postgresql";
   try {
     const versions = [...Deno.readDirSync(directory)].map(({ name }) => Number(name));

@@ -193,6 +193,8 @@ class ServerPool {
     });
     this.#pool.on("connect", (client) => {
       this.#open.add(client);
+      // While a call has it, the pool does not listen; an end just before its statement would end the process.
+      client.on("error", () => {});
       // By the server's source, since its messages are in the language of its administrator.
       client.on("notice", ({ routine }) => {
         if (routine === "SyncRepWaitForLSN") this.#notReplicated.add(client);
