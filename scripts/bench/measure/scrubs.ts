@@ -1,6 +1,7 @@
 /** What it costs to look again: how fast a deep look reads, and what a paced one takes from the workers. */
 import { denoArguments } from "../../lib/program_command.ts";
 import { scrubProgram } from "../../lib/programs.ts";
+import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
 import { ObjectLayout, publicPath } from "../../../src/storage/layout.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { run, secondsOf, sleep } from "../command.ts";
@@ -148,6 +149,13 @@ export const heartbeats: Contender = (stage) =>
     );
     await admin.query("VACUUM ANALYZE omoide.measurement");
     const worker = await server.connect("bench", "omoide_hot");
+    const { rows: [taken] } = await admin.query<{ identity: string }>(
+      "SELECT identity FROM omoide.storage WHERE name = 'hot'",
+    );
+    const { rows: [life] } = await worker.query<{ life: string }>(
+      "SELECT life FROM omoide.take_storage($1, 'hot', $2)",
+      [SCHEMA_VERSION, taken?.identity],
+    );
     const before = readProcessors(server.process);
     const began = performance.now();
     const ms: number[] = [];
@@ -155,8 +163,8 @@ export const heartbeats: Contender = (stage) =>
     for (let i = 0; i < count; i++) {
       const start = performance.now();
       await worker.query(
-        "SELECT omoide.heartbeat('bench', $1, 'storing', NULL, 1000, 2000, 10, 20, $2, $3, NULL)",
-        [new Date(1e12), i, i * 1000],
+        "SELECT omoide.heartbeat($4, 'bench', $1, 'storing', NULL, 1000, 2000, 10, 20, $2, $3, NULL)",
+        [new Date(1e12), i, i * 1000, life?.life],
       );
       ms.push(performance.now() - start);
     }

@@ -6,6 +6,7 @@ import type { Connection } from "../../../src/inbox/connect.ts";
 import { askCounts, askStatus } from "../../../src/inbox/status/ask_status.ts";
 import { ASK_RECENT, ASK_YEAR } from "../../../src/inbox/status/history.ts";
 import { ASK_FINDINGS, ASK_PARKED } from "../../../src/inbox/status/details.ts";
+import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
 import { SESSION_SETTINGS } from "../../../src/inbox/session_settings.ts";
 import { makeInbox } from "../inbox.ts";
 import type { Figures, StatementName } from "../figures.ts";
@@ -66,6 +67,8 @@ class Sessions implements AsyncDisposable {
     readonly monitor: Connection,
     readonly admin: AdminInbox,
     readonly identities: Readonly<Record<string, string>>,
+    /** Of the worker that `hot` stands for. */
+    readonly life: string,
   ) {}
 
   static async open(server: Server): Promise<Sessions> {
@@ -76,14 +79,21 @@ class Sessions implements AsyncDisposable {
     };
     const admin = await openInbox(server.url());
     const storages = await listStorages(admin);
+    const identities = Object.fromEntries(storages.map(({ name, uuid }) => [name, uuid]));
+    const hot = await as("hot");
+    const { rows: [taken] } = await hot.query<{ life: string }>(
+      "SELECT life FROM omoide.take_storage($1, 'hot', $2)",
+      [SCHEMA_VERSION, identities["hot"]],
+    );
     return new Sessions(
       await as("app"),
-      await as("hot"),
+      hot,
       await as("cold"),
       await as("hot_scrub"),
       await as("monitor"),
       admin,
-      Object.fromEntries(storages.map(({ name, uuid }) => [name, uuid])),
+      identities,
+      taken?.life ?? "",
     );
   }
 
@@ -127,10 +137,12 @@ const STATEMENTS: Readonly<Record<StatementName, Statement>> = {
     );
     return () => sessions.hot.query("SELECT omoide.release($1)", [rows[0]?.ids]);
   },
-  heartbeat_ms: query(
-    "hot",
-    "SELECT omoide.heartbeat('1', now(), 'idle', NULL, 1, 1, 1, 1, 1, 1, NULL)",
-  ),
+  heartbeat_ms: ({ hot, life }) =>
+    Promise.resolve(() =>
+      hot.query("SELECT omoide.heartbeat($1, '1', now(), 'idle', NULL, 1, 1, 1, 1, 1, 1, NULL)", [
+        life,
+      ])
+    ),
   sweep_ms: query("hot", "SELECT * FROM omoide.sweep()"),
   recycle_ms: query("hot", "SELECT * FROM omoide.recycle(true)"),
   status_ms: (sessions) => Promise.resolve(() => askStatus(sessions.monitor)),

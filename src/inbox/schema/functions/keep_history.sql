@@ -1,5 +1,5 @@
 -- Adds to a storage's present minute and hour what is owed to it, and takes away those that are too old.
--- Counting is not the heartbeat's: 10 ms at a backlog of 100,000. Internal.
+-- Internal.
 CREATE OR REPLACE FUNCTION omoide.keep_history(p_storage smallint)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -12,7 +12,7 @@ BEGIN
     SELECT FROM omoide.measurement h
     WHERE h.storage_id = p_storage AND h.span = 'minute' AND h.at = v_minute AND h.owed IS NULL
   ) THEN
-    SELECT count(*) INTO v_owed FROM omoide.delivery d WHERE d.storage_id = p_storage;
+    SELECT coalesce(sum(c.media), 0) INTO v_owed FROM omoide.owed_change c WHERE c.storage_id = p_storage;
     -- By its id: sealed first is nearly always opened first.
     SELECT m.sealed_at INTO v_oldest
     FROM (
