@@ -21,8 +21,8 @@ export const fleetStatus = plainCommand<Options>({
     "Asks every inbox what `inbox status` asks, all at the same time, and shows a line for each; then " +
     "what must be looked at, and the worst verdict, which is the exit status too. One that gives no " +
     "answer is UNKNOWN, and hides nothing of the others. A line of the list is [LABEL] ADDRESS " +
-    "[PASSWORD-FILE], the file relative to the list; # begins a comment. Without a user the address is " +
-    "omoide_monitor's, and without a password it is PGPASSWORD's.",
+    "[PASSWORD-FILE], the file relative to the list; # begins a comment. Who asks is omoide_monitor " +
+    "unless the address names another role, with PGPASSWORD unless the line has a password.",
   options: [
     ["--list <file>", "the inboxes, one a line; or name their addresses as arguments"],
     ["--within <time>", "how long one may take to answer", duration(1), "30s"],

@@ -251,6 +251,30 @@ serverTest("programs and database call a role the same, and no name is cut off",
   });
 });
 
+Deno.test("nothing else composes the name of a role", () => {
+  const source = new URL("../../../src/", import.meta.url);
+  const composing = /omoide_(\$\{|%)|'omoide_'|["'`]omoide_(owner|app|monitor)["'`]/;
+  const found: string[] = [];
+  const search = (directory: string) => {
+    for (const { name, isDirectory } of Deno.readDirSync(new URL(directory, source))) {
+      const path = `${directory}${name}`;
+      if (isDirectory) search(`${path}/`);
+      else if (/\.(ts|sql)$/.test(name) && !/\/\d{4}_/.test(path)) {
+        const code = Deno.readTextFileSync(new URL(path, source));
+        const lines = code.split("\n").filter((line) => !/^\s*(--|\/\/|\/?\*)/.test(line));
+        if (lines.some((line) => composing.test(line))) found.push(path);
+      }
+    }
+  };
+  search("./");
+  // Names of metrics, which are not roles.
+  const others = found.filter((path) => path !== "./monitor/metrics.ts");
+  assert.deepEqual(others.sort(), [
+    "./inbox/role_names.ts",
+    "./inbox/schema/functions/role_of.sql",
+  ]);
+});
+
 const PROGRAMS = "/usr/lib/postgresql/15/bin";
 
 Deno.test({
