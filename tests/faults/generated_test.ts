@@ -13,6 +13,7 @@ import { openInbox } from "../../src/inbox/admin/inbox.ts";
 import { retireStorage } from "../../src/inbox/admin/storages.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
 import { pending, sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
+import type { pg } from "../../src/inbox/pg.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import { GroupSize } from "../../src/worker/group_size.ts";
 import { PAGE, Pass } from "../../src/worker/pass.ts";
@@ -22,8 +23,16 @@ import { requireTools } from "../support/require_tool.ts";
 import { until } from "../lab/command.ts";
 import { CrashingCalls } from "../lab/crashing_calls.ts";
 import { directoryOf } from "../lab/expected.ts";
-import { brokenReceipts, receiptsOf, releasedTooEarly, wrongNames } from "../lab/invariants.ts";
+import {
+  brokenReceipts,
+  chargedForNothing,
+  receiptsOf,
+  releasedTooEarly,
+  wrongNames,
+  wrongUploads,
+} from "../lab/invariants.ts";
 import { options, times } from "../lab/options.ts";
+import { PendingUpload } from "../lab/pending_upload.ts";
 import { FaultyProxy } from "../lab/proxy.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import { readTree } from "../lab/tree.ts";
@@ -67,22 +76,45 @@ const squat = fc.record({
   name: someName,
   content: fc.nat(CONTENTS.length - 1),
 });
+/** A file comes in piece by piece, while everything else happens. */
+const upload = fc.record({
+  do: fc.constant("upload" as const),
+  name: someName,
+  content: fc.nat(CONTENTS.length - 1),
+  /** Of its bytes, in hundredths. */
+  part: fc.nat(100),
+});
+const uploadEnds = fc.record({
+  do: fc.constant("end upload" as const),
+  which: fc.nat(5),
+  how: fc.constantFrom("finished" as const, "cancelled" as const, "expired" as const),
+});
 const fail = fc.record({ do: fc.constant("fail" as const), storage: fc.constantFrom(...STORAGES) });
 const retire = fc.record({ do: fc.constant("retire" as const) });
 
 const step = fc.oneof(
   { weight: 5, arbitrary: submit },
   { weight: 6, arbitrary: work },
+  { weight: 2, arbitrary: upload },
+  { weight: 2, arbitrary: uploadEnds },
   { weight: 1, arbitrary: squat },
   { weight: 1, arbitrary: fail },
   { weight: 1, arbitrary: retire },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Whatever the seed, there is a crash and a lost answer. */
+const NAME = { owner: OWNERS[0] ?? "", item: ITEMS[1] ?? "", ext: "jpg" as const };
+/** Whatever the seed, there is a crash, a lost answer, and an upload that ends in each way. */
 const EXAMPLE: Step[] = [
+  { do: "upload", name: NAME, content: 5, part: 60 },
+  { do: "upload", name: NAME, content: 4, part: 90 },
+  { do: "upload", name: NAME, content: 3, part: 100 },
   { do: "submit", name: { owner: OWNERS[0] ?? "", item: ITEMS[0] ?? "", ext: "jpg" }, content: 2 },
   { do: "work", storage: "hot", crashAfter: 3, loseAnswer: false },
+  { do: "end upload", which: 0, how: "finished" },
+  { do: "end upload", which: 0, how: "cancelled" },
+  { do: "end upload", which: 0, how: "expired" },
+  { do: "upload", name: NAME, content: 2, part: 50 },
   { do: "work", storage: "hot", crashAfter: Infinity, loseAnswer: true },
 ];
 
@@ -125,6 +157,8 @@ Deno.test({
 
 class Scene {
   #retired = false;
+  #application: pg.Client | null = null;
+  readonly #uploads: PendingUpload[] = [];
   /** Storages whose last worker died. */
   readonly #unclean = new Set<string>();
 
@@ -135,13 +169,15 @@ class Scene {
     else if (step.do === "squat") await this.#squat(step.storage, step.name, step.content);
     else if (step.do === "fail") await this.#fail(step.storage);
     else if (step.do === "retire") await this.#retire();
+    else if (step.do === "upload") await this.#upload(step.name, step.content, step.part);
+    else if (step.do === "end upload") await this.#endUpload(step.which, step.how);
     else await this.#work(step.storage, step.crashAfter, step.loseAnswer);
   }
 
-  /** I1 to I3, after any step. */
+  /** I1 to I3 and I7, after any step. */
   async wrong(): Promise<string[]> {
     const database = await this.world.superuser();
-    const wrong = await releasedTooEarly(database);
+    const wrong = [...await releasedTooEarly(database), ...await wrongUploads(database)];
     for (const { name, root } of this.world.storages) {
       wrong.push(...await brokenReceipts(root, await receiptsOf(database, name)));
       wrong.push(...wrongNames(await readTree(root), this.world.expected));
@@ -152,9 +188,13 @@ class Scene {
   /** Everything comes to rest once nothing fails any more. */
   async drain(): Promise<void> {
     await this.world.query("UPDATE omoide.delivery SET next_attempt_at = '-infinity'");
+    // Nobody comes back to what is still coming in.
+    await this.world.query("UPDATE omoide.upload SET expires_at = now()");
+    await this.#application?.end();
     for (const name of this.#serving()) await this.#work(name, Infinity, false);
     for (const name of this.#serving()) await this.#work(name, Infinity, false);
     await this.world.requireInvariants({ storages: this.#serving() });
+    assert.deepEqual(await chargedForNothing(await this.world.superuser()), []);
   }
 
   #serving(): string[] {
@@ -170,6 +210,28 @@ class Scene {
       itemUuid: name.item,
       ext: name.ext,
     });
+  }
+
+  async #upload(
+    { owner, item, ext }: { owner: string; item: string; ext: string },
+    content: number,
+    part: number,
+  ): Promise<void> {
+    this.#application ??= await this.world.connectApplication();
+    const bytes = CONTENTS[content] ?? new Uint8Array();
+    const name = { ownerUuid: owner, itemUuid: item, mediaType: "content", ext };
+    this.world.expected.allow({ ...name, size: bytes.length, sha256: sha256Of(bytes) });
+    const upload = await PendingUpload.open(this.#application, bytes, name);
+    await upload.bring(this.#application, Math.floor(bytes.length * part / 100));
+    this.#uploads.push(upload);
+  }
+
+  async #endUpload(which: number, how: "finished" | "cancelled" | "expired"): Promise<void> {
+    const [upload] = this.#uploads.splice(which % Math.max(1, this.#uploads.length), 1);
+    if (upload === undefined || this.#application === null) return;
+    if (how === "finished") this.world.expected.add(await upload.finish(this.#application));
+    else if (how === "cancelled") await upload.cancel(this.#application);
+    else await upload.expire(await this.world.superuser());
   }
 
   /** Somebody else puts a file where a media's public name belongs. */

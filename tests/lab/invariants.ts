@@ -128,6 +128,40 @@ export async function lostMedia(
   return lost;
 }
 
+/**
+ * I7: what is still coming in is no media, owed to nobody and stored nowhere, and has every byte that it was
+ * told to have; and nothing unsealed was ever committed.
+ */
+export async function wrongUploads(database: pg.Client): Promise<string[]> {
+  const { rows } = await database.query<{ line: string }>(
+    `SELECT format('I7: media %s is not sealed', m.id) AS line FROM omoide.media m WHERE m.sealed_at IS NULL
+     UNION ALL
+     SELECT format('I7: upload %s is not finished, and a media, a delivery or a receipt', u.id)
+     FROM omoide.upload u WHERE u.media_id IS NULL AND (
+       EXISTS (SELECT FROM omoide.media m WHERE m.id = u.id)
+       OR EXISTS (SELECT FROM omoide.delivery d WHERE d.media_id = u.id)
+       OR EXISTS (SELECT FROM omoide.stored t WHERE t.media_id = u.id))
+     UNION ALL
+     SELECT format('I7: upload %s of %s bytes has %s of its %s chunks', u.id, u.size, c.n, u.chunks)
+     FROM omoide.upload u CROSS JOIN LATERAL (
+       SELECT count(*) AS n, coalesce(sum(octet_length(k.bytes)), 0) AS bytes
+       FROM omoide.media_chunk k WHERE k.media_id = u.id) AS c
+     WHERE u.media_id IS NULL AND u.expires_at > now()
+       AND (c.n <> u.chunks OR c.bytes <> least(u.chunks * 262144::bigint, u.size))`,
+  );
+  return rows.map(({ line }) => line);
+}
+
+/** I8: once nothing is in the inbox, nothing is charged for being there: what expired was given back. */
+export async function chargedForNothing(database: pg.Client): Promise<string[]> {
+  const { rows: [inbox] } = await database.query<{ bytes: string; media: string }>(
+    `SELECT coalesce(sum(bytes), 0)::text AS bytes, coalesce(sum(media), 0)::text AS media
+     FROM omoide.ledger WHERE day = '-infinity'`,
+  );
+  if (inbox?.bytes === "0" && inbox.media === "0") return [];
+  return [`I8: an empty inbox is charged ${inbox?.bytes} bytes and ${inbox?.media} media`];
+}
+
 /** I5: nothing is owed any more, nothing parked, and no blob left behind by what a worker's sweep empties. */
 export async function undrained(database: pg.Client): Promise<string[]> {
   const { rows: [storage] } = await database.query(
@@ -160,6 +194,7 @@ export async function requireInvariants(given: {
   const wrong = [
     ...await releasedTooEarly(database),
     ...await lostMedia(database, expected, storages.map(({ name }) => name)),
+    ...await wrongUploads(database),
     ...(given.drained ?? true ? await undrained(database) : []),
   ];
   for (const { name, root } of storages) {
