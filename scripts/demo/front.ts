@@ -59,7 +59,7 @@ function startOwn({ root, gatewayPort, port }: Behind): Front {
   const handle = async (request: Request): Promise<Response> => {
     const { pathname, search } = new URL(request.url);
     if (isStoredFile(pathname)) {
-      if (request.method !== "GET") return new Response(null, { status: 405 });
+      if (!["GET", "HEAD"].includes(request.method)) return new Response(null, { status: 405 });
       const headers = new Headers({ "x-original-uri": pathname });
       for (const name of ["cookie", "authorization"]) {
         const value = request.headers.get(name);
@@ -68,7 +68,7 @@ function startOwn({ root, gatewayPort, port }: Behind): Front {
       const asked = await fetch(`${gateway}/auth`, { headers });
       await asked.body?.cancel();
       if (!asked.ok) return new Response(null, { status: asked.status });
-      return await serveFile(join(root, pathname), request.headers.get("range"));
+      return await serveFile(root, pathname, request);
     }
     if (/^\/(?:content|preview|thumbnail|auth)(?:\/|$)/.test(pathname)) {
       return new Response(null, { status: 404 });

@@ -25,23 +25,33 @@ const TYPES: Readonly<Record<string, string>> = {
   ".mov": "video/quicktime",
 };
 
-/** @param range of one part, as `bytes=0-99`; others are answered with the whole */
-export async function serveFile(path: string, range: string | null): Promise<Response> {
+/**
+ * @param root a storage's
+ * @param pathname one of which `isStoredFile` is true
+ * @param request a Range of one part, as `bytes=0-99`, is answered with that; others with the whole
+ */
+export async function serveFile(
+  root: string,
+  pathname: string,
+  request: Request,
+): Promise<Response> {
+  const path = root + pathname;
   let file: Deno.FsFile;
   try {
+    // A link in a storage may lead anywhere; no worker makes one.
+    if (await Deno.realPath(path) !== path) return new Response(null, { status: 404 });
     file = await Deno.open(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return new Response(null, { status: 404 });
     throw error;
   }
   const { size } = await file.stat();
-  const headers = {
-    "content-type": TYPES[extname(path).toLowerCase()] ?? "application/octet-stream",
-    "cache-control": "private, max-age=31536000, immutable",
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "sandbox; default-src 'none'; media-src 'self'; img-src 'self'",
-    "accept-ranges": "bytes",
-  };
+  if (request.method === "HEAD") {
+    file.close();
+    return new Response(null, { headers: { ...headersOf(path), "content-length": String(size) } });
+  }
+  const range = request.headers.get("range");
+  const headers = headersOf(path);
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
   if (first === undefined) {
     return new Response(file.readable, { headers: { ...headers, "content-length": String(size) } });
@@ -72,4 +82,14 @@ export async function serveFile(path: string, range: string | null): Promise<Res
       "content-range": `bytes ${start}-${end}/${size}`,
     },
   });
+}
+
+function headersOf(path: string): Record<string, string> {
+  return {
+    "content-type": TYPES[extname(path).toLowerCase()] ?? "application/octet-stream",
+    "cache-control": "private, max-age=31536000, immutable",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'; media-src 'self'; img-src 'self'",
+    "accept-ranges": "bytes",
+  };
 }

@@ -5,7 +5,7 @@ import { isUuid } from "../media.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /**
- * A browser keeps the first only where the page is its own origin's alone: by TLS, or on its own machine.
+ * A browser keeps the first only if the page came by TLS or from its own machine.
  * In a home network without TLS it would keep none, so there the second is given, and taken, as well.
  */
 const SECURE_COOKIE = "__Host-omoide";
@@ -47,7 +47,7 @@ function unauthorized(detail: string): Problem {
   );
 }
 
-/** What a token may consist of; a longer one is nobody's. */
+/** What a token may consist of. */
 const TOKEN = /^[A-Za-z0-9_-]{20,100}$/;
 
 function bearerToken(request: Request): string | null {
@@ -72,7 +72,7 @@ function isSecure(request: Request): boolean {
   return request.headers.get("x-forwarded-proto") === "https";
 }
 
-/** The headers that have a browser keep a token, or drop it where it is null. */
+/** The headers that make a browser keep a token, or drop it if it is null. */
 export function cookieHeaders(request: Request, token: string | null): Headers {
   const age = token === null ? 0 : 365 * 86_400;
   const rest = `${token ?? ""}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}`;
@@ -83,7 +83,7 @@ export function cookieHeaders(request: Request, token: string | null): Headers {
 }
 
 /**
- * Refuses what another site has a browser send. A link to the page may be followed from anywhere.
+ * Refuses what another site makes a browser send. A link to the page may be followed from anywhere.
  *
  * @throws {Problem} 403
  */
@@ -106,7 +106,7 @@ function isOtherOrigin({ headers }: Request): boolean {
   return !URL.canParse(origin) || new URL(origin).host !== host;
 }
 
-/** The UUID in a path as the inbox spells it, and nobody's but the sender's. @throws {Problem} 400, 403 */
+/** The UUID in a path as the inbox spells it: the sender's own. @throws {Problem} 400, 403 */
 export function ownUuid(text: string | undefined, ownerUuid: string): string {
   const uuid = uuidOf(text, "owner");
   if (uuid === ownerUuid) return uuid;

@@ -13,7 +13,7 @@ export interface Standing {
   readonly hashState: Uint8Array | null;
 }
 
-/** How many bytes a request says it brings; null where it does not say. @throws {Problem} nonsense */
+/** How many bytes a request says it brings; null if it does not say. @throws {Problem} if it is no number */
 export function contentLength(request: Request): number | null {
   const text = request.headers.get("content-length");
   return text === null ? null : Number(text);
@@ -51,7 +51,7 @@ export async function appendBody(
   }
   if (announced !== null && at - offset !== announced) throw new BodyError("cut");
   if (expected !== null && content !== null && !sameBytes(content.digest(), expected)) {
-    // What was stored on its word cannot be told from what is right any more.
+    // Which of the bytes that were stored are right is unknown.
     await cancelUpload(gateway.inbox, upload);
     throw otherDigest("Content-Digest");
   }

@@ -30,7 +30,7 @@ export class BodyReader {
     reader?.cancel().catch(() => {});
   }
 
-  /** Somebody else may read the rest: a read that waits fails. */
+  /** Another may read the rest: a read that waits fails. */
   leave(): void {
     const reader = this.#into ?? this.#plain;
     reader?.releaseLock();

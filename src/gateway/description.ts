@@ -1,10 +1,12 @@
+import type { ItemName } from "../inbox/application/items.ts";
 import type { Description } from "../inbox/application/submit.ts";
 import { isExt, isMediaType, MEDIA_TYPES } from "../media.ts";
 import { ownUuid, uuidOf } from "./auth.ts";
 import type { OwnRequest } from "./gateway.ts";
+import { fileNameHeader, lastModifiedHeader } from "./headers.ts";
 import { problem } from "./problem.ts";
 
-/** What a path says of a file. @throws {Problem} 400 where it is none, 403 where it is another owner's */
+/** What a path says about a file. @throws {Problem} 400 if it is not a file's, 403 if it is another owner's */
 export function describe({ groups, ownerUuid }: OwnRequest): Description {
   const owner = ownUuid(groups["owner"], ownerUuid);
   const itemUuid = uuidOf(groups["item"], "item");
@@ -18,4 +20,16 @@ export function describe({ groups, ownerUuid }: OwnRequest): Description {
     );
   }
   return { ownerUuid: owner, itemUuid, mediaType, ext };
+}
+
+/** What the sender calls the item; null for a preview, which is made by the page. */
+export function nameOf(
+  { itemUuid, mediaType, ext }: Description,
+  { headers }: Request,
+): ItemName | null {
+  if (mediaType !== "content") return null;
+  return {
+    fileName: fileNameHeader(headers) ?? `${itemUuid}.${ext}`,
+    lastModified: lastModifiedHeader(headers),
+  };
 }

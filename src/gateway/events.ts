@@ -28,7 +28,7 @@ export async function look(gateway: Gateway, ownerUuid: string): Promise<Look> {
  */
 export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest): Response {
   const encoder = new TextEncoder();
-  // It has one, or nobody would know whose it is.
+  // A request whose owner is known has a token.
   const sha256 = tokenHash(request) ?? new Uint8Array();
   let end = () => {};
   const body = new ReadableStream<Uint8Array>({
@@ -46,8 +46,8 @@ export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest)
       const stopWatching = gateway.watchers.watch(ownerUuid, {
         show: (items) => send(items.map((json) => `event: item\ndata: ${json}\n\n`).join("")),
         fail: (error) => {
-          const told = problemOf(error)?.title ?? "Something went wrong";
-          send(`event: trouble\ndata: ${JSON.stringify(told)}\n\n`);
+          const title = problemOf(error)?.title ?? "Something went wrong";
+          send(`event: trouble\ndata: ${JSON.stringify(title)}\n\n`);
         },
       });
       const timer = setInterval(() => send(": still here\n\n"), COMMENT_MS);

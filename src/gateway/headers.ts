@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { problem } from "./problem.ts";
 
-/** A non-negative integer. @returns null where the header is absent */
+/** A non-negative integer. @returns null if the header is absent */
 export function integerHeader(headers: Headers, name: string): number | null {
   const text = headers.get(name);
   if (text === null) return null;
@@ -16,7 +16,7 @@ export function integerHeader(headers: Headers, name: string): number | null {
   );
 }
 
-/** `?0` or `?1` (RFC 9651). @returns null where the header is absent */
+/** `?0` or `?1` (RFC 9651). @returns null if the header is absent */
 export function booleanHeader(headers: Headers, name: string): boolean | null {
   const text = headers.get(name);
   if (text === null) return null;
@@ -27,7 +27,7 @@ export function booleanHeader(headers: Headers, name: string): boolean | null {
 /**
  * The SHA-256 in a Content-Digest or Repr-Digest (RFC 9530). Other algorithms are passed over, as it says.
  *
- * @returns 32 bytes; null where there is none
+ * @returns 32 bytes; null if there is none
  */
 export function digestHeader(headers: Headers, name: string): Uint8Array | null {
   const text = headers.get(name);
@@ -58,7 +58,7 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-/** What the sender calls the file (RFC 6266): for showing only. @returns null where it does not say */
+/** What the sender calls the file (RFC 6266): for showing only. @returns null if it does not say */
 export function fileNameHeader(headers: Headers): string | null {
   const text = headers.get("content-disposition");
   if (text === null) return null;
@@ -84,7 +84,7 @@ function shownName(name: string): string | null {
   return short === "" ? null : short;
 }
 
-/** When the file was last modified, as its device says. @returns null where it does not say, or nonsense */
+/** When the file was last modified, as its device says. @returns null if it does not say, or nonsense */
 export function lastModifiedHeader(headers: Headers): Date | null {
   const date = new Date(headers.get("last-modified") ?? "");
   const year = date.getUTCFullYear();

@@ -20,7 +20,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     await runGateway(options, credentials, log);
     return EXIT.OK;
   } catch (error) {
-    log.fatal("{told} (exit {code})", { told: describeError(error), code: exitCodeOf(error) });
+    log.fatal("{message} (exit {code})", {
+      message: describeError(error),
+      code: exitCodeOf(error),
+    });
     return exitCodeOf(error);
   }
 }

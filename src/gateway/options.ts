@@ -15,7 +15,7 @@ import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/
 import { roleOf } from "../inbox/role_names.ts";
 import type { HostPort } from "../sandbox.ts";
 
-/** What a gateway was told on its command line; every default is filled in. */
+/** A gateway's command line, with every default filled in. */
 export interface GatewayOptions {
   readonly listen: HostPort;
   readonly database: DatabaseAddress;
@@ -56,7 +56,7 @@ interface Given {
 function describe(command: Command, option: AddOption): void {
   command
     .description(
-      "Takes uploads over HTTP into the inbox, and shows where they are. Reads and writes no file.",
+      "Takes uploads over HTTP into the inbox, and shows where they are. Reads and writes no files.",
     )
     .addHelpText("after", HELP);
   option("--listen <host:port>", "where to listen, as 127.0.0.1:8080", (text) => {
@@ -75,8 +75,8 @@ Standard input, with --password-file -: the password on the first line; PEM cert
 database's must be signed by may follow.
 
 Exit statuses:
-  0  stopped by SIGTERM or SIGINT; what was coming in goes on where it was
-  1  something nobody foresaw
+  0  stopped by SIGTERM or SIGINT; uploads resume where they were
+  1  unexpected error
   2  the command line is wrong
   3  the database is out of reach
   4  an administrator must act: permissions, address, role, password, schema

@@ -75,7 +75,7 @@ const FILES = new Map([
   ["/manifest.webmanifest", new PageFile(manifest, "application/manifest+json")],
 ]);
 
-/** @returns null where the path is none of the page's */
+/** @returns null if the path is none of the page's */
 export function pageFile(pathname: string): PageFile | null {
   return FILES.get(pathname) ?? null;
 }

@@ -1,16 +1,17 @@
-/** Who fills a portion, and may be asked to hand it on. */
+/** Fills a portion, and may be asked to hand it on. */
 export interface Holder {
-  /** Somebody waits for a portion: stores what is in this one unless more is coming in right now. */
+  /** Another waits for a portion: stores what is in this one, unless more is coming in right now. */
   storeIfStalled(): void;
 }
 
-/** How often holders are asked while somebody waits. */
+/** How often holders are asked while a client waits. */
 const ASK_MS = 50;
 
 /**
- * A fixed number of buffers into which all bodies are read. Whoever gets none is not read from: its client
- * waits, and memory stays flat however many there are. Each takes its turn, so nobody is shut out by
- * clients that send a byte a second; these are asked for what they hold as soon as somebody waits for it.
+ * A fixed number of buffers into which all bodies are read. A client for whom none
+ * is free is not read from and waits, so memory stays flat however many there are. They take turns: clients
+ * that send a byte a second cannot keep others out, since they must hand on what they hold as soon as
+ * another waits for it.
  *
  * Rejected: a budget of bytes with a new buffer for each read. The runtime reads into 64 KiB, be it for one
  * byte, and collects what is no longer needed only every 64 MiB: 222 to 242 MiB with 200 uploads.
@@ -39,7 +40,7 @@ export class PortionPool {
     this.#holders.delete(holder);
   }
 
-  /** Nobody reads from or writes to it any more. */
+  /** It is neither read from nor written to any more. */
   give(portion: Uint8Array): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(portion);

@@ -45,7 +45,7 @@ export function inconsistentLength(detail: string): Problem {
 const REFUSALS: Record<Refusal, (hint: string) => [number, string, string, string, number?]> = {
   "inbox full": () => [
     ...[507, "inbox-full", "The archive is full for the moment"] as const,
-    "What has come in is kept. Try again later: it goes on by itself when the storages have caught up.",
+    "What has come in is kept. Try again later: there is room again once the storages have caught up.",
     30,
   ],
   "too large": (hint) => [413, "too-large", "The file is too large", hint],
@@ -61,18 +61,18 @@ const REFUSALS: Record<Refusal, (hint: string) => [number, string, string, strin
   ],
   "too many uploads": () => [
     ...[429, "too-many-uploads", "Too many uploads are open"] as const,
-    "Finish or cancel one first; one that nothing is added to goes by itself after a day.",
+    "Finish or cancel one first. One that stays unfinished for a day is removed.",
     60,
   ],
   "uploads full": () => [
     ...[507, "uploads-full", "Other uploads need all the room now"] as const,
-    "What has come in is kept. Try again in a moment: it is this one's turn when another is finished.",
+    "What has come in is kept. Try again in a moment: there is room once another upload is finished.",
     10,
   ],
   "invalid": (hint) => [400, "invalid", "The request is not valid", hint],
   "not sealed": (hint) => [422, "refused", "The bytes do not fit what was announced", hint],
   "wrong offset": () => [
-    ...[409, "two-writers", "Somebody else is writing to this upload"] as const,
+    ...[409, "two-writers", "Another request is writing to this upload"] as const,
     "Ask for its offset with HEAD, and go on from there.",
   ],
   "unknown upload": () => [
@@ -86,7 +86,7 @@ export function problemOf(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
   if (error instanceof RefusedError) {
     const [status, word, title, detail, seconds] = REFUSALS[error.reason](
-      `${error.message}. ${error.hint}`,
+      `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}. ${error.hint}`,
     );
     const headers: Record<string, string> = seconds === undefined
       ? {}

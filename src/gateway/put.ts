@@ -9,13 +9,12 @@ import {
   type UploadKey,
 } from "../inbox/application/uploads.ts";
 import { appendBody, contentLength, otherDigest } from "./body.ts";
-import { describe } from "./description.ts";
+import { describe, nameOf } from "./description.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
 import { digestHeader, sameBytes } from "./headers.ts";
 import { problem } from "./problem.ts";
 import { BodyError, PORTION_BYTES, receive } from "./receive.ts";
 import { stored } from "./stored.ts";
-import { keepName } from "./uploads.ts";
 
 /** `PUT /media/{owner}/{item}/{media_type}.{ext}`: a whole file in one request. */
 export async function putMedia(gateway: Gateway, own: OwnRequest): Promise<Response> {
@@ -29,7 +28,6 @@ export async function putMedia(gateway: Gateway, own: OwnRequest): Promise<Respo
   }
   const put = size <= PORTION_BYTES ? putSmall : putLarge;
   const response = await put(gateway, own, description, size);
-  await keepName(gateway, description, own.request);
   gateway.watchers.wake(own.ownerUuid);
   return response;
 }
@@ -43,7 +41,7 @@ type Put = (
 
 /**
  * In one statement, as most previews and pictures are: if it comes in one go. One that trickles in is an
- * upload, so that no client has a whole file in this program's memory while it is slow.
+ * upload, so that a slow client does not keep a whole file in this program's memory.
  */
 const putSmall: Put = async (gateway, own, description, size) => {
   const hash = createHash("sha256");
@@ -78,7 +76,9 @@ async function submit(
   sha256: Uint8Array,
 ): Promise<Response> {
   for (const header of DIGESTS) refuseOtherDigest(request, header, sha256);
-  const { mediaId, existed } = await submitUnlessThere(gateway.inbox, description, content, sha256);
+  const { mediaId, existed } = await submitUnlessThere(
+    ...[gateway.inbox, description, content, sha256, nameOf(description, request)] as const,
+  );
   return stored(existed ? 200 : 201, mediaId, content.length, sha256);
 }
 
@@ -103,8 +103,11 @@ class SlowPut {
   async add(bytes: Uint8Array): Promise<void> {
     const { inbox } = this.gateway;
     if (this.#offset + bytes.length > this.size) throw new BodyError("cut");
-    if (this.isEmpty) await openUpload(inbox, this.#upload.key, this.description, this.size);
-    // Nobody goes on with it, so no state is kept.
+    if (this.isEmpty) {
+      const name = nameOf(this.description, this.own.request);
+      await openUpload(inbox, this.#upload.key, this.description, this.size, name);
+    }
+    // It is never resumed, so no state is kept.
     this.#offset = await appendUpload(inbox, this.#upload, this.#offset, bytes, new Uint8Array());
   }
 
@@ -122,12 +125,12 @@ class SlowPut {
 }
 
 /**
- * As an upload that nobody else knows of: a slow client then holds no transaction open. One that is cut
- * goes at once, since nobody can come back to it.
+ * As an upload whose key stays here: a slow client then holds no transaction open. One that is cut goes at
+ * once, since its client cannot come back to it.
  */
 const putLarge: Put = async (gateway, { request, ownerUuid }, description, size) => {
   const upload = { key: crypto.randomUUID(), ownerUuid };
-  await openUpload(gateway.inbox, upload.key, description, size);
+  await openUpload(gateway.inbox, upload.key, description, size, nameOf(description, request));
   try {
     const standing = { offset: 0, size, hashState: null };
     const { sha256 } = await appendBody(gateway, upload, standing, request);

@@ -1,6 +1,6 @@
 /** What one read of a body may bring. */
 const READ_BYTES = 64 * 1024;
-/** Of buffers that nobody reads into. */
+/** Buffers that are kept while they are not in use. */
 const MOST_SPARE = 256;
 
 /** Buffers for reading, used again: a new one for each read is what the runtime does by itself. */

@@ -31,7 +31,7 @@ export interface Receiving {
  * Reads a body into its sink, a portion at a time. Whatever ends it, what has come in is stored first.
  *
  * @throws {BodyError} the client went away or fell silent, or the gateway stops
- * @throws what the sink throws; the body's rest can then be read by somebody else
+ * @throws what the sink throws; the rest of the body can then be read by another
  */
 export async function receive(
   body: ReadableStream<Uint8Array>,

@@ -21,7 +21,7 @@ const PORTIONS_EACH = 2;
 const STOP_MS = 5_000;
 
 /**
- * Runs a gateway until it is asked to stop. A database that is away is no reason to end: requests are
+ * Runs a gateway until it is asked to stop. It goes on while the database is away: requests are
  * answered with 503 until it is back.
  *
  * @throws {ConfigurationError} the database or the address cannot be used
@@ -47,7 +47,7 @@ export async function runGateway(
     await inbox.check();
   } catch (error) {
     if (!(error instanceof DatabaseUnavailableError)) throw error;
-    log.warn("{told}; requests are refused until it is back", { told: error.message });
+    log.warn("{message}; requests are refused until it is back", { message: error.message });
   }
   const server = serve(gateway, options.listen);
   if (!stop.aborted) {

@@ -66,15 +66,15 @@ function finished(response: Response): Response {
 }
 
 function failure({ log }: Gateway, request: Request | null, error: unknown): Response {
-  const told = error instanceof BodyError ? bodyProblem(error) : problemOf(error);
-  if (told !== null) return told.toResponse();
+  const known = error instanceof BodyError ? bodyProblem(error) : problemOf(error);
+  if (known !== null) return known.toResponse();
   log.error("{method} ended with a bug: {error}", {
     method: request?.method ?? "a request",
     error: Deno.inspect(error),
   });
   return problem(
     ...[500, "bug", "Something went wrong here"] as const,
-    "What has come in is kept. Try again; if it stays, the administrator finds more in the log.",
+    "What has come in is kept. Try again; if it happens again, the log has the details.",
   ).toResponse();
 }
 
@@ -124,7 +124,7 @@ async function drain({ body, bodyUsed, headers }: Request): Promise<void> {
     }
     await reader.cancel();
   } catch {
-    // The client has gone: there is nobody to answer.
+    // The client has gone.
   } finally {
     clearTimeout(timer);
   }

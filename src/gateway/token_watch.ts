@@ -39,7 +39,7 @@ export class TokenWatch {
     try {
       owners = await this.ask(asked.map(({ sha256 }) => sha256));
     } catch {
-      // The database is away: whoever watches is told so by the watchers, and this is asked again.
+      // The database is away: the watchers say so, and this is asked again.
       return;
     }
     for (const [i, watched] of asked.entries()) {

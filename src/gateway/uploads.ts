@@ -2,8 +2,6 @@
  * Uploads that survive anything: draft-ietf-httpbis-resumable-upload, interop version 8. Opening takes no
  * bytes unless the client sends some along; HEAD says where to go on, PATCH goes on, DELETE gives up.
  */
-import { recordItem } from "../inbox/application/items.ts";
-import type { Description } from "../inbox/application/submit.ts";
 import {
   cancelUpload,
   findUpload,
@@ -15,16 +13,9 @@ import {
 } from "../inbox/application/uploads.ts";
 import { ownUuid, uuidOf } from "./auth.ts";
 import { appendBody, contentLength, otherDigest } from "./body.ts";
-import { describe } from "./description.ts";
+import { describe, nameOf } from "./description.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
-import {
-  booleanHeader,
-  digestHeader,
-  fileNameHeader,
-  integerHeader,
-  lastModifiedHeader,
-  sameBytes,
-} from "./headers.ts";
+import { booleanHeader, digestHeader, integerHeader, sameBytes } from "./headers.ts";
 import { inconsistentLength, problem, uploadCompleted, wrongOffset } from "./problem.ts";
 import { stored } from "./stored.ts";
 
@@ -45,8 +36,7 @@ export async function createUpload(gateway: Gateway, own: OwnRequest): Promise<R
   const size = lengthOf(request, complete);
   const key = keyOf(request);
   const upload = { key, ownerUuid: own.ownerUuid };
-  await openUpload(gateway.inbox, key, description, size);
-  await keepName(gateway, description, request);
+  await openUpload(gateway.inbox, key, description, size, nameOf(description, request));
   const location = { location: `/uploads/${key}` };
   const state = await currentState(gateway, upload);
   if (!complete && contentLength(request) === 0 || request.body === null && !complete) {
@@ -178,7 +168,7 @@ async function append(
   });
 }
 
-/** @throws {Problem} 404 where this owner has none of that name */
+/** @throws {Problem} 404 if this owner has none of that name */
 async function currentState(gateway: Gateway, upload: UploadKey): Promise<UploadState> {
   const state = await findUpload(gateway.inbox, upload);
   if (state !== null) return state;
@@ -220,16 +210,4 @@ export async function showLimits(gateway: Gateway, own: OwnRequest): Promise<Res
       ...INTEROP,
     },
   });
-}
-
-/** What the sender calls the item, once there is something of it. */
-export async function keepName(
-  { inbox }: Gateway,
-  { ownerUuid, itemUuid, mediaType, ext }: Description,
-  { headers }: Request,
-): Promise<void> {
-  // A preview is nobody's file.
-  if (mediaType !== "content") return;
-  const name = fileNameHeader(headers) ?? `${itemUuid}.${ext}`;
-  await recordItem(inbox, ownerUuid, itemUuid, name, lastModifiedHeader(headers));
 }

@@ -1,9 +1,9 @@
 /**
- * Who looks on while their files travel. The database is asked once a second for each owner who looks,
- * and only while something of theirs is on its way: 200 that look at nothing cost nothing.
+ * Owners who watch their files travel. The database is asked once a second for each of them, and only while
+ * something of theirs is on its way: 200 who see nothing happen cost next to nothing.
  *
  * Rejected: a notification from acknowledge or release. NOTIFY takes one lock for the whole cluster over
- * the commit, so workers would wait for each other and for whoever holds that lock.
+ * the commit, so workers would wait for each other and for any session that holds it.
  */
 type Ask = (ownerUuid: string) => Promise<Look>;
 
@@ -68,7 +68,7 @@ class OwnerWatch {
     this.wake();
   }
 
-  /** @returns whether nobody is left */
+  /** @returns whether none is left */
   leave(watcher: Watcher): boolean {
     this.#watchers.delete(watcher);
     if (this.#watchers.size > 0) return false;

@@ -1,5 +1,8 @@
 /** What a client of the gateway can rely on. */
 import assert from "node:assert/strict";
+import { showEvents } from "../../src/gateway/events.ts";
+import type { Gateway } from "../../src/gateway/gateway.ts";
+import type { Watcher } from "../../src/gateway/watchers.ts";
 import { acknowledge, release } from "../inbox/support/inbox_test.ts";
 import {
   bytesOf,
@@ -178,7 +181,47 @@ Deno.test("events show an item all the way from received to released", () =>
     while (file.released_at === null) file = await next();
     assert.deepEqual(file.stored_in, ["hot", "cold"]);
     await events.return(undefined);
+    const watching = await fetch(`${gateway.url}/events`, {
+      headers: { authorization: `Bearer ${tokenOf(OWNER)}` },
+    });
+    await inbox.admin.query("UPDATE omoide.token SET revoked_at = now() WHERE owner_uuid = $1", [
+      OWNER,
+    ]);
+    // It ends by itself, and says why.
+    assert.match(await watching.text(), /\nevent: revoked\ndata: \{\}\n\n$/);
   }));
+
+Deno.test("an event stream that is not read ends, before it fills the memory", async () => {
+  let show = (_items: readonly string[]) => {};
+  let isWatched = true;
+  const gateway = {
+    watchers: {
+      watch(_owner: string, watcher: Watcher) {
+        show = watcher.show;
+        return () => isWatched = false;
+      },
+    },
+    tokens: { watch: () => () => {} },
+    stop: new AbortController().signal,
+  };
+  const { body } = showEvents(
+    gateway as unknown as Gateway,
+    {
+      request: new Request("http://x/events", {
+        headers: { authorization: `Bearer ${tokenOf(OWNER)}` },
+      }),
+      url: new URL("http://x/events"),
+      ownerUuid: OWNER,
+      groups: {},
+    },
+  );
+  const item = "x".repeat(100_000);
+  for (let times = 0; times < 10; times++) show([item]);
+  assert.ok(isWatched);
+  for (let times = 0; times < 10 && isWatched; times++) show([item]);
+  assert.ok(!isWatched);
+  await assert.rejects(async () => await new Response(body).text(), /does not read/);
+});
 
 async function* eventsOf(answer: Response): AsyncGenerator<string> {
   let text = "";

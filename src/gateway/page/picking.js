@@ -40,7 +40,7 @@ export function listenForFiles(onFiles) {
   });
 }
 
-/** What systems leave in folders is nobody's picture. */
+/** Not what systems leave in folders. */
 function isWanted({ name }) {
   return ![".DS_Store", "Thumbs.db", "desktop.ini"].includes(name);
 }

@@ -1,4 +1,4 @@
-/** The files that are on their way: three at a time, each by itself, so that a bad one stops nobody. */
+/** The files that are on their way: three at a time, each by itself, so that a bad one does not stop the others. */
 import { Refused } from "./api.js";
 import { forgetWaiting, keepWaiting, knownItem, rememberItem, waitingOf } from "./keep.js";
 import { sendPreviews } from "./previews.js";
@@ -37,7 +37,7 @@ export class Queue {
     this.#pump();
   }
 
-  /** Goes on after somebody has logged in again. */
+  /** Goes on after a new log-in. */
   restart() {
     this.#pump();
   }
@@ -101,13 +101,13 @@ export class Queue {
     const { row } = entry;
     try {
       row.showSent(0);
-      const existed = await upload(entry, ({ sent, waiting, checking }) => {
-        if (waiting !== undefined) row.showPaused(waiting);
+      const existed = await upload(entry, ({ sent, waiting, stored, checking }) => {
+        if (waiting !== undefined) row.showPaused(waiting, stored);
         else if (checking !== undefined) row.showChecking(checking);
         else row.showSent(sent);
       }, entry.stop.signal);
       entry.isReceived = true;
-      row.show("received", existed ? "The archive has it already" : "Received");
+      row.show("received", existed ? "Already in the archive" : "Received");
       await forgetWaiting(entry.key);
       this.#page.onReceived(entry.item);
       if (!existed) await this.#addPreviews(entry);
@@ -150,7 +150,7 @@ export class Queue {
     const next = entry.row.element.nextElementSibling ?? entry.row.element.previousElementSibling;
     const hadFocus = entry.row.element.contains(document.activeElement);
     entry.row.element.remove();
-    // Whoever went by keyboard is not sent back to the top of the page.
+    // The keyboard's focus does not go back to the top of the page.
     if (hadFocus) next?.querySelector("button:not([hidden])")?.focus();
     this.#summarise();
   }
@@ -172,7 +172,7 @@ export class Queue {
       ],
       [of("received"), (n) => `${n} received, on the way to the storages`],
       [of("safe"), (n) => `${n} safe`],
-      [of("failed", "parked"), (n) => `${n} need${n === 1 ? "s" : ""} you`],
+      [of("failed", "parked"), (n) => `${n} need${n === 1 ? "s" : ""} your attention`],
     ];
     const text = parts.filter(([n]) => n > 0).map(([n, say]) => say(n)).join(" · ");
     // A screen reader reads out every change.

@@ -50,8 +50,10 @@ export class Row {
     this.show("sending", "Was added before: comparing it with the archive");
   }
 
-  showPaused(reason) {
+  /** @param stored bytes: those that were on their way do not count any more */
+  showPaused(reason, stored) {
     this.speed = new Speed();
+    this.#part("progress").value = this.size === 0 ? 0 : stored / this.size;
     this.show("paused", reason);
   }
 

@@ -20,16 +20,18 @@ export class Changed extends Error {
  * Sends a file until all of it is stored.
  *
  * @param entry key, item, owner, file; the key changes where the upload has to begin again
- * @param report called with { sent } bytes, or { waiting } a reason, or { checking } bytes
+ * @param report called with { sent } bytes, or { waiting } a reason and { stored } bytes, or { checking } bytes
  * @returns whether the archive had it already
  */
 export async function upload(entry, report, signal) {
   if (await isThere(entry, report, signal)) return true;
   const checksum = await Checksum.of(entry.file);
+  let stored = 0;
   for (let failures = 0;;) {
     try {
-      return await sendFrom(entry, checksum, (sent) => {
+      return await sendFrom(entry, checksum, (sent, isStored) => {
         failures = 0;
+        if (isStored) stored = sent;
         report({ sent });
       }, signal);
     } catch (error) {
@@ -49,6 +51,7 @@ export async function upload(entry, report, signal) {
         waiting: error instanceof Unreachable
           ? "No connection: it goes on by itself"
           : error.message,
+        stored,
       });
       await untilWorthTrying(again, signal);
     }
@@ -115,7 +118,7 @@ async function sendFrom({ key, owner, item, file }, checksum, onSent, signal) {
   const found = await send("HEAD", `/uploads/${key}`, { signal });
   let offset = Number(found.header("upload-offset"));
   for (;;) {
-    onSent(offset);
+    onSent(offset, true);
     const end = Math.min(offset + PART_BYTES, file.size);
     await checksum.reach(offset, signal);
     const part = found.header("upload-complete") === "?1"
@@ -125,7 +128,7 @@ async function sendFrom({ key, owner, item, file }, checksum, onSent, signal) {
     const answer = await send("PATCH", `/uploads/${key}`, {
       signal,
       body: part,
-      onSent: (sent) => onSent(offset + Math.min(sent, part.length)),
+      onSent: (sent) => onSent(offset + Math.min(sent, part.length), false),
       headers: {
         "content-type": "application/partial-upload",
         "upload-offset": String(offset),

@@ -1,14 +1,18 @@
 /** An owner's items: what people call them, and where their files stand. */
 import type { Caller } from "./pool.ts";
 
-/** An item as its owner knows it. */
-export interface Item {
-  /** Counts up as items come. */
-  readonly seq: number;
-  readonly itemUuid: string;
+/** What an item is called. Only the first word on it counts. */
+export interface ItemName {
   /** As the device gave it: for showing only, never part of a path. */
   readonly fileName: string;
   readonly lastModified: Date | null;
+}
+
+/** An item as its owner knows it. */
+export interface Item extends ItemName {
+  /** Counts up as items come. */
+  readonly seq: number;
+  readonly itemUuid: string;
   readonly recordedAt: Date;
 }
 
@@ -34,19 +38,6 @@ export interface FileState {
   readonly parkedIn: readonly string[];
   /** Why it is parked; null unless it is. */
   readonly parkedReason: string | null;
-}
-
-/** Keeps what an item is called. Only the first word counts, of an item that has an upload or a file. */
-export async function recordItem(
-  caller: Caller,
-  ownerUuid: string,
-  itemUuid: string,
-  fileName: string,
-  lastModified: Date | null,
-): Promise<void> {
-  await caller.call("SELECT omoide.record_item($1, $2, $3, $4)", [
-    ...[ownerUuid, itemUuid, fileName, lastModified],
-  ]);
 }
 
 /** Items newest first. @param before a `seq`: older ones than that @param limit up to 1000 */
@@ -92,7 +83,7 @@ interface FileRow {
 }
 
 /**
- * The files of up to 1,000 items, earliest first, so that nobody shadows what was there.
+ * The files of up to 1,000 items, earliest first, so that a later one never hides what was there.
  *
  * @param storage whose paths to give; null for the first registered
  */

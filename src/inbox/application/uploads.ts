@@ -4,6 +4,7 @@
  */
 import { ConfigurationError } from "../../errors.ts";
 import { isMediaType, type MediaType } from "../../media.ts";
+import type { ItemName } from "./items.ts";
 import type { Caller } from "./pool.ts";
 import type { Description } from "./submit.ts";
 
@@ -39,16 +40,29 @@ export interface Finished {
 /** No append takes more bytes. */
 export const MAX_APPEND_BYTES = 4 * 1024 * 1024;
 
-/** Opens an upload; the same key again opens the same one. @param size bytes */
+/**
+ * Opens an upload; the same key again opens the same one.
+ *
+ * @param size bytes
+ * @param name kept with it; null if there is nothing to be kept
+ */
 export async function openUpload(
   caller: Caller,
   key: string,
   { ownerUuid, itemUuid, mediaType, ext }: Description,
   size: number,
+  name: ItemName | null,
 ): Promise<void> {
-  await caller.call("SELECT omoide.open_upload($1, $2, $3, $4, $5, $6)", [
-    ...[key, ownerUuid, itemUuid, mediaType, ext, size],
-  ]);
+  const upload = [key, ownerUuid, itemUuid, mediaType, ext, size];
+  const open = "SELECT omoide.open_upload($1, $2, $3, $4, $5, $6) AS id";
+  if (name === null) await caller.call(open, upload);
+  else {
+    await caller.call(
+      `SELECT n.kept FROM (${open} OFFSET 0) AS u ` +
+        "CROSS JOIN LATERAL (SELECT omoide.record_item($2, $3, $7, $8) AS kept WHERE u.id > 0) AS n",
+      [...upload, name.fileName, name.lastModified],
+    );
+  }
 }
 
 /**
