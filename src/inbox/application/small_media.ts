@@ -14,7 +14,7 @@ export async function submitUnlessThere(
   { ownerUuid, itemUuid, mediaType, ext }: Description,
   content: Uint8Array,
   sha256: Uint8Array,
-  name: ItemName | null,
+  name: ItemName | null = null,
 ): Promise<Finished> {
   const file = [ownerUuid, itemUuid, mediaType, ext];
   const [same] = await caller.call<{ id: string | null }>(

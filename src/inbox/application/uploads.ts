@@ -51,7 +51,7 @@ export async function openUpload(
   key: string,
   { ownerUuid, itemUuid, mediaType, ext }: Description,
   size: number,
-  name: ItemName | null,
+  name: ItemName | null = null,
 ): Promise<void> {
   const upload = [key, ownerUuid, itemUuid, mediaType, ext, size];
   const open = "SELECT omoide.open_upload($1, $2, $3, $4, $5, $6) AS id";
