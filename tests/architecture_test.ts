@@ -35,8 +35,9 @@ const OUTSIDE = ["scripts", "tests"];
 
 /** `src/storage` from the bottom up: a module imports only from the lines above its own. */
 const STORAGE: readonly (readonly string[])[] = [
+  ["layout"],
   ["storage"],
-  ["file_calls", "layout", "places", "slots", "file_systems", "media_check", "credential_file"],
+  ["file_calls", "places", "slots", "file_systems", "media_check", "credential_file"],
   ["directories", "failures", "mounted", "top_names"],
   ["identity", "space", "existing"],
   ["pause", "unlinked_objects"],

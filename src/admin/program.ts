@@ -19,6 +19,7 @@ import { storageInit } from "./commands/storage_init.ts";
 import { storageLanes } from "./commands/storage_lanes.ts";
 import { storageList, storageRetire } from "./commands/storage_list.ts";
 import { storageManifest } from "./commands/storage_manifest.ts";
+import { storageMounts } from "./commands/storage_mounts.ts";
 import { storageProve } from "./commands/storage_prove.ts";
 import { storagePurge } from "./commands/storage_purge.ts";
 import { storageRebuild } from "./commands/storage_rebuild.ts";
@@ -63,6 +64,7 @@ export const GROUPS: readonly Group[] = [
       storageLanes,
       storageRetire,
       storageManifest,
+      storageMounts,
       storageVerify,
       storageProve,
       storageCompare,

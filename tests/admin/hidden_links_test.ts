@@ -12,7 +12,7 @@ import { admin } from "./support/run.ts";
 
 const template = sharedTemplate();
 const NEEDS = requireTools([FUSEPY], { root: true });
-const SAYS: Record<Exclude<Manner, "remote">, RegExp> = {
+const SAYS: Record<Extract<Manner, "large-inodes" | "no-links">, RegExp> = {
   "no-links": /shows no hard links, as sshfs does/,
   "large-inodes": /numbers its files above 2\^53/,
 };

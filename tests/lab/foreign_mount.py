@@ -1,17 +1,20 @@
 #!/usr/bin/python3
 """A directory as another file system shows it.
 
-Usage: foreign_mount.py MOUNTPOINT DIRECTORY [large-inodes | no-links | remote] [CONTROL]
+Usage: foreign_mount.py MOUNTPOINT DIRECTORY [large-inodes | no-links | remote | late] [CONTROL]
 
     large-inodes  inode numbers above 2^53, neighbours close together: Lustre, some FUSE and SMB mounts
     no-links      every name has an inode of its own and one link, as sshfs shows hard links
     remote        nothing is hidden, but CONTROL is a file that says how its server answers from now on:
                   "ok", or "hang": whatever is asked waits until the word is another, but for what a
                   close asks, after which nothing more is to come
+    late          as remote, but for half a second it does not see the probes that another mount has
+                  created, and creates them once more
 
 What is done below MOUNTPOINT is done in DIRECTORY. The package is described in block_recorder.py.
 """
 
+import errno
 import os
 import sys
 import time
@@ -27,6 +30,10 @@ class Foreign(fusepy.Operations):
         self.directory = directory
         self.manner = manner
         self.control = control
+        self.mine = set()
+
+    def is_news(self, path, found):
+        return path not in self.mine and time.time() - found.st_ctime < 0.5
 
     def __call__(self, operation, *args):
         while self.control and operation not in ("flush", "release", "init", "destroy"):
@@ -41,6 +48,8 @@ class Foreign(fusepy.Operations):
 
     def getattr(self, path, fh=None):
         found = os.lstat(self.at(path))
+        if self.manner == "late" and "/probe/" in path and self.is_news(path, found):
+            raise fusepy.FuseOSError(errno.ENOENT)
         attributes = {
             key: getattr(found, key)
             for key in (
@@ -63,7 +72,9 @@ class Foreign(fusepy.Operations):
         return os.open(self.at(path), flags)
 
     def create(self, path, mode, fi=None):
-        return os.open(self.at(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        self.mine.add(path)
+        exclusive = 0 if self.manner == "late" else os.O_EXCL
+        return os.open(self.at(path), os.O_RDWR | os.O_CREAT | exclusive, mode)
 
     def read(self, path, size, offset, fh):
         return os.pread(fh, size, offset)
@@ -112,7 +123,7 @@ if __name__ == "__main__":
         mountpoint,
         foreground=True,
         # Else whoever waits would hold up what a close asks, too.
-        nothreads=manner != "remote",
+        nothreads=manner not in ("remote", "late"),
         use_ino=True,
         default_permissions=True,
         allow_other=True,

@@ -3,7 +3,7 @@ import { unmountAtLast } from "./mount.ts";
 import { Tool } from "./tool.ts";
 
 /** What a file system does not show as others do; see foreign_mount.py. */
-export type Manner = "large-inodes" | "no-links" | "remote";
+export type Manner = "large-inodes" | "no-links" | "remote" | "late";
 
 const MOUNT = new URL("./foreign_mount.py", import.meta.url).pathname;
 
