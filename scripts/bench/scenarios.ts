@@ -5,6 +5,7 @@ import { type Carrier, carrying } from "./measure/carry.ts";
 import { counted } from "./measure/counts.ts";
 import { grown } from "./measure/growth.ts";
 import { statementsAfter } from "./measure/statements.ts";
+import { carriedInLanes, DELAY_MS } from "./measure/lanes.ts";
 import { latencyAtRest } from "./measure/latency.ts";
 import { emptyProgram, idleWorkers, onceWithNothing } from "./measure/programs.ts";
 import { deepLook, heartbeats, sha256sum, workersBeside } from "./measure/scrubs.ts";
@@ -115,6 +116,24 @@ function scrubbed(name: string, title: string, load: Load): Scenario {
   };
 }
 
+/** One storage by 1 to 8 workers. */
+function inLanes(
+  name: string,
+  title: string,
+  load: Load,
+  disk: "as it is" | "slow",
+  targets: readonly Target[] = [],
+): Scenario {
+  const contenders = [8, 4, 2, 1].map((lanes) =>
+    [lanes === 1 ? "1 lane" : `${lanes} lanes`, carriedInLanes(lanes, load, disk)] as const
+  );
+  return {
+    ...{ name, title, contenders: Object.fromEntries(contenders), compared: "media_per_s" },
+    targets,
+    long: true,
+  };
+}
+
 const COUNTED = ofSize(20 * KB, 1024);
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -198,6 +217,14 @@ export const SCENARIOS: readonly Scenario[] = [
     contenders: { worker: heartbeats },
     targets: [{ figure: "beat_p50_ms", most: 2 }],
   },
+  inLanes("lanes", "4,000 media of 20 KB into one storage", ofSize(20 * KB, 4000, 20), "as it is"),
+  inLanes(
+    "lanes-slow",
+    `250 media of 20 KB into one below FUSE, where each change takes ${DELAY_MS} ms longer`,
+    ofSize(20 * KB, 250, 20),
+    "slow",
+    [{ figure: "media_per_s", to: "1 lane", least: 3 }],
+  ),
   {
     name: "steady",
     title: "Uploads of 300 KB that never pause, for a minute",

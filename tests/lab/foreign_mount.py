@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A directory as another file system shows it.
 
-Usage: foreign_mount.py MOUNTPOINT DIRECTORY [large-inodes | no-links | remote | late] [CONTROL]
+Usage: foreign_mount.py MOUNTPOINT DIRECTORY MANNER [CONTROL]; MANNER is one of
 
     large-inodes  inode numbers above 2^53, neighbours close together: Lustre, some FUSE and SMB mounts
     no-links      every name has an inode of its own and one link, as sshfs shows hard links
@@ -10,6 +10,8 @@ Usage: foreign_mount.py MOUNTPOINT DIRECTORY [large-inodes | no-links | remote |
                   close asks, after which nothing more is to come
     late          as remote, but for half a second it does not see the probes that another mount has
                   created, and creates them once more
+    slow          as most file systems of a network: what was looked at is known for a second, and what
+                  changes something or flushes takes as many milliseconds longer as CONTROL says
 
 What is done below MOUNTPOINT is done in DIRECTORY. The package is described in block_recorder.py.
 """
@@ -25,6 +27,9 @@ import fusepy
 LARGE = 1 << 62
 
 
+CHANGES = ("create", "write", "fsync", "fsyncdir", "link", "mkdir")
+
+
 class Foreign(fusepy.Operations):
     def __init__(self, directory, manner, control=None):
         self.directory = directory
@@ -36,7 +41,11 @@ class Foreign(fusepy.Operations):
         return path not in self.mine and time.time() - found.st_ctime < 0.5
 
     def __call__(self, operation, *args):
-        while self.control and operation not in ("flush", "release", "init", "destroy"):
+        if self.manner == "slow" and operation in CHANGES:
+            with open(self.control) as control:
+                time.sleep(float(control.read()) / 1000)
+        waits = self.manner != "slow" and operation not in ("flush", "release", "init", "destroy")
+        while self.control and waits:
             with open(self.control) as control:
                 if control.read() != "hang":
                     break
@@ -123,10 +132,10 @@ if __name__ == "__main__":
         mountpoint,
         foreground=True,
         # Else whoever waits would hold up what a close asks, too.
-        nothreads=manner not in ("remote", "late"),
+        nothreads=manner not in ("remote", "late", "slow"),
         use_ino=True,
         default_permissions=True,
         allow_other=True,
-        attr_timeout=0,
-        entry_timeout=0,
+        attr_timeout=int(manner == "slow"),
+        entry_timeout=int(manner == "slow"),
     )

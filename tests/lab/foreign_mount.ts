@@ -3,7 +3,7 @@ import { unmountAtLast } from "./mount.ts";
 import { Tool } from "./tool.ts";
 
 /** What a file system does not show as others do; see foreign_mount.py. */
-export type Manner = "large-inodes" | "no-links" | "remote" | "late";
+export type Manner = "large-inodes" | "no-links" | "remote" | "late" | "slow";
 
 const MOUNT = new URL("./foreign_mount.py", import.meta.url).pathname;
 
@@ -13,6 +13,7 @@ export class ForeignMount implements AsyncDisposable {
     readonly path: string,
     private readonly tool: Tool,
     private readonly control: string | null,
+    private readonly manner: Manner,
   ) {}
 
   /**
@@ -25,7 +26,7 @@ export class ForeignMount implements AsyncDisposable {
     manner: Manner,
     control: string | null = null,
   ): Promise<ForeignMount> {
-    if (control !== null) await Deno.writeTextFile(control, "ok");
+    if (control !== null) await Deno.writeTextFile(control, manner === "slow" ? "0" : "ok");
     const tool = new Tool("The foreign file system", "/usr/bin/python3", {
       args: [MOUNT, path, directory, manner, ...(control === null ? [] : [control])],
       stdout: "inherit",
@@ -34,17 +35,17 @@ export class ForeignMount implements AsyncDisposable {
       "it is mounted",
       () => run("mountpoint", "-q", path).then(() => true, () => false),
     );
-    return new ForeignMount(path, tool, control);
+    return new ForeignMount(path, tool, control, manner);
   }
 
-  /** How a remote one's server answers from now on. */
-  behave(behaviour: "ok" | "hang"): void {
+  /** How a remote one's server answers from now on; a slow one's by how many milliseconds later. */
+  behave(behaviour: "ok" | "hang" | number): void {
     if (this.control === null) throw new Error("this mount has no server");
-    Deno.writeTextFileSync(this.control, behaviour);
+    Deno.writeTextFileSync(this.control, String(behaviour));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.control !== null) this.behave("ok");
+    if (this.control !== null) this.behave(this.manner === "slow" ? 0 : "ok");
     const ended = this.tool.end();
     await unmountAtLast(this.path);
     await ended;
