@@ -58,18 +58,27 @@ Deno.test("no command of the administrator's lets what others wrote act on the t
   const report = `${hot}.report`;
   const findings = [{ kind: "mode", path: `content/${HOSTILE}-gone`, detail: HOSTILE }];
   await Deno.writeTextFile(report, JSON.stringify({ uuid: identity.uuid, findings }));
+  const fleet = `${hot}.fleet`;
+  await Deno.writeTextFile(fleet, `home ${world.server.url(world.database)}\n`);
   const commands: Record<string, string[]> = {
+    "fleet status": ["--list", fleet],
     "inbox init": ["--uuid", HOSTILE, ...database],
     "inbox status": database,
     // The command ends who runs it, once that has said why.
     "inbox watch": ["--on-change", "kill -INT $PPID", "--every", "1s", ...database],
     "inbox findings": database,
     "inbox parked": database,
+    "inbox recount": ["--database", `postgres://${HOSTILE}@127.0.0.1/x`],
     "inbox retry": [HOSTILE, ...database],
     "inbox limits": ["--max-inbox-bytes", HOSTILE, ...database],
+    "owner show": [HOSTILE, ...database],
+    "owner hand-over": [HOSTILE, ...database, "--to", database[1] ?? ""],
     "storage init": [HOSTILE, `${hot}-new`, ...database],
     "storage list": database,
     "storage retire": [HOSTILE, ...database],
+    "storage lanes": [HOSTILE, "2", ...database],
+    "storage mounts": [hot, `/nowhere/${HOSTILE}`],
+    "storage prove": [hot, "--manifest", `/nowhere/${HOSTILE}`],
     "storage manifest": [hot],
     "storage verify": [hot],
     "storage compare": [hot, cold],

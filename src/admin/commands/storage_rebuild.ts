@@ -59,7 +59,10 @@ export const storageRebuild = treeCommand<Options>({
     const { console } = context;
     console.result({ ...root.identity, ...report, forgotten });
     if (forgotten.length > 0) {
-      console.say(`forgotten: that something was acknowledged on timeline ${forgotten.join(", ")}`);
+      console.say(
+        `forgotten: that something was acknowledged on timeline ${forgotten.join(", ")}; ` +
+          "start the worker again: one that waits since before goes by what it knows",
+      );
     }
     for (const path of report.unvouched) {
       console.say(`no receipt: ${path} is a link to no object`);
