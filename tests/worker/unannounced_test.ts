@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { submitMedia } from "../../src/inbox/application/submit.ts";
+import type { InboxSession } from "../../src/inbox/session.ts";
+import { Wake } from "../../src/wake.ts";
+import { IdleWait } from "../../src/worker/idle_wait.ts";
 import { until } from "../lab/command.ts";
 import { sharedTemplate } from "../lab/template.ts";
 
@@ -53,4 +56,26 @@ Deno.test("media that nobody announces are met within a second, in whatever orde
   await submitMedia(quick, picture(), bytes);
   await met(5);
   assert.equal(announced, 1);
+});
+
+/** Waits for nothing, and remembers for how long it should have. */
+class NoWait extends Wake {
+  readonly asked: number[] = [];
+
+  override wait(ms: number): Promise<void> {
+    this.asked.push(ms);
+    return Promise.resolve();
+  }
+}
+
+Deno.test("a worker that may not sleep looks again after pauses that grow to a second and no further", async () => {
+  const alwaysAwake = { query: () => Promise.resolve([{ asleep: false }]) };
+  const wake = new NoWait();
+  const idle = new IdleWait(alwaysAwake as unknown as InboxSession, wake);
+  for (let look = 1; look <= 20; look++) await idle.untilNextLook(30_000);
+  assert.deepEqual(wake.asked.slice(0, 8), [4, 8, 16, 32, 64, 128, 256, 512]);
+  assert.deepEqual([...new Set(wake.asked.slice(8))], [1_000]);
+  await idle.rouse();
+  await idle.untilNextLook(30_000);
+  assert.equal(wake.asked.at(-1), 4);
 });

@@ -5,6 +5,7 @@ import { sleep } from "../command.ts";
 import { makeInbox, Workers } from "../inbox.ts";
 import { mediaOf, ofSize, RandomBytes } from "../loads.ts";
 import { Meter } from "../meter.ts";
+import { totalOf } from "../processors.ts";
 import type { Contender } from "../stage.ts";
 import { othersCores } from "./carry.ts";
 import { untilIdle } from "./latency.ts";
@@ -53,10 +54,17 @@ export function steadyUploads(size: number): Contender {
         "SELECT count(*) AS media FROM omoide.media WHERE released_at IS NOT NULL",
       );
       const media = Number(row?.media);
+      const gb = media * size / 1e9;
       await connection.end();
       return {
         media_per_s: media / bill.seconds,
-        mb_per_s: media * size / 1e6 / bill.seconds,
+        mb_per_s: gb * 1000 / bill.seconds,
+        database_s_per_gb: totalOf(bill.database) / gb,
+        database_user_s_per_gb: bill.database.user / gb,
+        database_system_s_per_gb: bill.database.system / gb,
+        worker_s_per_gb: totalOf(bill.carriers) / gb,
+        kernel_s_per_gb: bill.kernelThreads / gb,
+        wal_per_byte: bill.wal / 1e9 / gb,
         peak_live_mb: live / 1e6,
         peak_files_mb: files / 1e6,
         files_beyond_live_mb: beyond / 1e6,
