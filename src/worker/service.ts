@@ -18,6 +18,13 @@ const WAIT_MS = 10_000;
 /** The storage has another number of lanes: this session has ended, the worker is to begin another. */
 export const LANES_CHANGED = "the number of lanes has changed";
 
+/**
+ * A media has its id before its transaction commits, so one that commits late lies behind a pass, which goes by
+ * id, and waits for the next. Of uploads that never ceased a pass was made until the next sweep: two media waited
+ * for 27 s, and with them all files of their generation.
+ */
+const LONGEST_PASS_MS = 1_000;
+
 /** Serves one session, which has taken the storage: passes over what is owed, waits, passes again. */
 export class Service {
   readonly #session: InboxSession;
@@ -119,7 +126,7 @@ export class Service {
     // Beside the work: until the inbox knows, a submit notifies in vain, and no more than that.
     const roused = this.#idle.rouse();
     roused.catch(() => {});
-    const until = this.#isProbing ? 0 : this.#schedule.sweepAt;
+    const until = this.#isProbing ? 0 : Math.min(this.#schedule.sweepAt, began + LONGEST_PASS_MS);
     this.#isProbing = false;
     let paused: StoragePausedError | null = null;
     try {

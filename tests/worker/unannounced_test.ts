@@ -11,15 +11,18 @@ const template = sharedTemplate();
 /** What is promised is a second. The rest is for a machine that is busy with other tests. */
 const BOUND_MS = 1_000 + 4_000;
 
-Deno.test("media that nobody announces are met within a second, in whatever order transactions commit", async () => {
-  await using world = await template().world();
-  const [slow, quick] = [await world.connectApplication(), await world.connectApplication()];
-  const picture = () => ({
+function picture() {
+  return {
     ownerUuid: crypto.randomUUID(),
     itemUuid: crypto.randomUUID(),
     mediaType: "content" as const,
     ext: "jpg",
-  });
+  };
+}
+
+Deno.test("media that nobody announces are met within a second, in whatever order transactions commit", async () => {
+  await using world = await template().world();
+  const [slow, quick] = [await world.connectApplication(), await world.connectApplication()];
   const bytes = new TextEncoder().encode("a picture");
   // No worker sleeps yet, so this one counts on them to look by themselves, for as long as it is open.
   await slow.query("BEGIN");
@@ -58,6 +61,31 @@ Deno.test("media that nobody announces are met within a second, in whatever orde
   assert.equal(announced, 1);
 });
 
+Deno.test("a media that commits late is met while uploads never cease", async () => {
+  await using world = await template().world();
+  const slow = await world.connectApplication();
+  const bytes = new TextEncoder().encode("a picture");
+  await slow.query("BEGIN");
+  const late = await submitMedia(slow, picture(), bytes);
+  const sessions = await Promise.all([1, 2, 3, 4].map(() => world.connectApplication()));
+  let ended = false;
+  const uploads = Promise.all(sessions.map(async (session) => {
+    while (!ended) await submitMedia(session, picture(), bytes);
+  }));
+  try {
+    await using _worker = world.start("hot", { args: ["--poll-interval", "3600"] });
+    await until("it stores", async () => await world.receipts("hot") > 100);
+    await slow.query("COMMIT");
+    await until("the late one is stored", async () => {
+      const stored = await world.query("SELECT FROM omoide.stored WHERE media_id = $1", [late]);
+      return stored.length > 0;
+    }, BOUND_MS);
+  } finally {
+    ended = true;
+    await uploads;
+  }
+});
+
 /** Waits for nothing, and remembers for how long it should have. */
 class NoWait extends Wake {
   readonly asked: number[] = [];
@@ -69,7 +97,10 @@ class NoWait extends Wake {
 }
 
 Deno.test("a worker that may not sleep looks again after pauses that grow to a second and no further", async () => {
-  const alwaysAwake = { query: () => Promise.resolve([{ asleep: false }]) };
+  const alwaysAwake = {
+    lanes: { count: 1, mine: [0] },
+    query: () => Promise.resolve([{ asleep: false }]),
+  };
   const wake = new NoWait();
   const idle = new IdleWait(alwaysAwake as unknown as InboxSession, wake);
   for (let look = 1; look <= 20; look++) await idle.untilNextLook(30_000);

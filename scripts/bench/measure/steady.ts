@@ -9,6 +9,7 @@ import { totalOf } from "../processors.ts";
 import type { Contender } from "../stage.ts";
 import { othersCores } from "./carry.ts";
 import { untilIdle } from "./latency.ts";
+import { allReleased } from "./workers.ts";
 
 /** Seconds. */
 const MEASURED = 60;
@@ -49,6 +50,8 @@ export function steadyUploads(size: number): Contender {
         await workers.during(sleep(200));
       }
       await workers.during(Promise.all(sessions));
+      // What came in and did not leave would be in the bill, and not in what it is divided by.
+      await workers.during(allReleased(connection));
       const bill = await meter.bill();
       const { rows: [row] } = await connection.query<{ media: string }>(
         "SELECT count(*) AS media FROM omoide.media WHERE released_at IS NOT NULL",

@@ -86,7 +86,8 @@ export async function timeOf(connection: Connection): Promise<string> {
   return row?.now ?? "";
 }
 
-async function allReleased(connection: Connection): Promise<void> {
+/** Until every blob has left. */
+export async function allReleased(connection: Connection): Promise<void> {
   for (;;) {
     const { rows: [row] } = await connection.query<{ left: boolean }>(
       "SELECT EXISTS (SELECT FROM omoide.media WHERE released_at IS NULL) AS left",

@@ -33,7 +33,7 @@ BEGIN
   FROM generate_series(0, 15) AS e(g) WHERE e.g <> v_current AND v_files[e.g + 1] = 0;
 
   IF v_files[v_current + 1] > 0 AND v_empty > 0 AND (
-    -- 512 MiB, or an eighth of what the files may have. The last empty one is kept for what follows.
+    -- 128 MiB, or an eighth of what the files may have. The last empty one is kept for what follows.
     v_empty > 1 AND v_files[v_current + 1] >= least(128 * 1024 * 1024, v_limit / 8)
     OR p_thorough AND omoide.has_little_left(v_current, v_files[v_current + 1], v_is_tight)
   ) THEN
