@@ -98,6 +98,7 @@ import scrub_state from "./functions/scrub_state.sql" with { type: "text" };
 import scrub_storage from "./functions/scrub_storage.sql" with { type: "text" };
 import seal_media from "./functions/seal_media.sql" with { type: "text" };
 import share_lanes from "./functions/share_lanes.sql" with { type: "text" };
+import silent_workers from "./functions/silent_workers.sql" with { type: "text" };
 import sleep_lock_class from "./functions/sleep_lock_class.sql" with { type: "text" };
 import start_attempt from "./functions/start_attempt.sql" with { type: "text" };
 import stay_awake from "./functions/stay_awake.sql" with { type: "text" };
@@ -211,6 +212,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   scrub_storage,
   seal_media,
   share_lanes,
+  silent_workers,
   sleep_lock_class,
   start_attempt,
   stay_awake,

@@ -19,6 +19,8 @@ BEGIN
     RETURN NEXT;
     RETURN;
   END IF;
+  -- Their lanes are there for the next time.
+  PERFORM pg_terminate_backend(s.pid, 0) FROM omoide.silent_workers(v_id) AS s (pid);
   RETURN QUERY SELECT l.mine, l.unclean FROM omoide.share_lanes(
     v_id, p_lanes, p_life, p_process, omoide.lane_share(v_id, p_lanes)
   ) l;

@@ -31,6 +31,7 @@ BEGIN
     set_config('tcp_user_timeout', '30000', false);
   PERFORM omoide.lock_lanes(v_id);
   SELECT * INTO STRICT v_storage FROM omoide.storage s WHERE s.id = v_id;
+  PERFORM pg_terminate_backend(s.pid, 0) FROM omoide.silent_workers(v_id) AS s (pid);
   v_share := omoide.lane_share(v_id, v_storage.lanes);
   IF EXISTS (SELECT FROM omoide.lane_sessions(v_id) s WHERE s.lanes <> v_storage.lanes) THEN
     v_why := 'workers have not given back their lanes of the former number of lanes of the storage %s';
