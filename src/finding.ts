@@ -13,7 +13,7 @@ export const FINDING_KINDS = [
  * - `missing`: a name of a media is gone, its bytes are still there under another
  * - `corrupt`: an object's bytes are not those that its name says
  * - `unreadable`: the operating system does not give the bytes
- * - `unexpected`: something that no program of this project makes
+ * - `unexpected`: something that no program of this project makes, also in a media's place
  * - `wrong size`: a file has not the size that its receipt says
  * - `receipt without file`: nothing is left of a media that the inbox has a receipt for
  * - `file without receipt`: a public file of which the inbox knows nothing

@@ -5,7 +5,8 @@ export const FIXES: Readonly<Record<FindingKind, string>> = {
   "missing": "`storage sync` from another storage gives each its name again",
   "corrupt": "`storage verify`, then `storage repair ROOT --from` another storage",
   "unreadable": "see dmesg, then `storage repair ROOT --from` another storage",
-  "unexpected": "see who made it; `storage verify` names each",
+  "unexpected":
+    "see who made it; where it took a media's place, `storage repair ROOT --from` another storage",
   "wrong size": "`storage repair ROOT --from` another storage",
   "receipt without file": "`storage sync` from another storage",
   "file without receipt": "`storage rebuild` makes its receipt",

@@ -161,6 +161,31 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...PROMTOOL,
+  name: "a disk that will be full within a week is told of once that has been so for a day",
+  async fn() {
+    const series = {
+      'up{job="omoide"}': "1x1700",
+      'omoide_storage_free_bytes{storage="hot"}': "9000-1x1700",
+      'omoide_storage_size_bytes{storage="hot"}': "10000x1700",
+    };
+    const input_series = Object.entries(series).map(([name, values]) => ({ series: name, values }));
+    const at = (hours: number, exp_samples: unknown[]) => ({
+      expr: 'ALERTS{alertstate="firing"}',
+      eval_time: `${hours}h`,
+      exp_samples,
+    });
+    const fires = { labels: alertSeries("OmoideStorageFilling", warning(HOT)), value: 1 };
+    const tests = [{
+      interval: "1m",
+      input_series,
+      promql_expr_test: [at(23, []), at(26, [fires])],
+    }];
+    await promtoolTest({ rule_files: [RULES], evaluation_interval: "1m", tests });
+  },
+});
+
 async function promtoolTest(cases: unknown): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pg } from "../../src/inbox/pg.ts";
 import { adminExits, databaseOf } from "../admin/support/run.ts";
 import { flipBit, makeMedia, plant } from "../admin/support/tree.ts";
+import { run } from "../lab/command.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
 import { requireTools } from "../support/require_tool.ts";
@@ -40,9 +41,9 @@ Deno.test({
   name: "whatever happens to a storage is found, kept once, and closed when its command has helped",
   async fn() {
     await using world = await template().world();
-    const media = await store(world, 9);
-    const [flipped, cut, mute, unnamed, gone, owner, all, strayBeside, sound] = media as [
-      ...[Stored, Stored, Stored, Stored, Stored, Stored, Stored, Stored, Stored],
+    const media = await store(world, 10);
+    const [flipped, cut, mute, unnamed, gone, owner, all, strayBeside, sound, replaced] = media as [
+      ...[Stored, Stored, Stored, Stored, Stored, Stored, Stored, Stored, Stored, Stored],
     ];
     const lie = await lieAbout(world);
     const root = world.root("hot");
@@ -58,6 +59,9 @@ Deno.test({
     await Deno.remove(ownerDirectory(owner), { recursive: true });
     await Deno.remove(ownerDirectory(all), { recursive: true });
     await Deno.remove(inRoot(all.object));
+    const { size } = await Deno.stat(inRoot(replaced.path));
+    await Deno.remove(inRoot(replaced.path));
+    await Deno.writeFile(inRoot(replaced.path), new Uint8Array(size), { mode: 0o440 });
     const stray = plant(root, makeMedia({ id: 1000n, ownerUuid: strayBeside.ownerUuid }));
     const strange = [
       sound.path.replace(/[^/]+$/, "notes.txt"),
@@ -71,6 +75,7 @@ Deno.test({
     const byRepair = [
       `corrupt: ${cut.object}`,
       `corrupt: ${flipped.object}`,
+      `unexpected: ${replaced.path}`,
       `unreadable: ${mute.object}`,
       `wrong size: ${cut.path}`,
     ];
@@ -122,6 +127,33 @@ Deno.test({
     const count = byRepair.length + bySync.length + byRebuild.length + byHand.length;
     assert.deepEqual(kept, [{ closed: true, in_order: true, count }]);
   },
+});
+
+Deno.test("a name that is no text is found as well, and a directory that is none is no scrub's end", async () => {
+  await using world = await template().world();
+  const [first] = await store(world, 1);
+  assert.ok(first !== undefined);
+  const root = world.root("hot");
+  const directory = first.path.slice(0, first.path.lastIndexOf("/"));
+  const objects = first.object.slice(0, first.object.lastIndexOf("/"));
+  const make = "cd $0 && for d do : >$d/$(printf 'no\\377tes'); done";
+  await run("sh", "-c", make, root, directory, objects);
+  // A link where a directory should be, and a directory that is not there.
+  await Deno.rename(join(root, "preview"), join(root, "content/preview"));
+  await Deno.symlink("/etc", join(root, "preview"));
+  const other = objects.endsWith("ff") ? ".omoide/objects/fe" : ".omoide/objects/ff";
+  await Deno.remove(join(root, other));
+  const { code, output } = await scrubOnce(world);
+  assert.equal(code, 8, output);
+  assert.deepEqual(
+    await openFindings(world),
+    [
+      `missing: ${other}`,
+      `unexpected: ${directory}/no\u{fffd}tes`,
+      `unexpected: ${objects}/no\u{fffd}tes`,
+      "unexpected: preview",
+    ].sort(),
+  );
 });
 
 /** A storage's role gives a receipt for what it never stored; the other one stores it. */

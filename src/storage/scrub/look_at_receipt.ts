@@ -37,7 +37,10 @@ export function lookAtReceipt(tree: ReadOnlyTree, receipt: ReceiptedFile): Findi
       return finding("wrong size", `has ${info.size} bytes, not ${size}; \`storage repair\``);
     }
     if (isNameOf(tree, info, receipt)) return null;
-    return finding("missing", "has no object beside it; `storage verify`, then `storage repair`");
+    return finding(
+      "unexpected",
+      "is another file than the one that was stored; `storage verify`, then `storage repair`",
+    );
   } catch (error) {
     if (!(error instanceof UnreadableError)) throw error;
     return finding("unreadable", error.message);
