@@ -68,6 +68,13 @@ export function judge(status: InboxStatus): Verdict {
         "restored; `storage verify` says what is there, `storage rebuild` writes it down",
     );
   }
+  if (status.miscounts > 0) {
+    attention.push(
+      `${count(status.miscounts, "counter")} of what the storages have ${
+        status.miscounts === 1 ? "was" : "were"
+      } wrong, and so may these numbers be: \`inbox recount --fix\`; report it`,
+    );
+  }
   if (status.foreign > 0) {
     attention.push(
       `${

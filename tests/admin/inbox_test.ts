@@ -93,6 +93,7 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
     findings: [],
     sharedPaths: 0,
     foreign: 0,
+    miscounts: 0,
     ...inbox,
   };
 }
@@ -133,6 +134,7 @@ Deno.test("the verdict is safe, behind or attention, and says why", () => {
     ],
     [status({}, { underReplicated: 4 }), "attention", /4 media in fewer than 2 trusted storages/],
     [status({}, { sharedPaths: 2 }), "attention", /2 paths with receipts for different bytes/],
+    [status({}, { miscounts: 2 }), "attention", /2 counters .* were wrong.*`inbox recount --fix`/],
     [status({}, { foreign: 1 }), "attention", /1 table or function .* run `inbox init`/],
     [
       status({}, { findings: [{ storage: "hot", kind: "corrupt", open: 2, oldestAge: 90 }] }),

@@ -7,6 +7,8 @@ import { type HeldFile, rebuildReceipts } from "../../src/inbox/admin/receipts.t
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import { retireStorage } from "../../src/inbox/admin/storages.ts";
 import { redeliver, replaceIdentity } from "../../src/inbox/admin/trust.ts";
+import { inboxStatus } from "../../src/inbox/status/ask_status.ts";
+import { judge } from "../../src/verdict/verdict.ts";
 import { type Connection, sqlstateOf } from "../../src/inbox/connect.ts";
 import { options, times } from "../lab/options.ts";
 import { Random } from "../lab/random.ts";
@@ -79,6 +81,9 @@ class History {
   readonly #sessions: Record<string, Connection[]> = {};
   /** Sessions in the middle of a transaction. */
   readonly #open = new Set<Connection>();
+  /** Media that some storage has stored since the last release. */
+  readonly #stored: string[] = [];
+  released = 0;
 
   constructor(private readonly inbox: TestInbox, private readonly random: Random) {
     this.#admin = administrator(inbox);
@@ -157,7 +162,14 @@ class History {
 
   async #work(worker: Connection): Promise<string> {
     const { random } = this;
-    switch (random.below(8)) {
+    switch (random.below(9)) {
+      case 8: {
+        // Later than what was stored was counted.
+        const ids = this.#stored.splice(0);
+        const released = await release(worker, ids);
+        if (!this.#open.has(worker)) this.released += released;
+        return `releases ${ids}`;
+      }
       case 0:
         await worker.query("SELECT omoide.sweep()");
         return "sweeps";
@@ -197,7 +209,7 @@ class History {
           ids.map(() => "stored"),
           ids.map(() => null),
         ]);
-        await release(worker, ids);
+        this.#stored.push(...ids);
         return `stores ${ids}`;
       }
     }
@@ -286,7 +298,7 @@ inboxTest("every counter is what is counted, whatever has happened", async (inbo
   await history.end();
   await requireRight(inbox, `--seed ${options.seed}, at the end`);
   assert.deepEqual((await recount(administrator(inbox), false)).miscounts, []);
-  assert.ok(Number(await valueOf(inbox.admin, "SELECT sum(media) FROM omoide.held")) > 0);
+  assert.ok(history.released > 3, `only ${history.released} were released after they were counted`);
 });
 
 inboxTest("what is counted while another has not committed is counted again", async (inbox) => {
@@ -300,6 +312,19 @@ inboxTest("what is counted while another has not committed is counted again", as
   await requireRight(inbox, "before the commit");
   await cold.query("COMMIT");
   await requireRight(inbox, "after the commit");
+});
+
+inboxTest("what is released after it was counted is counted again", async (inbox) => {
+  const [app, hot, cold] = [await inbox.as("app"), await inbox.as("hot"), await inbox.as("cold")];
+  const ids = [await submit(app), await submit(app)];
+  for (const worker of [hot, cold]) await acknowledge(worker, ids);
+  await inbox.admin.query("SELECT omoide.fold_holdings(100)");
+  assert.equal(await release(hot, ids), 2);
+  // With both trusted nothing would tell that they were released.
+  await hot.query("SELECT omoide.distrust('test')");
+  await requireRight(inbox, "after the release");
+  await inbox.admin.query("SELECT omoide.fold_holdings(100)");
+  await requireRight(inbox, "and counted");
 });
 
 inboxTest("sessions that submit at once do not wait for each other's counters", async (inbox) => {
@@ -328,6 +353,25 @@ inboxTest(
     await requireRight(inbox, "after a fold by the application");
   },
 );
+
+inboxTest("a sweep finds a counter that is wrong, and the status says so", async (inbox) => {
+  const [app, hot] = [await inbox.as("app"), await inbox.as("hot")];
+  await inbox.admin.query("ALTER SEQUENCE omoide.media_id_seq INCREMENT BY 4096");
+  const ids = [await submit(app), await submit(app), await submit(app)];
+  await acknowledge(hot, ids);
+  for (let n = 0; n < 4; n++) await hot.query("SELECT omoide.sweep()");
+  const monitor = await inbox.as("monitor");
+  const miscounts = () => valueOf(monitor, "SELECT count(*)::int FROM omoide.miscount");
+  assert.equal(await miscounts(), 0);
+  await inbox.admin.query("UPDATE omoide.holding SET bytes = bytes + 1 WHERE block = 1");
+  for (let n = 0; n < 4; n++) await hot.query("SELECT omoide.sweep()");
+  assert.equal(await miscounts(), 1);
+  const { attention } = judge(await inboxStatus(inbox.admin));
+  assert.ok(attention.some((each) => each.includes("inbox recount --fix")), attention.join());
+  await recount(administrator(inbox), true);
+  assert.equal(await miscounts(), 0);
+  await requireRight(inbox, "corrected");
+});
 
 const TAMPERED: Record<string, string> = {
   "block": "UPDATE omoide.holding SET media = media + 1",

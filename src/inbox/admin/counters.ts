@@ -62,6 +62,8 @@ export async function recount(
     from = await nextBlock(inbox, to - 1n);
   }
   miscounts.push(...await recountTotals(inbox, fix), ...await recountOwed(inbox, fix));
+  // What sweeps have found is corrected by now.
+  if (fix) await ask(inbox.connection, "DELETE FROM omoide.miscount");
   return { media, miscounts: [...miscounts, ...await recountInbox(inbox, fix)] };
 }
 

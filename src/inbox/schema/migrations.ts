@@ -16,6 +16,7 @@ import counters from "./0016_counters.sql" with { type: "text" };
 import ledger from "./0017_ledger.sql" with { type: "text" };
 import verifyFindings from "./0018_verify_findings.sql" with { type: "text" };
 import lanes from "./0019_lanes.sql" with { type: "text" };
+import miscount from "./0020_miscount.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -39,6 +40,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 17, name: "ledger", sql: ledger },
   { version: 18, name: "verify_findings", sql: verifyFindings },
   { version: 19, name: "lanes", sql: lanes },
+  { version: 20, name: "miscount", sql: miscount },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

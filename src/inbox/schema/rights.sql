@@ -119,7 +119,8 @@ GRANT EXECUTE ON FUNCTION
 
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,
-  omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.held, omoide.shared_paths,
+  omoide.usage_today, omoide.settings, omoide.storage_status, omoide.copies, omoide.held,
+  omoide.miscount, omoide.shared_paths,
   omoide.parked, omoide.durability, omoide.finding, omoide.look_status,
   omoide.history, omoide.lane_status
   TO :monitor;

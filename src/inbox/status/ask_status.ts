@@ -56,6 +56,7 @@ const INBOX = `
   SELECT t.inbox, t.inbox_name AS "inboxName", t.min_copies AS "minCopies", i.media::float8, i.bytes::float8,
     i.max_inbox_bytes::float8 AS "bytesLimit", i.disk_bytes::float8 AS "diskBytes",
     i.max_inbox_disk_bytes::float8 AS "diskBytesLimit",
+    (SELECT count(*) FROM omoide.miscount)::float8 AS miscounts,
     extract(epoch FROM t.scrub_cycle)::float8 AS "scrubCycle",
     extract(epoch FROM clock_timestamp() - omoide.oldest_snapshot())::float8
       AS "oldestSnapshotAge",

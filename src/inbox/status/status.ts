@@ -134,6 +134,8 @@ export interface InboxStatus {
   readonly sharedPaths: number;
   /** Things in the schema that are not its owner's role's: restored, and `inbox init` not run since. */
   readonly foreign: number;
+  /** Blocks of 4,096 media whose counter was not what it counts; see `inbox recount`. */
+  readonly miscounts: number;
 }
 
 /** What a storage has a receipt for. */

@@ -1,4 +1,4 @@
--- Counts up to so many marked blocks again; returns how many are left. By one session at a time: others do
+-- Counts up to so many marked blocks again, or looks at one that is not marked; returns how many are left. By one session at a time: others do
 -- nothing, and return 0. Internal, and the administrator's.
 CREATE OR REPLACE FUNCTION omoide.fold_holdings(p_most int)
 RETURNS int LANGUAGE plpgsql AS $$
@@ -15,7 +15,10 @@ BEGIN
   END IF;
   v_marked := omoide.marked_blocks();
   v_blocks := v_marked[1:p_most];
-  IF cardinality(v_blocks) = 0 THEN RETURN 0; END IF;
+  IF cardinality(v_blocks) = 0 THEN
+    PERFORM omoide.check_block();
+    RETURN 0;
+  END IF;
   -- One statement, and so one snapshot: the marks that go are those of changes that are counted.
   WITH unmarked AS (
     DELETE FROM omoide.holding_mark k WHERE k.block = ANY (v_blocks)
