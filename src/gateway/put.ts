@@ -13,8 +13,11 @@ import { describe, nameOf } from "./description.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
 import { digestHeader, sameBytes } from "./headers.ts";
 import { problem } from "./problem.ts";
-import { BodyError, PORTION_BYTES, receive } from "./receive.ts";
+import { BodyError, receive } from "./receive.ts";
 import { stored } from "./stored.ts";
+
+/** What is submitted by one statement; the database then hashes it once more. */
+const SMALL_BYTES = 1024 * 1024;
 
 /** `PUT /media/{owner}/{item}/{media_type}.{ext}`: a whole file in one request. */
 export async function putMedia(gateway: Gateway, own: OwnRequest): Promise<Response> {
@@ -26,7 +29,7 @@ export async function putMedia(gateway: Gateway, own: OwnRequest): Promise<Respo
       "Give it as Content-Length, in bytes.",
     );
   }
-  const put = size <= PORTION_BYTES ? putSmall : putLarge;
+  const put = size <= SMALL_BYTES ? putSmall : putLarge;
   const response = await put(gateway, own, description, size);
   gateway.watchers.wake(own.ownerUuid);
   return response;

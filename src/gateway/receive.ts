@@ -3,8 +3,11 @@ import type { PortionPool } from "./portion_pool.ts";
 import { Portions, type Sink } from "./portions.ts";
 import type { ReadBuffers } from "./read_buffers.ts";
 
-/** What is stored by one statement at the most: four chunks. */
-export const PORTION_BYTES = 1024 * 1024;
+/**
+ * What is stored by one statement at the most: eight chunks. One upload of 256 MiB, as a share of the speed
+ * of append_chunk alone: 0.93 with 1 MiB, 1.06 with 2, 1.10 with 4, which would take twice the memory.
+ */
+export const PORTION_BYTES = 2 * 1024 * 1024;
 /** What came in is stored after so long, however little it is: a cut then costs no more. */
 const HOLD_MS = 2_000;
 /** A client that sends nothing for so long has gone. */

@@ -14,8 +14,8 @@ import { serve } from "./server.ts";
 import { TokenWatch } from "./token_watch.ts";
 import { Watchers } from "./watchers.ts";
 
-/** For each connection to the database: one is being stored while another is filled. */
-const PORTIONS_EACH = 2;
+/** Portions that are filled while each connection to the database stores one. */
+const FILLED = 4;
 
 /** What a connection may take to end when the gateway stops. */
 const STOP_MS = 5_000;
@@ -36,7 +36,7 @@ export async function runGateway(
   const gateway: Gateway = {
     inbox,
     log,
-    portions: new PortionPool(PORTIONS_EACH * options.connections, PORTION_BYTES),
+    portions: new PortionPool(options.connections + FILLED, PORTION_BYTES),
     reads: new ReadBuffers(),
     watchers: new Watchers((ownerUuid) => look(gateway, ownerUuid)),
     tokens: new TokenWatch((sha256s) => ownersOfTokens(inbox, sha256s)),
