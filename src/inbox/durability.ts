@@ -9,6 +9,8 @@ export type Durability = {
   readonly data_checksums: boolean;
   /** Tables that a crash empties. */
   readonly unlogged: readonly string[];
+  /** Whether a commit waits for a standby. */
+  readonly awaits_standby: boolean;
 };
 
 export const ASK_DURABILITY = "SELECT * FROM omoide.durability";
@@ -21,8 +23,12 @@ export interface DurabilityVerdict {
   readonly notes: readonly string[];
 }
 
-/** Whether a database keeps what it commits. Until a worker has a media, the inbox is its only copy. */
-export function judgeDurability(found: Durability): DurabilityVerdict {
+/**
+ * Whether a database keeps what it commits. Until a worker has a media, the inbox is its only copy.
+ *
+ * @param servers how many of them `--database` names
+ */
+export function judgeDurability(found: Durability, servers = 1): DurabilityVerdict {
   const broken: string[] = [], notes: string[] = [];
   const is = (wrong: boolean, to: string[], sentence: string) => {
     if (wrong) to.push(sentence);
@@ -60,6 +66,12 @@ export function judgeDurability(found: Durability): DurabilityVerdict {
     notes,
     "synchronous_commit is off by default: uploads and every session of these programs turn it on for " +
       "themselves, but whatever else is confirmed here can be lost in a crash; set it to on",
+  );
+  is(
+    servers > 1 && !found.awaits_standby,
+    notes,
+    "the database has standbys and no commit waits for one: a failover can lose uploads that were " +
+      "acknowledged; set synchronous_standby_names, or Patroni's synchronous_mode",
   );
   is(
     !found.data_checksums,

@@ -74,7 +74,10 @@ async function checkDatabase(
         detail: `${where} knows this storage${company}`,
         fix: null,
       });
-      const { broken, notes } = judgeDurability(await readDurability(session));
+      const { broken, notes } = judgeDurability(
+        await readDurability(session),
+        options.database.hosts.length,
+      );
       // No hindrance for a worker: the sooner it has everything, the better.
       for (const sentence of broken) printLine(`WARN  database: ${sentence}`);
       for (const sentence of notes) printLine(`note  database: ${sentence}`);

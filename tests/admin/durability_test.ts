@@ -68,6 +68,7 @@ for (const version of VERSIONS) {
       synchronous_commit: true,
       data_checksums: version >= 18,
       unlogged: [],
+      awaits_standby: false,
     });
     assert.deepEqual(judgeDurability({ ...asked, data_sync_retry: false }).broken, []);
     assert.match(judgeDurability(asked).broken.join(), /data_sync_retry is on/);

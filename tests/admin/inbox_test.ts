@@ -88,6 +88,7 @@ function status(storage: Partial<StorageStatus>, inbox: Partial<InboxStatus> = {
       synchronous_commit: true,
       data_checksums: true,
       unlogged: [],
+      awaits_standby: false,
     },
     scrubCycle: 30 * DAY,
     findings: [],

@@ -1,7 +1,7 @@
 /** A real Patroni cluster fails over while uploads and two workers run. */
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-import { times } from "../lab/options.ts";
+import { options, times } from "../lab/options.ts";
 import { debianBinaries } from "../support/postgres.ts";
 import { requireTools } from "../support/require_tool.ts";
 
@@ -34,7 +34,7 @@ Deno.test({
   fn: async () => {
     await inCluster(
       ...["switchover", "node killed", "network cut"],
-      ...times([], [
+      ...times<string[]>([], [
         "postmaster killed",
         "standbys behind, node killed",
         "switchover",
@@ -42,4 +42,12 @@ Deno.test({
       ]),
     );
   },
+});
+
+Deno.test({
+  name:
+    "asynchronous replication loses what the standbys did not have, and rebuilding brings it back",
+  // A minute and a half more, for what is a warning.
+  ignore: requireTools(TOOLS, { root: true }).ignore || !options.long,
+  fn: () => inCluster("--asynchronous", "standbys behind, node killed"),
 });

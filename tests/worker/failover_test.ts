@@ -65,6 +65,10 @@ Deno.test("workers follow the inbox to a standby that was promoted, whichever th
     check.output,
     new RegExp(`inbox: .*:${standby.port}/.* knows this storage; a worker`),
   );
+  assert.match(
+    check.output,
+    /note +database: .*no commit waits for one: a failover can lose uploads/,
+  );
 });
 
 /** The session of cold's worker and its hand on the storage, without the lock that keeps a second one waiting. */

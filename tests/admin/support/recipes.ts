@@ -20,14 +20,20 @@ export class Recipes {
   /**
    * Runs a block, with `/srv/omoide` as this directory, and without the programs that a test has not.
    *
+   * @param fit puts what else a test has elsewhere in its place
    * @returns what it said. Fails unless it exits 0
    */
-  async follow(directory: string, name: string, env: Record<string, string>): Promise<string> {
+  async follow(
+    directory: string,
+    name: string,
+    env: Record<string, string>,
+    fit: (script: string) => string = (script) => script,
+  ): Promise<string> {
     const script = `
       set -e
       omoide-admin() { "${Deno.execPath()}" run -A --no-check "${MAIN}" "$@"; }
       systemctl() { :; }; umount() { :; }; mount() { :; }
-      ${this.#block(name).replaceAll("/srv/omoide", directory)}`;
+      ${fit(this.#block(name)).replaceAll("/srv/omoide", directory)}`;
     const { code, stdout, stderr } = await new Deno.Command("bash", {
       args: ["-c", script],
       cwd: directory,

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { unprivilegedUser } from "../../../scripts/lib/unprivileged.ts";
 import { pg } from "../../../src/inbox/pg.ts";
+import type { Recipes } from "../../admin/support/recipes.ts";
 import { run, until } from "../command.ts";
 
 export interface ClusterOptions {
@@ -15,14 +16,23 @@ export interface ClusterOptions {
   /** Where `postgres` and `initdb` are. */
   readonly binaries: string;
   readonly synchronous: boolean;
-  /** How long a primary is one without renewing it, in seconds. */
-  readonly ttl: number;
+  /** The chapter that says how a node is set up. */
+  readonly recipes: Recipes;
 }
 
 const NODES = [1, 2, 3];
 const NET = "10.95.0";
 const NODE = new URL("node.sh", import.meta.url).pathname;
 const BOUND_MS = 120_000;
+/** How long a primary is one without renewing it, in seconds. */
+const TTL = 10;
+/** By default a standby that is 1 MiB behind is not promoted. */
+const ASYNCHRONOUS = [
+  ["synchronous_mode: true", "synchronous_mode: false"],
+  ["synchronous_mode_strict: true", "maximum_lag_on_failover: 1073741824"],
+] as const;
+/** As the chapter has it. */
+const PASSWORD = "CHANGE-superuser";
 
 export class Cluster implements AsyncDisposable {
   readonly #nodes = new Map<number, Deno.ChildProcess>();
@@ -40,7 +50,7 @@ export class Cluster implements AsyncDisposable {
       const { uid = null, gid = null } = await unprivilegedUser();
       await Deno.chown(options.directory, uid, gid);
       for (const node of NODES) {
-        await Deno.writeTextFile(cluster.#file(node, "yml"), cluster.#config(node));
+        await cluster.#configure(node, options.recipes);
       }
       for (const node of NODES) await cluster.startNode(node);
       await cluster.whole();
@@ -62,6 +72,17 @@ export class Cluster implements AsyncDisposable {
     return `postgres://${user}@${this.hosts.join(",")}/${database}`;
   }
 
+  /** One server's alone, as the superuser. */
+  adminUrl(node: number, database: string): string {
+    return `postgres://postgres:${PASSWORD}@${address(node)}:5432/${database}`;
+  }
+
+  /** All servers', as the superuser who types it: without the password. */
+  readonly administrator: { readonly url: string; readonly env: Record<string, string> } = {
+    url: `postgres://postgres@${NODES.map(address).join(",")}/omoide`,
+    env: { PGPASSWORD: PASSWORD },
+  };
+
   /** What Patroni says; null if it does not answer. */
   async role(node: number): Promise<"primary" | "sync_standby" | "replica" | null> {
     try {
@@ -71,7 +92,7 @@ export class Cluster implements AsyncDisposable {
       const { members } = await answer.json() as {
         members: { name: string; role: string; state: string }[];
       };
-      const member = members.find(({ name }) => name === `n${node}`);
+      const member = members.find(({ name }) => name === `db${node}`);
       if (member === undefined || !["running", "streaming"].includes(member.state)) return null;
       if (member.role === "sync_standby") return "sync_standby";
       return ["leader", "master", "primary"].includes(member.role) ? "primary" : "replica";
@@ -114,7 +135,7 @@ export class Cluster implements AsyncDisposable {
         const roles = await Promise.all(NODES.map((node) => this.role(node)));
         const isSync = !this.options.synchronous || roles.includes("sync_standby");
         const isWhole = roles.every((role) => role !== null) && isSync &&
-          await streaming(primary) === 2;
+          await streaming(this.adminUrl(primary, "postgres")) === 2;
         return isWhole ? primary : undefined;
       }, BOUND_MS);
     } catch (error) {
@@ -124,11 +145,10 @@ export class Cluster implements AsyncDisposable {
 
   async startNode(node: number): Promise<void> {
     const { directory, binaries } = this.options;
-    const peers = NODES.map((each) => `n${each}=http://${address(each)}:2380`).join(",");
     const child = new Deno.Command("setpriv", {
       args: [
         ...["--pdeathsig", "KILL", "unshare", "--net", "--pid", "--fork", "--kill-child"],
-        ...["--mount-proc", "sh", NODE, directory, binaries, `n${node}`, address(node), peers],
+        ...["--mount-proc", "sh", NODE, directory, binaries, `n${node}`],
       ],
       stdin: "null",
       stdout: "null",
@@ -156,13 +176,11 @@ export class Cluster implements AsyncDisposable {
     this.#nodes.delete(node);
     child.kill("SIGKILL");
     await child.status;
-    await until("its network has gone", async () => {
-      const { success } = await new Deno.Command("ip", {
-        args: ["link", "show", `v${node}`],
-        ...{ stdout: "null", stderr: "null" },
-      }).output();
-      return !success;
-    });
+    // It goes with the namespace, which the kernel takes away when it finds the time.
+    await new Deno.Command("ip", {
+      args: ["link", "delete", `v${node}`],
+      ...{ stdout: "null", stderr: "null" },
+    }).output();
   }
 
   /** Kills PostgreSQL alone; Patroni is there and sees it. */
@@ -172,7 +190,7 @@ export class Cluster implements AsyncDisposable {
 
   /** What it sends to its standbys stays where it is from now on. */
   async stopSending(node: number): Promise<void> {
-    await this.#inside(node, "pkill -STOP -f walsender");
+    await this.#inside(node, "pkill -STOP -f '[w]alsender'");
   }
 
   /** Nothing reaches it, and nothing from it reaches anybody: packets are dropped. */
@@ -191,7 +209,7 @@ export class Cluster implements AsyncDisposable {
       NODES.find((node) => node !== primary);
     const answer = await fetch(`http://${address(primary)}:8008/switchover`, {
       method: "POST",
-      body: JSON.stringify({ leader: `n${primary}`, candidate: `n${candidate}` }),
+      body: JSON.stringify({ leader: `db${primary}`, candidate: `db${candidate}` }),
       signal: AbortSignal.timeout(60_000),
     });
     const text = await answer.text();
@@ -225,47 +243,28 @@ export class Cluster implements AsyncDisposable {
     await run("nsenter", "--target", first, "--pid", "--mount", "sh", "-c", script);
   }
 
-  #config(node: number): string {
-    const { synchronous, ttl, binaries } = this.options;
-    const etcd = NODES.map((each) => `${address(each)}:2379`).join(",");
-    return `
-scope: omoide
-name: n${node}
-restapi: {listen: "${address(node)}:8008", connect_address: "${address(node)}:8008"}
-etcd: {hosts: "${etcd}"}
-bootstrap:
-  dcs:
-    ttl: ${ttl}
-    loop_wait: 1
-    retry_timeout: 3
-    maximum_lag_on_failover: ${synchronous ? 1048576 : 1073741824}
-    synchronous_mode: ${synchronous}
-    postgresql:
-      use_pg_rewind: true
-      parameters:
-        max_connections: 100
-        wal_log_hints: "on"
-        wal_keep_size: 256MB
-  initdb: [{encoding: UTF8}, {locale: C}, {auth: trust}, data-checksums]
-  pg_hba:
-    - local all all trust
-    - host all all ${NET}.0/24 trust
-    - host replication all ${NET}.0/24 trust
-    - host all all 127.0.0.1/32 trust
-postgresql:
-  listen: "${address(node)},127.0.0.1:5432"
-  connect_address: "${address(node)}:5432"
-  data_dir: ${this.#file(node, "data")}
-  bin_dir: ${binaries}
-  pgpass: ${this.#file(node, "pgpass")}
-  authentication:
-    superuser: {username: postgres}
-    replication: {username: replicator}
-    rewind: {username: postgres}
-  parameters: {unix_socket_directories: "", fsync: "on"}
-  create_replica_methods: [basebackup]
-  basebackup: [{checkpoint: fast}]
-`;
+  /** What the chapter says of a node, with the test's addresses, paths and, to be quick, times. */
+  async #configure(node: number, recipes: Recipes): Promise<void> {
+    const { directory, binaries, synchronous } = this.options;
+    const fit = (script: string) => {
+      const changes: readonly (readonly [string, string])[] = [
+        ["NODE=1\n", `NODE=${node}\n`],
+        ["192.0.2.0/24", `${NET}.0/24`],
+        ["192.0.2.1", `${NET}.`],
+        ["/etc/default/etcd", this.#file(node, "etcd.conf")],
+        ["/etc/patroni/config.yml", this.#file(node, "yml")],
+        ["/var/lib/etcd/omoide", this.#file(node, "etcd")],
+        ["/var/lib/postgresql/15/omoide", this.#file(node, "data")],
+        ["/usr/lib/postgresql/15/bin", binaries],
+        ["/var/run/postgresql", "''"],
+        ["ttl: 30", `ttl: ${TTL}`],
+        ["loop_wait: 10", "loop_wait: 1"],
+        ["retry_timeout: 10", "retry_timeout: 3"],
+        ...synchronous ? [] : ASYNCHRONOUS,
+      ];
+      return changes.reduce((text, [from, to]) => text.replaceAll(from, to), script);
+    };
+    for (const name of ["etcd", "patroni"]) await recipes.follow(directory, name, {}, fit);
   }
 }
 
@@ -274,11 +273,8 @@ function address(node: number): string {
 }
 
 /** How many standbys stream from it; 0 if it does not answer. */
-async function streaming(node: number): Promise<number> {
-  const client = new pg.Client({
-    connectionString: `postgres://postgres@${address(node)}:5432/postgres`,
-    connectionTimeoutMillis: 1_000,
-  });
+async function streaming(connectionString: string): Promise<number> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 1_000 });
   client.on("error", () => {});
   try {
     await client.connect();

@@ -27,8 +27,8 @@ export class Uploader {
   /** How often an upload had to be tried again. */
   failures = 0;
 
-  constructor(url: string) {
-    this.#pool = new ApplicationPool(parseDatabaseUrl(url, "omoide_app"), {}, 4);
+  constructor(url: string, password: string) {
+    this.#pool = new ApplicationPool(parseDatabaseUrl(url, "omoide_app"), { password }, 4);
     this.#running = this.#run();
   }
 

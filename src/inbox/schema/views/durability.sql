@@ -14,5 +14,6 @@ SELECT
     WHERE c.relnamespace = 'omoide'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
       AND c.relpersistence <> 'p'
     ORDER BY c.relname
-  ) AS unlogged
+  ) AS unlogged,
+  bool_or(g.reset_val <> '') FILTER (WHERE g.name = 'synchronous_standby_names') AS awaits_standby
 FROM pg_catalog.pg_settings g;
