@@ -8,7 +8,7 @@ import { statementsAfter } from "./measure/statements.ts";
 import { carriedInLanes, DELAY_MS } from "./measure/lanes.ts";
 import { latencyAtRest } from "./measure/latency.ts";
 import { emptyProgram, idleWorkers, onceWithNothing } from "./measure/programs.ts";
-import { deepLook, heartbeats, sha256sum, workersBeside } from "./measure/scrubs.ts";
+import { deepLook, heartbeats, pacedScrub, sha256sum, workersBeside } from "./measure/scrubs.ts";
 import { steadyUploads } from "./measure/steady.ts";
 import { submitting } from "./measure/submits.ts";
 import { leavingRowByRow, omoideWorkers } from "./measure/workers.ts";
@@ -211,6 +211,12 @@ export const SCENARIOS: readonly Scenario[] = [
     "5,000 files of 20 KB read again, from memory",
     ofSize(20 * KB, 5000, 20),
   ),
+  {
+    name: "scrub-paced",
+    title: "A scrub of 2,000 files of 100 KB that takes its time",
+    contenders: { scrub: pacedScrub(ofSize(100 * KB, 2000, 20)) },
+    targets: [{ figure: "core_percent", most: 5 }, { figure: "peak_memory_mb", most: 100 }],
+  },
   scrubbed("scrubbed-20kb", "5,000 media of 20 KB, scrubs beside", ofSize(20 * KB, 5000)),
   scrubbed("scrubbed-2mb", "300 media of 2 MB, scrubs beside", ofSize(2 * MB, 300)),
   {

@@ -7,7 +7,7 @@ import type { Connection } from "../../../src/inbox/connect.ts";
 import { run, secondsOf, sleep } from "../command.ts";
 import { makeInbox, type StorageName, STORAGES, workerArguments } from "../inbox.ts";
 import { bytesOf, type Load, mediaOf, RandomBytes, shortened } from "../loads.ts";
-import { between, readProcessors, totalOf } from "../processors.ts";
+import { between, peakMemoryOf, readProcesses, readProcessors, totalOf } from "../processors.ts";
 import type { Server } from "../server.ts";
 import { percentile } from "../statistics.ts";
 import type { Contender } from "../stage.ts";
@@ -107,7 +107,7 @@ export function workersBeside(scrubs: "scrubs" | "nobody", had: Load): Carrier {
           }).spawn()
         );
       try {
-        if (scrubs === "scrubs") await untilReading(connection);
+        if (scrubs === "scrubs") await untilReading(connection, STORAGES.length);
         return await omoideWorkers.carry(server, directory, count);
       } finally {
         for (const process of processes) {
@@ -120,13 +120,57 @@ export function workersBeside(scrubs: "scrubs" | "nobody", had: Load): Carrier {
   };
 }
 
-/** Until both scrubs have looked at the names and read the first bytes. */
-async function untilReading(connection: Connection): Promise<void> {
+/** Seconds: two rounds of asking whether the worker stores, and some progress told. */
+const PACED = 30;
+const PACED_QUICKLY = 1;
+
+/** What a scrub takes that spreads its look over its time: beside it a worker is left all the rest. */
+export function pacedScrub(had: Load): Contender {
+  return (stage) =>
+    stage.withServer(async (server, directory) => {
+      await makeInbox(server, directory);
+      await plant(`${directory}/hot`, stage.quick ? shortened(had) : had);
+      const connection = await server.connect("bench");
+      const process = new Deno.Command(Deno.execPath(), {
+        args: scrubCommand(server, directory, "hot"),
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      try {
+        await untilReading(connection, 1);
+        const seconds = () => {
+          const found = [...readProcesses()].find(({ pid }) => pid === process.pid);
+          return found === undefined ? NaN : totalOf(found.own);
+        };
+        const [before, bytes] = [seconds(), bytesRead(process.pid)];
+        const measured = stage.quick ? PACED_QUICKLY : PACED;
+        await sleep(measured * 1000);
+        return {
+          core_percent: (seconds() - before) / measured * 100,
+          read_mb_per_s: (bytesRead(process.pid) - bytes) / 1e6 / measured,
+          peak_memory_mb: peakMemoryOf(process.pid) / 1e6,
+        };
+      } finally {
+        process.kill("SIGTERM");
+        await process.status;
+        await connection.end();
+      }
+    });
+}
+
+/** Bytes that a process has read so far, from memory or disk. */
+function bytesRead(pid: number): number {
+  return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`))?.[1]);
+}
+
+/** Until so many scrubs have looked at the names and begun to read. */
+async function untilReading(connection: Connection, scrubs: number): Promise<void> {
   for (;;) {
     const { rowCount } = await connection.query(
       "SELECT FROM omoide.look WHERE depth = 'deep' AND started_at IS NOT NULL",
     );
-    if (rowCount === STORAGES.length) return;
+    if (rowCount === scrubs) return;
     await sleep(50);
   }
 }
