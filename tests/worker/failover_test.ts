@@ -1,6 +1,7 @@
 /** The database moves to another server while workers run: they follow it, and nothing is lost. */
 import assert from "node:assert/strict";
 import { DatabaseUnavailableError } from "../../src/errors.ts";
+import { ApplicationPool } from "../../src/inbox/application/pool.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
 import { pending, takeStorage } from "../../src/inbox/worker_calls.ts";
@@ -138,6 +139,15 @@ Deno.test("an old primary that still takes writes when another one was promoted"
   await using old = await Side.open(world, primary);
   await submit(primary, 3);
   await until("hot has stored", async () => await world.receipts("hot") === 3);
+  const hosts = `127.0.0.1:${primary.port},127.0.0.1:${standby.port}`;
+  const application = parseDatabaseUrl(`postgres://omoide_app@${hosts}/${world.database}`, "");
+  await using pool = new ApplicationPool(application, { password: "secret" }, 2);
+  await pool.check();
+  // As an answer that a cut has swallowed: whoever waits for it must not wait a minute.
+  const waiting = assert.rejects(
+    pool.call("SELECT pg_sleep(600)", []),
+    DatabaseUnavailableError,
+  );
   await caughtUp(primary, standby);
   await promote(standby);
 
@@ -148,6 +158,12 @@ Deno.test("an old primary that still takes writes when another one was promoted"
       InboxSession.open(parseDatabaseUrl(url, ""), { password: "secret" }),
       (error) => error instanceof DatabaseUnavailableError && /several servers/.test(error.message),
     );
+  });
+
+  await t.step("the application leaves it too, and waits for none of its answers", async () => {
+    await waiting;
+    const [row] = await pool.call<{ port: string }>("SELECT current_setting('port') AS port", []);
+    assert.equal(Number(row?.port), standby.port);
   });
 
   await t.step("a worker that can reach both leaves the old one", async () => {
