@@ -35,6 +35,8 @@ interface Scene {
   readonly outside: string;
   readonly cold: string;
   readonly manifest: string;
+  /** Of the cold storage. */
+  readonly others: string;
   readonly database: readonly string[];
   /** Of one media: where its public file and its object are. */
   readonly path: string;
@@ -73,6 +75,8 @@ const COMMANDS: Readonly<Record<string, Case>> = {
   "storage purge": {
     args: (s) => [s.root, "--manifest", s.manifest, "--count", "6", "--yes", ...s.database],
   },
+  "storage prove": { args: (s) => [s.root, "--manifest", s.others] },
+  "storage mounts": { args: (s) => [s.root, s.root] },
   "storage serve": { args: (s) => [s.root] },
 };
 
@@ -216,11 +220,13 @@ async function makeScene(): Promise<Scene & AsyncDisposable> {
     FROM omoide.receipt WHERE storage = 'hot' ORDER BY size DESC LIMIT 1`,
   );
   assert.ok(row);
-  const manifest = `${root}.manifest`;
-  await Deno.writeTextFile(
-    manifest,
-    await run(Deno.execPath(), "run", "-A", "--no-check", MAIN, "storage", "manifest", root),
-  );
+  const [manifest, others] = [`${root}.manifest`, `${cold}.manifest`];
+  for (const [file, tree] of [[manifest, root], [others, cold]] as const) {
+    await Deno.writeTextFile(
+      file,
+      await run(Deno.execPath(), "run", "-A", "--no-check", MAIN, "storage", "manifest", tree),
+    );
+  }
   // Something to do for each of them: a corrupt object, orphans, a file that is only in the other.
   flipBit(`${root}/${row.object}`);
   const [old, model, begun, outside] = ["-old", "-model", "-begun", "-outside"]
@@ -256,7 +262,7 @@ async function makeScene(): Promise<Scene & AsyncDisposable> {
     CREATE TABLE public.saved_stored AS SELECT * FROM omoide.stored`);
   const database = ["--database", world.server.url(world.database)];
   return {
-    ...{ world, root, model, begun, outside, cold, manifest, database, ...row },
+    ...{ world, root, model, begun, outside, cold, manifest, others, database, ...row },
     [Symbol.asyncDispose]: async () => {
       for (const path of [old, model, begun, outside, `${root}-other`, `${root}-other.before`]) {
         await run("rm", "-rf", path);
