@@ -1,6 +1,6 @@
 import { ConfigurationError, UsageError } from "../errors.ts";
 import { type AdminInbox, openInbox } from "../inbox/admin/inbox.ts";
-import { ownersInInbox, withoutReceipts } from "../inbox/admin/owners.ts";
+import { ownersNotDrained, withoutReceipts } from "../inbox/admin/owners.ts";
 import { listStorages, type RegisteredStorage } from "../inbox/admin/storages.ts";
 import { type FilesDigest, filesDigest, type Proof } from "../storage/admin/proof.ts";
 import { inBatches, type NamedEntry } from "../storage/admin/held_files.ts";
@@ -13,7 +13,7 @@ type Listed = NamedEntry & { readonly sha256: string };
  * Refuses to delete files that are not in the inbox that their owner has moved to, each in as many copies as
  * that inbox asks for before it lets a blob go: proven (`storage prove`) in every storage that it requires,
  * at least `min_copies` of either inbox and never fewer than two, none of them distrusted, with receipts.
- * Nor while something of the owner is still in the inbox that is left.
+ * Nor while something of the owner is in the inbox that is left, or could still come in: it must be frozen.
  *
  * @param to the other inbox's URL
  * @throws {ConfigurationError | UsageError} saying what is not so; nothing was done
@@ -32,11 +32,11 @@ export async function requireMoved(
   requireDigest(proofs, filesDigest(manifest.entries(), manifest.owner.prefixSize));
   const holders = holdersOf(await listStorages(other), proofs, other, from.minCopies);
   const owners = [...new Set(files.map(({ ownerUuid }) => ownerUuid))];
-  const [waiting] = await ownersInInbox(from, owners);
+  const [waiting] = await ownersNotDrained(from, owners);
   if (waiting !== undefined) {
     throw new ConfigurationError(
-      `Something of owner ${waiting} has not left this inbox: \`owner show\` says what. Wait for it, then ` +
-        "begin again with a new manifest; nothing was done",
+      `Owner ${waiting} is not frozen, or something of it has not left this inbox: \`owner show\` says what. ` +
+        "Wait for it, then begin again with a new manifest; nothing was done",
     );
   }
   for await (const batch of inBatches(files, 1000)) {

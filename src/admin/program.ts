@@ -12,7 +12,7 @@ import { inboxLimits } from "./commands/inbox_limits.ts";
 import { inboxRecount } from "./commands/inbox_recount.ts";
 import { inboxStatusCommand } from "./commands/inbox_status.ts";
 import { inboxWatch } from "./commands/inbox_watch.ts";
-import { ownerHandOver, ownerShow } from "./commands/owner.ts";
+import { ownerFreeze, ownerHandOver, ownerShow } from "./commands/owner.ts";
 import { storageAdopt } from "./commands/storage_adopt.ts";
 import { storageCompare } from "./commands/storage_compare.ts";
 import { storageInit } from "./commands/storage_init.ts";
@@ -87,7 +87,7 @@ export const GROUPS: readonly Group[] = [
   {
     name: "owner",
     description: "Move an owner from one inbox to another.",
-    commands: [ownerShow, ownerHandOver],
+    commands: [ownerShow, ownerFreeze, ownerHandOver],
   },
   {
     name: "token",

@@ -69,6 +69,11 @@ const REFUSALS: Record<Refusal, (hint: string) => [number, string, string, strin
     "What has come in is kept. Try again in a moment: there is room once another upload is finished.",
     10,
   ],
+  "owner frozen": () => [
+    ...[503, "owner-frozen", "This owner's files are moving"] as const,
+    "Nothing is taken here until they have moved. Try again later.",
+    60,
+  ],
   "invalid": (hint) => [400, "invalid", "The request is not valid", hint],
   "not sealed": (hint) => [422, "refused", "The bytes do not fit what was announced", hint],
   "wrong offset": () => [

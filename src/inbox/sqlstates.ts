@@ -15,6 +15,8 @@ export const SQLSTATE = {
   TOO_MANY_UPLOADS: "OM005",
   /** The pending uploads that are coming in need all the room there is for them. Try again later. */
   UPLOADS_FULL: "OM006",
+  /** This owner is frozen: its files move to another inbox. */
+  OWNER_FROZEN: "OM007",
   /** Owner, item, media_type or ext is not what it must be. */
   INVALID_MEDIA: "OM010",
   /** Not sealed: chunk missing, doubled or of the wrong size, wrong checksum, sealed already, unknown. */

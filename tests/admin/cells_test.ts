@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { pg } from "../../src/inbox/pg.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
+import { sha256Of } from "../support/media.ts";
 import type { World } from "../lab/world.ts";
 import { WorkerProcess } from "../lab/worker_process.ts";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
@@ -100,14 +101,34 @@ Deno.test("an owner moves to another cell with every file, name and token, and l
     for (const storage of ["hot", "cold"]) await tokyo.drain(storage);
     const before = await tokyo.query("SELECT id, owner_uuid FROM omoide.media ORDER BY id");
 
+    // What was begun before the freeze may still be finished, and is waited for.
+    const [early, key] = [await world.connectApplication(), crypto.randomUUID()];
+    const open = "SELECT omoide.open_upload($1, $2, $3, 'content', 'jpg', 3)";
+    await early.query(open, [key, owner, random.uuid()]);
+    await early.query("BEGIN; SELECT 1");
     assert.match(await tokyo.follow("frozen", owner), /1 item and 1 token new .* 1 token revoked/);
+    const shown = await adminExits(7, "owner", "show", owner, ...old);
+    assert.match(shown.stdout, /1 upload coming in, 1 transaction from before the freeze/);
+    await early.query("COMMIT");
+    const bytes = new Uint8Array([1, 2, 3]);
+    await early.query("SELECT omoide.append_upload($1, $2, 0, $3, NULL)", [key, owner, bytes]);
+    await early.query("SELECT omoide.finish_upload($1, $2, decode($3, 'hex'))", [
+      key,
+      owner,
+      sha256Of(bytes),
+    ]);
+    theirs.push({ ...twice, size: 3, sha256: sha256Of(bytes) } as (typeof theirs)[number]);
+    await assert.rejects(early.query(open, [crypto.randomUUID(), owner, random.uuid()]), {
+      code: "OM007",
+    });
+    await early.end();
     await adminExits(7, "owner", "show", owner, ...old);
     await world.drainAll();
     assert.match(await tokyo.follow("drained", owner), /\nDRAINED: /);
     await tokyo.follow("copied", owner);
     const left = await tokyo.follow("purged", owner);
     assert.match(left, new RegExp(`Proven in the other inbox: all ${theirs.length} files`));
-    assert.match(left, /hot: 0 receipts\ncold: 0 receipts\n.*\nDRAINED: /);
+    assert.match(left, /hot: 0 receipts\ncold: 0 receipts\n.*\nfrozen since .*\nDRAINED: /);
 
     // In the new cell: every file, served at its path, with ids of its own; the residents as before.
     const files = await tokyo.query<{ sha256: string; paths: Record<string, string> }>(
@@ -227,6 +248,8 @@ Deno.test("nothing is purged until each file is proven in every storage of the n
     flipBit(`${newCold}/${path}`);
     assert.equal(await proveAt(newCold, proofs[1] ?? ""), 0);
 
+    await refused(/Owner .* is not frozen/);
+    await adminExits(0, "owner", "freeze", owner, ...old);
     // Bytes without receipts: nobody there would know of them.
     await refused(/without a receipt of hot and cold/);
     await adminExits(0, "storage", "rebuild", newHot, "--owner", owner, ...there);
@@ -239,8 +262,10 @@ Deno.test("nothing is purged until each file is proven in every storage of the n
     await tokyo.query("UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL");
 
     // What came in meanwhile: first it is still in the inbox, then the proofs are not of it.
+    await adminExits(0, "owner", "freeze", owner, "--undo", ...old);
     await world.submit(random.bytes(10), { ownerUuid: owner, itemUuid: random.uuid() });
-    await refused(/Something of owner .* has not left this inbox/);
+    await adminExits(0, "owner", "freeze", owner, ...old);
+    await refused(/Owner .* is not frozen, or something of it has not left/);
     await world.drainAll();
     const files = await list();
     await refused(/proof of hot is of other files \(\d+, the manifest has \d+\)/);

@@ -131,6 +131,22 @@ inboxTest("limits hold for media that come in chunks", async (inbox) => {
   await app.query("ROLLBACK");
 });
 
+inboxTest("nothing is taken of a frozen owner, whichever way it comes", async (inbox) => {
+  const app = await inbox.as("app");
+  await app.query("BEGIN");
+  const id = await valueOf(app, "SELECT omoide.open_media($1, $1, 'content', 'jpg')", [OWNER]);
+  await inbox.admin.query("INSERT INTO omoide.frozen (owner_uuid) VALUES ($1)", [OWNER]);
+  await refused(app, "OM007", "SELECT omoide.seal_media($1, 0, $2)", [id, sha256("")], /is frozen/);
+  await app.query("ROLLBACK");
+  await refused(app, "OM007", SUBMIT, [OWNER, "x"]);
+  const open = "SELECT omoide.open_upload($2, $1, $1, 'content', 'jpg', 3)";
+  await refused(app, "OM007", open, [OWNER, crypto.randomUUID()]);
+  await submit(app, "x");
+  await refused(app, "42501", "DELETE FROM omoide.frozen");
+  await inbox.admin.query("DELETE FROM omoide.frozen");
+  await submit(app, "x", OWNER);
+});
+
 inboxTest("a refused or rolled back submit is not charged", async (inbox) => {
   const app = await inbox.as("app");
   await limit(inbox, "owner_media_per_day = 1");

@@ -2,7 +2,7 @@ import { uuid } from "../../command_line.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
-import { handOver, ownerState } from "../../inbox/admin/owners.ts";
+import { freezeOwner, handOver, ownerState } from "../../inbox/admin/owners.ts";
 import { revokeTokensOf } from "../../inbox/admin/tokens.ts";
 import { count, showBytes } from "../../units.ts";
 import { DATABASE, plainCommand } from "../command.ts";
@@ -18,7 +18,7 @@ export const ownerShow = plainCommand<{ database: string }>({
   options: [DATABASE],
   examples: [`omoide-admin owner show ${OWNER} --database postgres://postgres@localhost/omoide`],
   exits: {
-    [EXIT.OK]: "nothing of the owner is in the inbox or coming in",
+    [EXIT.OK]: "nothing of the owner is in the inbox or coming in; of a frozen one, nothing can",
     [EXIT.BEHIND]: "something is: wait for it",
   },
   readArguments: uuid,
@@ -26,21 +26,45 @@ export const ownerShow = plainCommand<{ database: string }>({
   run: async ([owner = ""], { database }, { console }) => {
     await using inbox = await openInbox(database);
     const state = await ownerState(inbox, owner);
-    const { waiting, waitingBytes, uploads, storages, tokens, items } = state;
+    const { frozenAt, earlier, waiting, waitingBytes, uploads, storages, tokens, items } = state;
     console.result({ owner, ...state });
     for (const { storage, files } of storages) {
       console.say(`${storage}: ${count(files, "receipt")}`);
     }
     console.say(`${count(items, "item")} with a name, ${count(tokens, "valid token")}`);
-    if (waiting + uploads === 0) {
+    if (frozenAt !== null) console.say(`frozen since ${frozenAt.toISOString()}`);
+    if (waiting + uploads + earlier === 0) {
       console.say("DRAINED: nothing of this owner is in the inbox.");
       return EXIT.OK;
     }
     console.say(
       `BEHIND: ${count(waiting, "media", "media")} (${showBytes(waitingBytes)}) in the inbox, ` +
-        `${count(uploads, "upload")} coming in.`,
+        `${count(uploads, "upload")} coming in` +
+        (earlier === 0 ? "." : `, ${count(earlier, "transaction")} from before the freeze.`),
     );
     return EXIT.BEHIND;
+  },
+});
+
+export const ownerFreeze = plainCommand<{ database: string; undo?: boolean }>({
+  usage: "freeze <owner>",
+  summary: "take nothing more of an owner, whose files are to move",
+  description:
+    "Uploads of the owner are refused from now on (SQLSTATE OM007), whatever the application does. What " +
+    "is in the inbox already is stored as always, and an upload that was opened before may be finished.",
+  options: [DATABASE, ["--undo", "take uploads of the owner again"]],
+  examples: [
+    `omoide-admin owner freeze ${OWNER} --database postgres://postgres@localhost/omoide`,
+    `omoide-admin owner freeze ${OWNER} --undo --database …`,
+  ],
+  readArguments: uuid,
+  need: "ask",
+  run: async ([owner = ""], { database, undo }, { console }) => {
+    await using inbox = await openInbox(database);
+    await freezeOwner(inbox, owner, undo !== true);
+    console.result({ owner, frozen: undo !== true });
+    console.say(undo ? `Owner ${owner} may upload again.` : `Owner ${owner} is frozen.`);
+    return EXIT.OK;
   },
 });
 

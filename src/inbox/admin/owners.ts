@@ -3,6 +3,10 @@ import type { FileOfMedia } from "./purge.ts";
 
 /** What an inbox has of one owner. */
 export interface OwnerState {
+  /** Since when nothing more is taken of the owner; null if it is. */
+  readonly frozenAt: Date | null;
+  /** Transactions of the application that had begun before, and may still bring something. */
+  readonly earlier: number;
   /** Media that have not left the inbox, and their bytes. */
   readonly waiting: number;
   readonly waitingBytes: number;
@@ -16,7 +20,29 @@ export interface OwnerState {
   readonly items: number;
 }
 
+/** Neither a media yet nor too old to become one. */
+const PENDING = "u.media_id IS NULL AND u.expires_at > now()";
 const VALID = "t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())";
+
+/** What it did before it saw the freeze, it may commit after. */
+const EARLIER = `
+  SELECT FROM omoide.frozen f JOIN pg_stat_activity a ON a.xact_start <= f.frozen_at
+  WHERE f.owner_uuid = $1 AND a.datname = current_database() AND a.usename = omoide.role_of('app')`;
+
+/**
+ * Has the inbox take nothing more of an owner (SQLSTATE OM007), or again. What is there already goes on: an
+ * upload that was opened before may still be finished.
+ */
+export async function freezeOwner(
+  { connection }: AdminInbox,
+  owner: string,
+  frozen: boolean,
+): Promise<void> {
+  const change = frozen
+    ? "INSERT INTO omoide.frozen (owner_uuid) VALUES ($1) ON CONFLICT DO NOTHING"
+    : "DELETE FROM omoide.frozen WHERE owner_uuid = $1";
+  await ask(connection, change, [owner]);
+}
 
 /** Said twice, since each half is in an index of its own. */
 const RECEIPTS = (["m.holds_name", "NOT m.holds_name"] as const).map((half) => `
@@ -28,7 +54,9 @@ export async function ownerState({ connection }: AdminInbox, owner: string): Pro
   const [state] = await ask<Omit<OwnerState, "storages">>(
     connection,
     `SELECT w.n::float8 AS waiting, w.bytes::float8 AS "waitingBytes",
-      (SELECT count(*) FROM omoide.upload u WHERE u.owner_uuid = $1)::float8 AS uploads,
+      (SELECT count(*) FROM omoide.upload u WHERE u.owner_uuid = $1 AND ${PENDING})::float8 AS uploads,
+      (SELECT f.frozen_at FROM omoide.frozen f WHERE f.owner_uuid = $1) AS "frozenAt",
+      (SELECT count(*) FROM (${EARLIER}) e)::float8 AS earlier,
       (SELECT count(*) FROM omoide.token t WHERE t.owner_uuid = $1 AND ${VALID})::float8 AS tokens,
       (SELECT count(*) FROM omoide.item i WHERE i.owner_uuid = $1)::float8 AS items
     FROM (SELECT count(*) AS n, coalesce(sum(m.size), 0) AS bytes FROM omoide.media m
@@ -45,8 +73,8 @@ export async function ownerState({ connection }: AdminInbox, owner: string): Pro
   return { ...state, storages };
 }
 
-/** Of these owners, those with a media or an upload that has not left the inbox. */
-export async function ownersInInbox(
+/** Of these owners, those who are not frozen, or of whom something has not left the inbox or may still come. */
+export async function ownersNotDrained(
   { connection }: AdminInbox,
   owners: readonly string[],
 ): Promise<string[]> {
@@ -54,7 +82,9 @@ export async function ownersInInbox(
     connection,
     `SELECT o.owner FROM unnest($1::uuid[]) AS o (owner)
     WHERE EXISTS (SELECT FROM omoide.media m WHERE m.released_at IS NULL AND m.owner_uuid = o.owner)
-      OR EXISTS (SELECT FROM omoide.upload u WHERE u.owner_uuid = o.owner)`,
+      OR EXISTS (SELECT FROM omoide.upload u WHERE u.owner_uuid = o.owner AND ${PENDING})
+      OR NOT EXISTS (SELECT FROM omoide.frozen f WHERE f.owner_uuid = o.owner)
+      OR EXISTS (${EARLIER.replace("$1", "o.owner")})`,
     [owners],
   );
   return rows.map(({ owner }) => owner);

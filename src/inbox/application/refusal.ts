@@ -12,6 +12,7 @@ export type Refusal =
   | "all owners' day"
   | "too many uploads"
   | "uploads full"
+  | "owner frozen"
   | "invalid"
   | "not sealed"
   | "wrong offset"
@@ -24,6 +25,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   [SQLSTATE.DAILY_LIMIT]: "all owners' day",
   [SQLSTATE.TOO_MANY_UPLOADS]: "too many uploads",
   [SQLSTATE.UPLOADS_FULL]: "uploads full",
+  [SQLSTATE.OWNER_FROZEN]: "owner frozen",
   [SQLSTATE.INVALID_MEDIA]: "invalid",
   [SQLSTATE.SEAL_REFUSED]: "not sealed",
   [SQLSTATE.WRONG_OFFSET]: "wrong offset",

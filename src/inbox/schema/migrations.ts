@@ -17,6 +17,7 @@ import ledger from "./0017_ledger.sql" with { type: "text" };
 import verifyFindings from "./0018_verify_findings.sql" with { type: "text" };
 import lanes from "./0019_lanes.sql" with { type: "text" };
 import miscount from "./0020_miscount.sql" with { type: "text" };
+import frozen from "./0021_frozen.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -41,6 +42,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 18, name: "verify_findings", sql: verifyFindings },
   { version: 19, name: "lanes", sql: lanes },
   { version: 20, name: "miscount", sql: miscount },
+  { version: 21, name: "frozen", sql: frozen },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

@@ -1,4 +1,5 @@
--- Charges one media that is about to be sealed, or uploaded, and refuses it over any limit. Internal.
+-- Charges one media that is about to be sealed, or uploaded, and refuses it over any limit, or of an owner
+-- who is frozen: every way in comes through here. Internal.
 -- A media is charged 4 KiB at least: what it takes on the disks, also if it is empty.
 -- An upload's bytes are charged to the inbox as they come (charge_inbox), so not here: p_in_inbox false.
 CREATE OR REPLACE FUNCTION omoide.charge(
@@ -42,11 +43,17 @@ BEGIN
     sum(l.media) FILTER (WHERE l.account = p_owner) AS owner_media,
     sum(l.bytes) FILTER (WHERE l.account = c_all) AS all_bytes,
     sum(l.media) FILTER (WHERE l.account = c_all) AS all_media,
-    sum(l.bytes) FILTER (WHERE l.account = c_inbox) AS inbox_bytes
+    sum(l.bytes) FILTER (WHERE l.account = c_inbox) AS inbox_bytes,
+    EXISTS (SELECT FROM omoide.frozen f WHERE f.owner_uuid = p_owner) AS frozen
   INTO v_used
   FROM omoide.ledger l
   WHERE (l.day = v_day AND l.account IN (p_owner, c_all))
     OR (l.day = '-infinity' AND l.account = c_inbox);
+  IF v_used.frozen THEN
+    RAISE EXCEPTION USING ERRCODE = 'OM007',
+      MESSAGE = format('owner %s is frozen: its files move to another inbox', p_owner),
+      HINT = 'Nothing was stored. Submit to the inbox that the owner has moved to.';
+  END IF;
   IF v_used.owner_bytes > p_limit.owner_bytes_per_day
     OR v_used.owner_media > p_limit.owner_media_per_day
   THEN
