@@ -44,10 +44,13 @@ const ALONE = ["OmoideDatabaseAway", "OmoideMonitorAway"];
 /** SAFE is said only from a database that keeps what it commits. */
 const template = sharedTemplate({ fsync: true });
 
+/** What is shorter is one question that the monitor was too busy to answer. */
+const GAP_S = 10;
+
 /** The rules as they are shipped, but that nobody waits: a transaction of half an hour has no short cut. */
 async function hastyRules(): Promise<string> {
   const rules = await Deno.readTextFile(join(DEPLOY, "omoide.rules.yml"));
-  const hasty = rules.replace(/^(\s*for:) .*$/gm, "$1 1s").replace("> 1800", "> 1");
+  const hasty = rules.replace(/^(\s*for:) .*$/gm, "$1 4s").replace("> 1800", "> 1");
   assert.ok(hasty.includes("oldest_snapshot_age_seconds > 1\n"));
   return hasty;
 }
@@ -120,7 +123,7 @@ Deno.test({
     const times = new Map(tried.map((name) => [name, 0]));
     for (const { metric, values } of series) {
       const name = nameOf({ metric });
-      const starts = values.filter(([at], i) => at - (values[i - 1]?.[0] ?? -Infinity) > 1);
+      const starts = values.filter(([at], i) => at - (values[i - 1]?.[0] ?? -Infinity) > GAP_S);
       times.set(name, (times.get(name) ?? 0) + starts.length);
     }
     assert.deepEqual([...times], tried.map((name) => [name, 1]), "each fired once, and no other");

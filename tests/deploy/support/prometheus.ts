@@ -1,4 +1,4 @@
-/** Debian's Prometheus, which looks each second. */
+/** Debian's Prometheus, which asks every two seconds and judges every second. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { until } from "../../lab/command.ts";
@@ -23,7 +23,8 @@ export class Prometheus implements AsyncDisposable {
   static async start(target: string, rules: string): Promise<Prometheus> {
     const directory = await Deno.makeTempDir();
     const [config, ruleFile] = [join(directory, "prometheus.yml"), join(directory, "rules.yml")];
-    const every = { scrape_interval: "1s", evaluation_interval: "1s" };
+    // A busy machine may take a second to answer, which is no fault.
+    const every = { scrape_interval: "2s", evaluation_interval: "1s" };
     await Deno.writeTextFile(ruleFile, rules);
     // JSON is YAML.
     await Deno.writeTextFile(
