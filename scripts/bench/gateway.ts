@@ -17,9 +17,12 @@ import { gatewayLaunch } from "../lib/http_launch.ts";
 import { denoArguments } from "../lib/program_command.ts";
 
 const MIB = 1024 * 1024;
-const OWNER = "0a0a0a0a-0000-4000-8000-0000000000aa";
-/** Of 200 watchers, each on a device of its own. */
-const TOKENS = Array.from({ length: 200 }, (_, i) => String(i).padStart(43, "b"));
+/** 200 people, each with a device. */
+const PEOPLE = Array.from({ length: 200 }, (_, i) => ({
+  owner: `0a0a0a0a-0000-4000-8000-${String(i).padStart(12, "0")}`,
+  token: String(i).padStart(43, "b"),
+}));
+const [{ owner: OWNER, token: TOKEN } = { owner: "", token: "" }] = PEOPLE;
 
 const { values } = parseArgs({
   options: {
@@ -38,10 +41,10 @@ async function* pieces(size: number): AsyncGenerator<Uint8Array> {
 
 await using pg = await startPostgres();
 const inbox = await makeInbox(pg);
-for (const token of TOKENS) {
+for (const { owner, token } of PEOPLE) {
   await inbox.admin.query(
     "INSERT INTO omoide.token (sha256, owner_uuid, label) VALUES ($1, $2, 'bench')",
-    [createHash("sha256").update(token).digest(), OWNER],
+    [createHash("sha256").update(token).digest(), owner],
   );
 }
 await inbox.admin.query(
@@ -58,7 +61,6 @@ const gateway = new Deno.Command(Deno.execPath(), {
   stderr: "null",
 }).spawn();
 const url = `http://127.0.0.1:${port}`;
-const authorization = (token = TOKENS[0]) => `Bearer ${token}`;
 for (;;) {
   try {
     await (await fetch(url)).body?.cancel();
@@ -78,7 +80,7 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
 async function put(size: number): Promise<void> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const head = `PUT /media/${OWNER}/${crypto.randomUUID()}/content.mov HTTP/1.1\r\nHost: x\r\n` +
-    `Authorization: ${authorization()}\r\nContent-Length: ${size}\r\n\r\n`;
+    `Authorization: Bearer ${TOKEN}\r\nContent-Length: ${size}\r\n\r\n`;
   await writeAll(connection, new TextEncoder().encode(head));
   for await (const piece of pieces(size)) await writeAll(connection, piece);
   const answer = new Uint8Array(2000);
@@ -163,9 +165,15 @@ async function small(): Promise<void> {
 }
 
 async function watchers(): Promise<void> {
+  for (const { owner, token } of PEOPLE) {
+    const path = `${url}/media/${owner}/${crypto.randomUUID()}/content.jpg`;
+    const headers = { authorization: `Bearer ${token}` };
+    await (await fetch(path, { method: "PUT", headers, body: "a picture" })).body?.cancel();
+  }
+  await clear();
   const answers = await Promise.all(
-    TOKENS.map((token) =>
-      fetch(`${url}/events`, { headers: { authorization: authorization(token) } })
+    PEOPLE.map(({ token }) =>
+      fetch(`${url}/events`, { headers: { authorization: `Bearer ${token}` } })
     ),
   );
   await new Promise((resolve) => setTimeout(resolve, 3000));

@@ -196,7 +196,6 @@ Deno.test({
       await page.context().setOffline(true);
       await letGo();
       assert.match(await row(name).becomes("paused"), /No connection: it goes on by itself/);
-      await inspect(opened, "offline");
       await hold();
       await page.context().setOffline(false);
       await row(name).becomes("sending");
@@ -287,6 +286,22 @@ Deno.test({
       await page.keyboard.press("Shift+Tab");
       await page.keyboard.press("Enter");
       await row("too large.bin").becomes("safe");
+    });
+
+    await step("a folder that is chosen, and files that are dropped or pasted", async () => {
+      const folder = await Deno.makeTempDir({ prefix: "omoide-folder-" });
+      await Deno.mkdir(`${folder}/below`);
+      await Deno.writeTextFile(`${folder}/below/in a folder.txt`, "in a folder");
+      await Deno.writeTextFile(`${folder}/.DS_Store`, "of the system");
+      await page.setInputFiles("#folder", folder);
+      for (const kind of ["drop", "paste"]) {
+        await page.evaluate(`inBrowser.bring("${kind}", "${kind}.txt")`);
+      }
+      for (const name of ["in a folder.txt", "drop.txt", "paste.txt"]) {
+        await row(name).becomes("safe");
+      }
+      assert.equal(await page.locator(".row", { hasText: ".DS_Store" }).count(), 0);
+      await Deno.remove(folder, { recursive: true });
     });
 
     await step("a revoked token ends it with a reason; with another one it goes on", async () => {

@@ -71,6 +71,17 @@ globalThis.inBrowser = {
     input.files = transfer.files;
     input.dispatchEvent(new Event("change"));
   },
+
+  /** @param kind drop or paste */
+  bring(kind, name) {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([name], name));
+    document.body.dispatchEvent(
+      kind === "drop"
+        ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+        : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }),
+    );
+  },
 };
 
 async function base64Of(blob) {
