@@ -80,7 +80,7 @@ Deno.test("a worker that ends tells the inbox why, not that its disk is slow", a
   assert.equal(code, 4, worker.output);
   const { state, reason } = await world.state("hot");
   assert.equal(state, "stopped");
-  assert.match(reason ?? "", /There is no storage at/);
+  assert.match(reason ?? "", /storage\.json does not exist any more/);
 });
 
 Deno.test("uploads that never pause do not keep the inbox from being swept", async () => {
