@@ -1,5 +1,5 @@
 import type { Connection } from "../../src/inbox/connect.ts";
-import { between, type Processors, readProcessors } from "./processors.ts";
+import { between, type Processors, readProcessors, type Snapshot } from "./processors.ts";
 import { type Server, walBytes } from "./server.ts";
 
 /** What was used from one moment to another. */
@@ -10,7 +10,7 @@ export interface Bill extends Processors {
   readonly wal: number;
 }
 
-interface Reading extends Processors {
+interface Reading extends Snapshot {
   readonly at: number;
   readonly wal: number;
 }

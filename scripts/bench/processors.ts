@@ -7,7 +7,7 @@ export interface Used {
   readonly system: number;
 }
 
-/** Seconds since each began; only differences mean something. */
+/** Seconds that were used from one moment to another. */
 export interface Processors {
   /** The database: the postmaster and whatever it ever started, autovacuum and checkpointer included. */
   readonly database: Used;
@@ -19,6 +19,12 @@ export interface Processors {
   readonly kernelThreads: number;
   /** Everything on the machine, others' work too. */
   readonly machine: number;
+}
+
+/** The same, since each began; only differences mean something. */
+export interface Snapshot extends Omit<Processors, "kernelThreads"> {
+  /** Of each thread: one that ends takes its seconds out of any sum. */
+  readonly kernelThreads: ReadonlyMap<number, number>;
 }
 
 const TICKS_PER_SECOND = 100;
@@ -37,30 +43,33 @@ interface Process {
 }
 
 /** @param postmaster the process id of the database's first process, a child of this program */
-export function readProcessors(postmaster?: number): Processors {
+export function readProcessors(postmaster?: number): Snapshot {
   const processes = new Map([...readProcesses()].map((each) => [each.pid, each]));
   const database = sumOf(treeOf(processes, postmaster));
   const self = processes.get(Deno.pid);
   if (self === undefined) throw new Error("/proc does not show this process; is it mounted?");
   const all = sumOf(treeOf(processes, Deno.pid));
   const carriers = minus(minus(all, database), self.own);
-  const threads = sumOf([...processes.values()].filter(({ parent }) => parent === KTHREADD));
+  const threads = [...processes.values()].filter(({ parent }) => parent === KTHREADD);
   return {
     database,
     carriers,
     bench: self.own,
-    kernelThreads: totalOf(threads),
+    kernelThreads: new Map(threads.map(({ pid, own }) => [pid, totalOf(own)])),
     machine: machineSeconds(),
   };
 }
 
 /** What was used from `before` to `after`. */
-export function between(before: Processors, after: Processors): Processors {
+export function between(before: Snapshot, after: Snapshot): Processors {
+  const threads = [...after.kernelThreads].map(([pid, seconds]) =>
+    Math.max(0, seconds - (before.kernelThreads.get(pid) ?? 0))
+  );
   return {
     database: minus(after.database, before.database),
     carriers: minus(after.carriers, before.carriers),
     bench: minus(after.bench, before.bench),
-    kernelThreads: after.kernelThreads - before.kernelThreads,
+    kernelThreads: whole(threads.reduce((sum, seconds) => sum + seconds, 0)),
     machine: after.machine - before.machine,
   };
 }
