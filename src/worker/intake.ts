@@ -48,6 +48,9 @@ export class Intake {
       }
     }
     intake.#needed = needed;
+    // No larger than this group needs it: at rest each upload is a group of its own.
+    const small = needed.map(({ size }) => size).filter((size) => size <= IN_MEMORY_BYTES);
+    intake.#buffer = new Uint8Array(Math.max(0, ...small));
     return intake;
   }
 
@@ -79,7 +82,6 @@ export class Intake {
     if (defect !== null) return this.#fail(new MediaDefectError(media.id, defect));
     this.#filled += piece.bytes.length;
     if (media.size > IN_MEMORY_BYTES) return this.#write(media, piece.bytes);
-    if (this.#buffer.length < media.size) this.#buffer = new Uint8Array(IN_MEMORY_BYTES);
     this.#buffer.set(piece.bytes, this.#filled - piece.bytes.length);
   }
 
