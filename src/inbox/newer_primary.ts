@@ -17,10 +17,10 @@ export interface Used {
 }
 
 /**
- * Looks again and again whether another server of the address was promoted after the one in use, which may
- * be cut off, or may not know it yet. With one server there is nothing to look for.
+ * Looks, at once and then again and again, whether another server of the address was promoted after the one
+ * in use, which may be cut off, or may not know it yet. With one server there is nothing to look for.
  *
- * @param used asked before each look; null: none is in use at this time
+ * @param used asked before each look
  * @param onNewer called for each newer primary that is found
  * @returns when `stop` is aborted
  */
@@ -28,17 +28,14 @@ export async function watchForNewerPrimary(
   address: DatabaseAddress,
   credentials: Credentials,
   { used, onNewer, stop }: {
-    readonly used: () => Used | null;
+    readonly used: () => Used;
     readonly onNewer: (newer: Used) => void;
     readonly stop: AbortSignal;
   },
 ): Promise<void> {
   if (address.hosts.length < 2) return;
-  for (;;) {
-    await sleep(LOOK_EVERY_MS, stop);
-    if (stop.aborted) return;
+  while (!stop.aborted) {
     const now = used();
-    if (now === null) continue;
     const found = await Promise.all(
       serversOf(address)
         .filter(({ host, port }) => host !== now.server.host || port !== now.server.port)
@@ -46,6 +43,7 @@ export async function watchForNewerPrimary(
     );
     const newer = found.find((each) => each !== null && isNewer(each.timeline, now.timeline));
     if (newer !== undefined && newer !== null && !stop.aborted) onNewer(newer);
+    await sleep(LOOK_EVERY_MS, stop);
   }
 }
 

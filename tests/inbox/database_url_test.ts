@@ -8,6 +8,8 @@ import {
   showAddress,
 } from "../../src/inbox/database_url.ts";
 import { showHostPort } from "../../src/sandbox.ts";
+import { run } from "../lab/command.ts";
+import { requireTools } from "../support/require_tool.ts";
 
 /** URLs and the hosts that libpq reads in them. */
 const HOSTS: Record<string, string[]> = {
@@ -58,6 +60,37 @@ Deno.test("an administrator's password may have everything but what ends it", ()
   const { address, password } = parseAdminDatabaseUrl("postgres://me:a:b%40%2F@h1,h2/x", "");
   assert.equal(password, "a:b@/");
   assert.deepEqual([address.user, address.hosts.length], ["me", 2]);
+});
+
+const PYTHON = "/usr/bin/python3", PSYCOPG = "/usr/lib/python3/dist-packages/psycopg2/__init__.py";
+
+Deno.test({
+  ...requireTools([PYTHON, PSYCOPG]),
+  name: "libpq reads these URLs the same way",
+  fn: async () => {
+    const urls = Object.keys(HOSTS).map((url) =>
+      url.replace("://", url.includes("@") ? "://" : "://me@") + "?target_session_attrs=primary"
+    );
+    const script = "import json, sys; from psycopg2.extensions import parse_dsn; " +
+      "print(json.dumps([parse_dsn(url) for url in sys.argv[1:]]))";
+    const parsed = JSON.parse(await run(PYTHON, "-c", script, ...urls)) as Record<string, string>[];
+    for (const [n, url] of urls.entries()) {
+      const { host = "", port = "", user, dbname, target_session_attrs } = parsed[n] ?? {};
+      const ports = port.split(",");
+      const address = parseDatabaseUrl(url, "");
+      assert.deepEqual(
+        address.hosts,
+        host.split(",").map((each, at) => ({
+          host: each,
+          port: Number(ports[at] || "5432"),
+        })),
+      );
+      assert.deepEqual(
+        [address.user, address.database, address.target],
+        [user, dbname, target_session_attrs],
+      );
+    }
+  },
 });
 
 const REFUSED: Record<string, RegExp> = {

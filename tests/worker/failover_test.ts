@@ -224,9 +224,8 @@ Deno.test("a worker comes back to the server that it had before it asks the othe
   await using hot = world.start("hot", { port: first.port, others: [second.port] });
   await hot.says(new RegExp(`serving .*:${second.port}/`));
   first.refusing = false;
-  const before = first.accepted;
   const from = hot.output.length;
   second.cutAll();
-  await hot.says(new RegExp(`serving .*:${second.port}/`), { from });
-  assert.equal(first.accepted, before);
+  const said = await hot.says(/serving .*/, { from });
+  assert.match(said, new RegExp(`:${second.port}/`), "the first would have taken it");
 });

@@ -50,7 +50,7 @@ const ANSWER_MS = 60_000;
 export class ApplicationPool implements Caller, AsyncDisposable {
   readonly #pools = new Map<string, ServerPool>();
   readonly #ended = new AbortController();
-  readonly #watching: Promise<void>;
+  #watching: Promise<void> | null = null;
   #used: Used | null = null;
 
   /** @param size connections at the most; the role may have 60 in all */
@@ -58,13 +58,7 @@ export class ApplicationPool implements Caller, AsyncDisposable {
     readonly address: DatabaseAddress,
     private readonly credentials: Credentials,
     private readonly size: number,
-  ) {
-    this.#watching = watchForNewerPrimary(address, credentials, {
-      used: () => this.#used,
-      onNewer: (newer) => this.#moveTo(newer),
-      stop: this.#ended.signal,
-    });
-  }
+  ) {}
 
   async call<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
     return await this.#with(async (client) => {
@@ -107,11 +101,20 @@ export class ApplicationPool implements Caller, AsyncDisposable {
       try {
         const client = await pool.take();
         const { timeline } = serverStateOf(client);
-        if (timeline !== null) this.#used = { server, timeline };
+        if (timeline !== null) this.#use({ server, timeline });
         return { pool, client };
       } catch (error) {
         throw connectError(error, server, this.credentials);
       }
+    });
+  }
+
+  #use(used: Used): void {
+    this.#used = used;
+    this.#watching ??= watchForNewerPrimary(this.address, this.credentials, {
+      used: () => this.#used ?? used,
+      onNewer: (newer) => this.#moveTo(newer),
+      stop: this.#ended.signal,
     });
   }
 

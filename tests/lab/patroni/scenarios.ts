@@ -88,10 +88,15 @@ function startWorker(cluster: Cluster, storage: string): WorkerProcess {
   });
 }
 
-/** The node that takes writes with a PostgreSQL that was started after this. */
-async function startedAfter(cluster: Cluster, since: Date): Promise<number | undefined> {
+/** The node that takes writes: another one, or this one with a PostgreSQL that was started after that. */
+async function startedAfter(
+  cluster: Cluster,
+  since: Date,
+  old: number,
+): Promise<number | undefined> {
   const primary = await cluster.primary();
   if (primary === null) return undefined;
+  if (primary !== old) return primary;
   const [row] = await ask<{ late: boolean }>(
     cluster,
     primary,
@@ -110,7 +115,7 @@ async function happen(cluster: Cluster, uploader: Uploader, event: string): Prom
   await EVENTS[event]?.(cluster, old);
   // A postmaster that was killed may be started again where it was.
   const primary = event === "postmaster killed"
-    ? await until("it was started again", () => startedAfter(cluster, since), BOUND_MS)
+    ? await until("it was started again", () => startedAfter(cluster, since, old), BOUND_MS)
     : await cluster.promoted(old);
   const promoted = performance.now();
   const promotedAt = new Date();
