@@ -1,20 +1,20 @@
-/** What the statements of an inbox take, in milliseconds. */
+/** What the statements of an inbox take of a processor in the server. */
 const STATEMENTS = {
-  submit_ms: "ms for submit_media",
-  find_ms: "ms for find_media",
-  list_ms: "ms for list_items",
-  pending_ms: "ms for pending, 4,096 media",
-  acknowledge_ms: "ms for acknowledge, 1,024 media",
-  release_ms: "ms for release, 1,024 media",
-  heartbeat_ms: "ms for heartbeat",
-  sweep_ms: "ms for sweep",
-  recycle_ms: "ms for recycle",
-  status_ms: "ms for the status, which a scrape and the page ask too",
-  counts_ms: "ms for the copies, and what each storage has",
-  page_ms: "ms for what the page names one by one, and the history",
-  scrub_ms: "ms for a scrub's 1,000 receipts",
-  rebuild_ms: "ms for a batch of rebuild, 500 files",
-  purge_ms: "ms for purging the receipts of 500 files",
+  submit_ms: "ms of processor for submit_media",
+  find_ms: "ms of processor for find_media",
+  list_ms: "ms of processor for list_items",
+  pending_ms: "ms of processor for pending, 4,096 media",
+  acknowledge_ms: "ms of processor for acknowledge, 1,024 media",
+  release_ms: "ms of processor for release, 1,024 media",
+  heartbeat_ms: "ms of processor for heartbeat",
+  sweep_ms: "ms of processor for sweep",
+  recycle_ms: "ms of processor for recycle",
+  status_ms: "ms of processor for the status, which a scrape and the page ask too",
+  counts_ms: "ms of processor for the copies, and what each storage has",
+  page_ms: "ms of processor for what the page names one by one, and the history",
+  scrub_ms: "ms of processor for a scrub's 1,000 receipts",
+  rebuild_ms: "ms of processor for a batch of rebuild, 500 files",
+  purge_ms: "ms of processor for purging the receipts of 500 files",
 } as const;
 
 export type StatementName = keyof typeof STATEMENTS;
