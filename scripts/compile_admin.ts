@@ -14,8 +14,8 @@ Makes one executable of the administrator's tools (deno task admin).
 /**
  * Any storage and any database may be named on its command line, so they are not baked in; each command
  * drops what it has no use for. What root needs to become a tree's owner is in here too: one library
- * (libc, for setresuid) and one program (this one again, to read a second tree as its owner). Nothing
- * fetches a module.
+ * (libc, for setresuid) and one program (this one again, to read a second tree as its owner). `storage init`
+ * starts `cat`, which may read what is mounted. Nothing fetches a module.
  */
 const PERMISSIONS = [
   "--no-prompt",

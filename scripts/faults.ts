@@ -20,8 +20,8 @@ if (values.help) {
   --long       hours instead of minutes: hundreds of kills and power cuts, an hour's soak
   --seed N     the seed of all random choices; that of a failure repeats it
   --minutes N  how long the soak of --long goes on (60)
-  WORD         only the files whose names contain it: killed, power_cut, system_calls, storage, database,
-               content, company, failover, generated, soak, lab`);
+  WORD         only the files whose names contain it: killed, power_cut, system_calls, storage, remote,
+               distributed, database, content, company, failover, generated, soak, lab`);
   Deno.exit(0);
 }
 

@@ -9,6 +9,11 @@ export interface FileSystemKind {
   readonly unfit: boolean;
   /** Each call is a question to somebody else, who may take seconds to answer. */
   readonly isRemote: boolean;
+  /**
+   * Its inode numbers are hashes of 64 bits. Deno rounds them to 53, which still tells whether a file is the
+   * one that was looked at a moment ago, all that a worker asks; numbers given in a row would fall together.
+   */
+  readonly hasHashedInodes?: boolean;
 }
 
 /** Some fsync returns before the disks have it, so that only a power cut of all servers at once loses. */
@@ -96,12 +101,15 @@ const BY_MOUNT = new Map<string, FileSystemKind>([
   ],
   [
     "fuse.glusterfs",
-    remote(
-      "fuse.glusterfs",
-      "measured with GlusterFS 10.3, replica 3: fdatasync reaches the disks, but a link and the fsync of " +
-        "a directory cause no fsync on any brick",
-      ONE_MACHINE,
-    ),
+    {
+      ...remote(
+        "fuse.glusterfs",
+        "measured with GlusterFS 10.3, replica 3: fdatasync reaches the disks, but a link and the fsync of " +
+          "a directory cause no fsync on any brick",
+        ONE_MACHINE,
+      ),
+      hasHashedInodes: true,
+    },
   ],
   [
     "fuse.mfs",

@@ -137,3 +137,25 @@ function refused(attempt: () => unknown, message: RegExp): void {
     return true;
   });
 }
+
+Deno.test("large inode numbers are refused, unless they are hashes", async () => {
+  const large = {
+    ...ON_FUSE,
+    lstat: (path: string) => {
+      const found = fileCalls.lstat(path);
+      return found === null || !path.endsWith(".link") ? found : { ...found, ino: 2 ** 63 };
+    },
+    fstat: (file: Deno.FsFile) => ({ ...fileCalls.fstat(file), ino: 2 ** 63 }),
+  };
+  const hardLink = async (mount: NotedMount) => {
+    using test = new TestStorage("memory", { mount });
+    const results = await checkRoot(test.root, { storage: "hot" }, { calls: large });
+    return results.find(({ name }) => name === "hard link");
+  };
+  const sshfs = await hardLink({ type: "fuse.sshfs" });
+  assert.equal(sshfs?.ok, false);
+  assert.match(sshfs.detail, /above 2\^53/);
+  const gluster = await hardLink(ACCEPTED);
+  assert.equal(gluster?.ok, true, gluster?.detail);
+  assert.match(gluster.detail, /tools that go by links refuse/);
+});
