@@ -132,9 +132,8 @@ Deno.test("a disk that vanishes under a scrub ends it, and nothing is found or c
       await Deno.mkdir(root);
       wire.onClient = () => {};
       wire.thaw();
-      const { code } = await scrub.ended;
-      assert.equal(code, 4, scrub.output);
-      assert.match(scrub.output, /storage\.json is gone: the disk was unmounted/);
+      await scrub.says(/storage\.json is gone: the disk was unmounted/);
+      assert.equal((await scrub.ended).code, 4, scrub.output);
       assert.deepEqual(await openFindings(world), found);
       await Deno.remove(root);
       await Deno.rename(`${root}.away`, root);
