@@ -6,7 +6,7 @@ import { type DatabaseAddress, type DatabaseServer, serversOf } from "./database
 
 /**
  * How often the other servers are asked. A connection to a machine that has gone is silent for up to 25 s;
- * receipts are to go on within 10 s of a promotion. Each look costs a standby one login, about 5 ms.
+ * receipts are to go on within 10 s of a promotion. Each look costs a standby one login.
  */
 const LOOK_EVERY_MS = 4_000;
 
