@@ -1,6 +1,5 @@
 /** The recipes of the tools' README, run from that file: each from the disaster to a verified state. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { pg } from "../../src/inbox/pg.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate, Template } from "../lab/template.ts";
@@ -8,44 +7,18 @@ import { run as command } from "../lab/command.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import type { World } from "../lab/world.ts";
+import { Recipes } from "./support/recipes.ts";
 import { adminExits } from "./support/run.ts";
 import { flipBit } from "./support/tree.ts";
 
 /** SAFE is said only from a database that keeps what it commits. */
 const template = sharedTemplate({ fsync: true });
-const text = Deno.readTextFileSync(new URL("../../src/admin/README.md", import.meta.url));
-const used = new Set<string>();
-
-/** The commands of one block. */
-function recipe(name: string): string {
-  const found = new RegExp("```sh recipe=" + name + "\\n(.*?)```", "s").exec(text)?.[1];
-  assert.ok(found !== undefined, `there is no recipe ${name}`);
-  used.add(name);
-  return found;
-}
+const recipes = new Recipes(new URL("../../src/admin/README.md", import.meta.url));
 
 /** Runs a block as it stands there, but for the roots and the programs that a test has not. */
-async function follow(
-  world: World,
-  name: string,
-  env: Record<string, string> = {},
-): Promise<string> {
+function follow(world: World, name: string, env: Record<string, string> = {}): Promise<string> {
   const directory = world.root("hot").replace(/\/hot$/, "");
-  const main = fileURLToPath(new URL("../../src/admin/main.ts", import.meta.url));
-  const script = `
-    set -e
-    omoide-admin() { "${Deno.execPath()}" run -A --no-check "${main}" "$@"; }
-    systemctl() { :; }; umount() { :; }; mount() { :; }
-    ${recipe(name).replaceAll("/srv/omoide", directory)}`;
-  const { code, stdout, stderr } = await new Deno.Command("bash", {
-    args: ["-c", script],
-    cwd: directory,
-    env: { NO_COLOR: "1", DATABASE: world.server.url(world.database), ...env },
-  }).output();
-  const decoder = new TextDecoder();
-  const said = decoder.decode(stdout) + decoder.decode(stderr);
-  assert.equal(code, 0, `${name}: ${said}`);
-  return said;
+  return recipes.follow(directory, name, { DATABASE: database(world), ...env });
 }
 
 function database(world: World): string {
@@ -103,7 +76,7 @@ Deno.test("a lost database is made again from the trees, and uploads go on with 
 const PROGRAMS = "/usr/lib/postgresql/15/bin";
 const needs = requireTools([`${PROGRAMS}/pg_dump`, `${PROGRAMS}/pg_restore`]);
 // Left out here, it is not forgotten.
-if (needs.ignore) used.add("restored-database");
+if (needs.ignore) recipes.leaveOut("restored-database");
 
 Deno.test({
   ...needs,
@@ -259,7 +232,4 @@ Deno.test("a distrusted storage is read, fixed from the inbox, and trusted again
   await requireGood(world);
 });
 
-Deno.test("every recipe of the chapter has been run", () => {
-  const all = [...text.matchAll(/```sh recipe=(.*)/g)].map(([, name]) => name);
-  assert.deepEqual([...used].sort(), all.sort());
-});
+Deno.test("every recipe of the chapter has been run", () => recipes.requireAll());
