@@ -1,7 +1,7 @@
 /**
- * What is not uploaded yet, kept over a reload: the files themselves, in IndexedDB, and which item each
- * file is, so that a file that is added again is the same one. Where the browser keeps nothing (private
- * windows), a reload means choosing the files again; nothing that has come in is lost even then.
+ * What is not uploaded yet, kept over a reload: the files themselves, in IndexedDB, and which item and upload
+ * each file is, so that a file that is added again goes on where it was. That is what a reload asks of
+ * people if the browser has not kept the file: in a private window, or while it still copies some gigabytes.
  */
 
 const open = new Promise((resolve) => {
@@ -45,31 +45,32 @@ export async function waitingOf(owner) {
   return all.filter((entry) => entry.owner === owner && entry.file instanceof File);
 }
 
-const ITEMS = "omoide-items";
-const MOST_ITEMS = 5000;
+const FILES = "omoide-files";
+const MOST_FILES = 5000;
 
 /** A file is the same one while its name, size and date are. */
 function markOf(owner, file) {
   return [owner, file.name, file.size, file.lastModified].join("/");
 }
 
-function readItems() {
+function readFiles() {
   try {
-    return new Map(JSON.parse(localStorage.getItem(ITEMS) ?? "[]"));
+    return new Map(JSON.parse(localStorage.getItem(FILES) ?? "[]"));
   } catch {
     return new Map();
   }
 }
 
-export function knownItem(owner, file) {
-  return readItems().get(markOf(owner, file)) ?? null;
+/** @returns { item, key } of a file that was added before; null of any other */
+export function knownFile(owner, file) {
+  return readFiles().get(markOf(owner, file)) ?? null;
 }
 
-export function rememberItem(owner, file, item) {
-  const items = readItems();
-  items.set(markOf(owner, file), item);
+export function rememberFile(owner, file, { item, key }) {
+  const files = readFiles();
+  files.set(markOf(owner, file), { item, key });
   try {
-    localStorage.setItem(ITEMS, JSON.stringify([...items].slice(-MOST_ITEMS)));
+    localStorage.setItem(FILES, JSON.stringify([...files].slice(-MOST_FILES)));
   } catch {
     // Then a file that is added again is sent again.
   }

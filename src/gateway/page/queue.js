@@ -1,6 +1,6 @@
 /** The files that are on their way: three at a time, each by itself, so that a bad one does not stop the others. */
 import { Refused } from "./api.js";
-import { forgetWaiting, keepWaiting, knownItem, rememberItem, waitingOf } from "./keep.js";
+import { forgetWaiting, keepWaiting, knownFile, rememberFile, waitingOf } from "./keep.js";
 import { sendPreviews } from "./previews.js";
 import { Row } from "./row.js";
 import { upload } from "./upload.js";
@@ -44,18 +44,20 @@ export class Queue {
 
   add(files) {
     for (const file of files) {
-      const known = knownItem(this.#owner, file);
-      if (this.#entries.some((entry) => entry.item === known && entry.row.kind !== "failed")) {
+      const known = knownFile(this.#owner, file);
+      if (
+        this.#entries.some((entry) => entry.item === known?.item && entry.row.kind !== "failed")
+      ) {
         continue;
       }
       const entry = {
         owner: this.#owner,
         file,
-        key: randomUuid(),
-        item: known ?? randomUuid(),
+        key: known?.key ?? randomUuid(),
+        item: known?.item ?? randomUuid(),
         isKnown: known !== null,
       };
-      rememberItem(this.#owner, file, entry.item);
+      rememberFile(this.#owner, file, entry);
       keepWaiting(entry);
       this.#enter(entry);
     }

@@ -66,10 +66,25 @@ globalThis.inBrowser = {
   addLarge(name, mebibytes) {
     const block = new Blob([new Uint8Array([1, 2, 3, 4]), new Uint8Array(1024 * 1024 - 4)]);
     const transfer = new DataTransfer();
-    transfer.items.add(new File(Array.from({ length: mebibytes }, () => block), name));
+    transfer.items.add(
+      new File(Array.from({ length: mebibytes }, () => block), name, {
+        lastModified: 1_000_000_000_000,
+      }),
+    );
     const input = document.querySelector("#files");
     input.files = transfer.files;
     input.dispatchEvent(new Event("change"));
+  },
+
+  /** As a private window does, or one that was left while files were still being copied. */
+  async forgetFiles() {
+    const database = await new Promise((resolve) => {
+      indexedDB.open("omoide").onsuccess = ({ target }) => resolve(target.result);
+    });
+    const transaction = database.transaction("waiting", "readwrite");
+    transaction.objectStore("waiting").clear();
+    await new Promise((resolve) => transaction.oncomplete = resolve);
+    database.close();
   },
 
   /** @param kind drop or paste */
