@@ -18,7 +18,7 @@ import { omoideWorkers, timeOf } from "./workers.ts";
 
 /**
  * How much longer the slow file system takes for whatever changes something or flushes, in milliseconds: one
- * worker stores some 6 files in a second, as one did on GlusterFS (8).
+ * worker stores 2.6 files in a second (8 on GlusterFS, where each answer took less).
  */
 export const DELAY_MS = 50;
 
