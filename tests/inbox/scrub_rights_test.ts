@@ -64,7 +64,6 @@ inboxTest("a scrub's role calls its own functions and no other", async (inbox) =
     const call of [
       "submit_media(gen_random_uuid(), gen_random_uuid(), 'content', 'jpg', 'x')",
       "distrust('a lie')",
-      "heartbeat('1', now(), 'idle', NULL, 1, 1, 1, 1, 0, 0, NULL)",
       "sweep()",
       "recycle(true)",
       `report_failure(${id}, 'a lie', true)`,
