@@ -1,6 +1,7 @@
 import { integer } from "../../command_line.ts";
 import { ConfigurationError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { foldHoldings } from "../../inbox/admin/counters.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { forgetReceipts, stillInInbox } from "../../inbox/admin/purge.ts";
 import { inBatches } from "../../storage/admin/held_files.ts";
@@ -168,6 +169,7 @@ export const storagePurge = treeCommand<Options, Prepared>({
       done += batch.length;
       console.progress("purging", done, files.length, "names");
     }
+    if (inbox !== null) await foldHoldings(inbox.connection);
     console.result({
       ...root.identity,
       done: done === files.length,

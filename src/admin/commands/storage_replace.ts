@@ -1,5 +1,6 @@
 import { ConfigurationError, StorageHeldError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { foldHoldings } from "../../inbox/admin/counters.ts";
 import { openInbox, transaction } from "../../inbox/admin/inbox.ts";
 import { findStorage } from "../../inbox/admin/storages.ts";
 import { holdInInbox, replaceIdentity } from "../../inbox/admin/trust.ts";
@@ -68,6 +69,8 @@ export const storageReplace = treeCommand<Options, { readonly mounted?: MountFou
       }
       return { ...voided, uuid, before: storage.uuid };
     }, dry);
+    // Left to sweeps, the status would count most of what there is each time, for an hour.
+    if (!dry) await foldHoldings(inbox.connection);
     console.result({ name, root, done: !dry, ...done });
     console.say(
       `${count(done.receipts, "receipt")} of ${name} ${dry ? "would be" : "are"} void, ` +

@@ -144,7 +144,7 @@ export interface Held {
   readonly bytes: number;
 }
 
-/** What is counted again where it has changed since a sweep: 4 ms for each 4,096 media. */
+/** What is counted again where it has changed since a sweep: 6 ms for each 4,096 media. */
 export interface Counts {
   /** By the storage's name. */
   readonly held: ReadonlyMap<string, Held>;

@@ -1,4 +1,4 @@
--- Counts the media of some blocks by the storages that have them, as `holding` keeps it. 4 ms a block. Internal.
+-- Counts the media of some blocks by the storages that have them, as `holding` keeps it. 6 ms a block. Internal.
 -- In ranges of both tables' keys: at once it would sort or hash all that was ever stored.
 CREATE OR REPLACE FUNCTION omoide.count_blocks(p_blocks bigint[])
 RETURNS TABLE (

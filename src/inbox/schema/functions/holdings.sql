@@ -1,6 +1,6 @@
 -- How many media there are by the storages that have them: those that have left the inbox (released), and
 -- those in it that some storage has already. Exact at the moment of the statement: blocks that have changed
--- since they were counted are counted here, 4 ms each, and mostly few.
+-- since they were counted are counted here, 6 ms each, and mostly few.
 CREATE OR REPLACE FUNCTION omoide.holdings()
 RETURNS TABLE (released boolean, holders smallint[], media bigint, bytes bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

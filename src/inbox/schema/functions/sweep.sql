@@ -37,7 +37,7 @@ BEGIN
   PERFORM omoide.expire_uploads();
   PERFORM omoide.fold_ledger();
   PERFORM omoide.fold_owed();
-  -- 4 ms each. A sweep is a transaction, and short.
+  -- 6 ms each. A sweep is a transaction, and short.
   PERFORM omoide.fold_holdings(16);
   PERFORM omoide.reset_settings();
   PERFORM omoide.keep_history(v_id);
