@@ -3,16 +3,19 @@ import assert from "node:assert/strict";
 import { CHUNK_BYTES } from "../../../src/inbox/copy/chunk_bytes.ts";
 import { type ChunkWindow, readChunks } from "../../../src/inbox/copy/chunk_reader.ts";
 import { InboxSession } from "../../../src/inbox/session.ts";
-import { pending } from "../../../src/inbox/worker_calls.ts";
+import { pending, takeStorage } from "../../../src/inbox/worker_calls.ts";
 import type { TestInbox } from "../../support/postgres.ts";
 import { lockedGenerations, recycle } from "../support/generations.ts";
 import { inboxTest, submit, valueOf } from "../support/inbox_test.ts";
 
-async function openSession({ pg, database }: TestInbox): Promise<InboxSession> {
-  return await InboxSession.open({
+/** A session that has the storage hot. */
+async function openSession({ pg, database, identities }: TestInbox): Promise<InboxSession> {
+  const session = await InboxSession.open({
     ...{ hosts: [{ host: "127.0.0.1", port: pg.port }], database, user: "omoide_hot" },
     ...{ tls: "disable" as const, target: "read-write" as const },
   }, {});
+  await takeStorage(session, "hot", identities.hot);
+  return session;
 }
 
 /** The bytes that came of each media, in the order in which they came. */
