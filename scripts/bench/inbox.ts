@@ -21,7 +21,8 @@ export async function makeInbox(server: Server, directory: string): Promise<void
 export function workerArguments(server: Server, directory: string, name: StorageName): string[] {
   return [
     ...["--storage", name, "--root", `${directory}/${name}`, "--log-level", "error"],
-    ...["--database", server.url(roleOf(name))],
+    ...["--database", server.url(roleOf(name), "verify-full")],
+    ...(server.authority === null ? [] : ["--ca-file", server.authority]),
   ];
 }
 

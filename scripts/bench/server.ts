@@ -1,7 +1,7 @@
 import { connect, type Connection } from "../../src/inbox/connect.ts";
 import { parseAdminDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { EmbeddedPostgres, type PostgresOptions } from "../lib/embedded_postgres.ts";
-import { certify } from "./certificate.ts";
+import { certify } from "../lib/certify.ts";
 
 /** `embedded`: PostgreSQL 18 of an npm package. `debian`: the newest that Debian has installed here. */
 export const SERVER_KINDS = ["embedded", "debian"] as const;
@@ -20,7 +20,8 @@ export class Server implements AsyncDisposable {
   private constructor(
     readonly postgres: EmbeddedPostgres,
     readonly process: number,
-    private readonly sslmode: "require" | "disable",
+    /** Who signed the server's certificate, in PEM; null: nothing is encrypted. */
+    readonly authority: string | null,
   ) {}
 
   /** @param directory exists; the cluster stays there when the server has stopped */
@@ -30,19 +31,26 @@ export class Server implements AsyncDisposable {
     { tls, settings, ...options }: ServerOptions = {},
   ): Promise<Server> {
     const debian = kind === "debian" ? { binaries: debianBinaries(), locale: "C.UTF-8" } : {};
+    const certificates = tls ? await certify(directory, "IP:127.0.0.1") : null;
+    const encrypting = certificates === null ? {} : {
+      ssl: "on",
+      ssl_cert_file: certificates.certificate,
+      ssl_key_file: certificates.key,
+    };
     const postgres = await EmbeddedPostgres.start({
       ...debian,
       ...options,
-      settings: { ...settings, ...(tls ? await certify(directory) : {}) },
+      settings: { ...settings, ...encrypting },
       directory,
     });
     const [pid] = Deno.readTextFileSync(`${postgres.dataDirectory}/postmaster.pid`).split("\n");
-    return new Server(postgres, Number(pid), tls ? "require" : "disable");
+    return new Server(postgres, Number(pid), certificates?.authority ?? null);
   }
 
   /** The address of a role; the superuser's where none is named. */
-  url(role?: string): string {
-    return `${this.postgres.url(undefined, role)}?sslmode=${this.sslmode}`;
+  url(role?: string, encrypted: "require" | "verify-full" = "require"): string {
+    const sslmode = this.authority === null ? "disable" : encrypted;
+    return `${this.postgres.url(undefined, role)}?sslmode=${sslmode}`;
   }
 
   async connect(purpose: string, role?: string): Promise<Connection> {

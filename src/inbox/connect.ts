@@ -47,7 +47,7 @@ export async function connect(
  * Opens one connection to this server, with the settings that everything relies on (`SESSION_SETTINGS`).
  * Errors as `connect`.
  *
- * @param socket takes the place of the driver's own
+ * @param socket takes the place of the driver's own, and encrypts where the server asks for it
  */
 export async function connectTo(
   server: DatabaseServer,
@@ -57,7 +57,7 @@ export async function connectTo(
 ): Promise<Connection> {
   const client = new pg.Client({
     ...clientOptions(server, credentials, purpose),
-    ...(socket === undefined ? {} : { stream: () => socket }),
+    ...(socket === undefined ? {} : { stream: () => socket, ssl: false }),
   });
   // Without a listener, a connection that ends while idle would end the process.
   client.on("error", () => {});

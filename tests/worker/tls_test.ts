@@ -1,9 +1,7 @@
 /** Workers on encrypted connections to a PostgreSQL with a certificate of our own. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { unprivilegedUser } from "../../scripts/lib/unprivileged.ts";
+import { type Certificates, certify } from "../../scripts/lib/certify.ts";
 import { CHUNK_BYTES } from "../../src/inbox/copy/chunk_bytes.ts";
-import { run } from "../lab/command.ts";
 import { Random } from "../lab/random.ts";
 import { Template } from "../lab/template.ts";
 import { requireTools } from "../support/require_tool.ts";
@@ -11,34 +9,6 @@ import { requireTools } from "../support/require_tool.ts";
 const MiB = 1024 * 1024;
 /** Connections of one worker. */
 const CONNECTIONS = 4;
-
-interface Certificates {
-  /** Who signed the server's. */
-  readonly authority: string;
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** A server's certificate that names `subject` (`IP:127.0.0.1`, `DNS:db.lan`), signed by an authority. */
-async function certify(directory: string, subject: string): Promise<Certificates> {
-  const at = (name: string) => join(directory, name);
-  const make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
-  await run(
-    "openssl",
-    ...[...make, "-subj", "/CN=authority", "-keyout", at("ca.key"), "-out", at("ca.pem")],
-  );
-  await run(
-    "openssl",
-    ...[...make, "-subj", "/CN=server", "-keyout", at("server.key"), "-out", at("server.pem")],
-    ...["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-addext", `subjectAltName=${subject}`],
-    ...["-addext", "basicConstraints=critical,CA:FALSE"],
-  );
-  // The server refuses a key that others can read, and runs as a user of its own.
-  const { uid, gid } = await unprivilegedUser();
-  if (uid !== undefined) await Deno.chown(at("server.key"), uid, gid ?? null);
-  await Deno.chmod(directory, 0o755);
-  return { authority: at("ca.pem"), certificate: at("server.pem"), key: at("server.key") };
-}
 
 async function withTls(
   subject: string,

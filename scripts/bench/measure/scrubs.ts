@@ -33,7 +33,9 @@ async function plant(root: string, load: Load): Promise<void> {
 
 function scrubCommand(server: Server, directory: string, name: StorageName, ...more: string[]) {
   const options = workerArguments(server, directory, name).map((each) =>
-    each === server.url(`omoide_${name}`) ? server.url(`omoide_${name}_scrub`) : each
+    each === server.url(`omoide_${name}`, "verify-full")
+      ? server.url(`omoide_${name}_scrub`, "verify-full")
+      : each
   );
   return denoArguments(scrubProgram([...options, ...more]));
 }

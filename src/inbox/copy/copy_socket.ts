@@ -5,17 +5,28 @@ import { CopyTap } from "./copy_tap.ts";
 /** A chunk and its header in one read; larger buffers were no faster, and memory stays where it is. */
 const READ_BYTES = 256 * 1024 + 64;
 
+/** What a client sends that wants to go on encrypted: its length, and the protocol's number for this. */
+const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+const SSL_ACCEPTED = "S".charCodeAt(0);
+
+/** How the server has to prove who it is. */
+export interface Trust {
+  /** Certificates in PEM of which one must have signed the server's; without it, what Deno trusts. */
+  readonly ca: string | undefined;
+}
+
 /**
- * A TCP connection for the driver, read into one buffer that is used again, with a tap for what COPY sends.
+ * A connection for the driver, read into one buffer that is used again, with a tap for what COPY sends.
  *
  * Node's own socket makes a new buffer for each read: 0.45 against 0.20 s of processor time for 800 MB, and
  * up to 320 MB of memory waiting to be collected. Its `onread` option does not, but Deno 2.7 lacks it.
  */
 export class CopySocket extends Duplex {
   readonly tap: CopyTap = new CopyTap((bytes) => this.push(Buffer.from(bytes.buffer)));
-  #connection: Deno.TcpConn | null = null;
+  #connection: Deno.TcpConn | Deno.TlsConn | null = null;
 
-  constructor() {
+  /** @param trust null: not encrypted */
+  constructor(private readonly trust: Trust | null) {
     super({ allowHalfOpen: false });
   }
 
@@ -35,11 +46,14 @@ export class CopySocket extends Duplex {
   }
 
   async #run(port: number, hostname: string): Promise<void> {
-    const connection = await Deno.connect({ port, hostname });
+    const plain = await Deno.connect({ port, hostname });
+    if (this.destroyed) return plain.close();
+    this.#connection = plain;
+    plain.setNoDelay(true);
+    plain.setKeepAlive(true);
+    const connection = this.trust === null ? plain : await encrypt(plain, hostname, this.trust);
     if (this.destroyed) return connection.close();
     this.#connection = connection;
-    connection.setNoDelay(true);
-    connection.setKeepAlive(true);
     this.emit("connect");
     const buffer = new Uint8Array(READ_BYTES);
     while (!this.destroyed) {
@@ -83,8 +97,31 @@ export class CopySocket extends Duplex {
     await this.#connected().closeWrite();
   }
 
-  #connected(): Deno.TcpConn {
+  #connected(): Deno.TcpConn | Deno.TlsConn {
     if (this.#connection === null) throw new Error("the connection is closed");
     return this.#connection;
   }
+}
+
+/**
+ * Goes on encrypted, as PostgreSQL's protocol has it. One byte is read and no more: whatever somebody between
+ * has sent behind it in plain text is no handshake, and ends the connection.
+ *
+ * @throws {Error} the server does not encrypt, or its certificate does not prove who it is
+ */
+async function encrypt(
+  plain: Deno.TcpConn,
+  hostname: string,
+  { ca }: Trust,
+): Promise<Deno.TlsConn> {
+  await plain.write(SSL_REQUEST);
+  const answer = new Uint8Array(1);
+  await plain.read(answer);
+  if (answer[0] !== SSL_ACCEPTED) throw new Error("The server does not support SSL connections");
+  const encrypted = await Deno.startTls(plain, {
+    hostname,
+    ...(ca === undefined ? {} : { caCerts: [ca] }),
+  });
+  await encrypted.handshake();
+  return encrypted;
 }
