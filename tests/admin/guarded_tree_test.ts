@@ -164,6 +164,7 @@ const PATHS: Readonly<Record<string, string>> = {
   "named_file.ts": "files outside the tree, which the command line names",
   "open_for_admin.ts": "opens storage.json for its lock, and compares it",
   "ownership.ts": "the write-once store's calls, which has a guard of its own",
+  "two_mounts.ts": "new probes in a directory that the guard has looked at, as the owner",
 };
 
 Deno.test("nothing in src/storage/admin goes to a tree past the guard", () => {

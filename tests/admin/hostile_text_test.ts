@@ -71,6 +71,7 @@ Deno.test("no command of the administrator's lets what others wrote act on the t
     "inbox recount": ["--database", `postgres://${HOSTILE}@127.0.0.1/x`],
     "inbox retry": [HOSTILE, ...database],
     "inbox limits": ["--max-inbox-bytes", HOSTILE, ...database],
+    "owner freeze": [HOSTILE, ...database],
     "owner show": [HOSTILE, ...database],
     "owner hand-over": [HOSTILE, ...database, "--to", database[1] ?? ""],
     "storage init": [HOSTILE, `${hot}-new`, ...database],

@@ -2,6 +2,7 @@ import { ConfigurationError, messageOf } from "../../errors.ts";
 import { sleep } from "../../sleep.ts";
 import { remoteCalls } from "../file_calls.ts";
 import { OBJECT_MODE, PROBE_DIRECTORY } from "../layout.ts";
+import { GuardedTree } from "./guarded_tree.ts";
 import { readIdentityOf } from "./open_for_admin.ts";
 
 /** One thing that workers on two machines rely on, tried from two mounts of one storage. */
@@ -33,6 +34,8 @@ const SEEN_WITHIN_MS = 10_000;
  */
 export async function tryTwoMounts(root: string, second: string): Promise<MountsResult[]> {
   requireTwo(root, second);
+  requireProbes(root);
+  requireProbes(second);
   const probe = `${PROBE_DIRECTORY}/${crypto.randomUUID()}`;
   const both: Both = [`${root}/${probe}`, `${second}/${probe}`];
   const results: MountsResult[] = [];
@@ -71,6 +74,17 @@ function requireTwo(root: string, second: string): void {
         "best as the other machine would",
     );
   }
+}
+
+/**
+ * Whoever can put a link here is the tree's owner, with whose rights all of this is done: it leads them
+ * nowhere new, but the probes should lie in the storage.
+ */
+function requireProbes(root: string): void {
+  if (new GuardedTree(root, null).look(PROBE_DIRECTORY)?.isDirectory) return;
+  throw new ConfigurationError(
+    `${root}/${PROBE_DIRECTORY} is no directory of its own; see who changed that`,
+  );
 }
 
 async function createTwice([a, b]: Both): Promise<string> {
