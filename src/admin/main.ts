@@ -28,7 +28,9 @@ export async function main(args: readonly string[]): Promise<number> {
 /** The operating system's refusals (a full disk, a missing permission) are an administrator's to fix. */
 function foreseen(error: unknown): unknown {
   // PostgreSQL's errors have a code too; those that are foreseen have been turned into ours by now.
-  const isSystem = /^E[A-Z0-9]+$/.test(osCode(error) ?? "");
+  // The guard's own NotFound has no code: what a hostile owner, or a disk that goes, has taken away meanwhile.
+  const isSystem = /^E[A-Z0-9]+$/.test(osCode(error) ?? "") ||
+    error instanceof Deno.errors.NotFound;
   if (!isSystem || !(error instanceof Error)) return error;
   return new ConfigurationError(error.message, { cause: error });
 }
