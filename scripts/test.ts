@@ -6,17 +6,23 @@ import { runTests } from "./lib/test_run/run_tests.ts";
 
 const TESTS = new URL("../tests/", import.meta.url).pathname;
 /**
- * What `--fast` leaves out: whatever boots, mounts, kills or compiles, changes users, follows recipes, or
- * starts twenty servers.
+ * What `--fast` leaves out: whatever boots, mounts, kills or compiles, changes users, follows recipes, starts
+ * browsers, several servers or many workers.
  * With the newest PostgreSQL left out too (the oldest is the stricter one: before 18 deferred triggers run
- * as the role that commits), it takes under two minutes on two cores.
+ * as the role that commits), it takes about two minutes on two cores.
  */
-const SLOW = [
-  ...["faults", "lab", "system", "deploy", "run", "bench"],
-  ...["storage/disks_test.ts", "gateway/hostile_test.ts", "worker/failover_test.ts"],
-  ...["recovery", "root_rights", "guarded_tree", "hidden_links", "hostile_text", "live_storages"]
-    .map((name) => `admin/${name}_test.ts`),
-];
+const SLOW: readonly string[] = Object.entries({
+  "": ["faults", "lab", "system", "deploy", "run", "bench", "gateway", "monitor", "scrub"],
+  "admin/": [
+    ...["recovery", "root_rights", "guarded_tree", "hidden_links", "hostile_text", "live_storages"],
+    ...["cells", "fleet", "watch", "formats", "rebuild", "inbox", "verify", "compare"],
+  ],
+  "inbox/": ["copies", "generations_killed", "sessions", "admin/init", "admin/two_inboxes"],
+  "storage/": ["disks"],
+  "worker/": [
+    ...["carry", "lanes", "refusals", "tls", "unannounced", "service", "signals", "failover"],
+  ],
+}).flatMap(([room, names]) => names.map((name) => room === "" ? name : `${room}${name}_test.ts`));
 /**
  * Test files at a time. Tests mostly wait: for a disk, a process, a time limit of PostgreSQL's. With one
  * a core, as Deno has it, two cores stood idle for a third of ten minutes.
