@@ -28,7 +28,7 @@ const SLOW: readonly string[] = Object.entries({
  * a core, as Deno has it, two cores stood idle for a third of ten minutes.
  */
 const JOBS = Deno.env.get("DENO_JOBS") ?? `${Math.ceil(navigator.hardwareConcurrency * 1.5)}`;
-/** The whole takes about ten where nothing else runs, and several times as long on a busy machine. */
+/** The whole takes about eleven where nothing else runs, and several times as long on a busy machine. */
 const MINUTES = Deno.env.get("CI") === "true" ? 60 : 90;
 
 const args = Deno.args.filter((arg) => arg !== "--fast");
