@@ -49,7 +49,10 @@ export function workerNeeds(
   };
 }
 
-/** The gateway: listens, and talks to one database's servers. No file at all; its password comes by standard input. */
+/**
+ * The gateway: listens, and talks to one database's servers. No file at all; its password comes by standard
+ * input.
+ */
 export function gatewayNeeds(
   given: { readonly listen: HostPort; readonly database: Hosts },
 ): SandboxNeeds {

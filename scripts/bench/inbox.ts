@@ -18,10 +18,16 @@ export async function makeInbox(server: Server, directory: string): Promise<void
   for (const name of STORAGES) await initStorage(inbox, { name, root: `${directory}/${name}` });
 }
 
-export function workerArguments(server: Server, directory: string, name: StorageName): string[] {
+/** @param role who it logs in as; its worker's unless given */
+export function workerArguments(
+  server: Server,
+  directory: string,
+  name: StorageName,
+  role = roleOf(name),
+): string[] {
   return [
     ...["--storage", name, "--root", `${directory}/${name}`, "--log-level", "error"],
-    ...["--database", server.url(roleOf(name), "verify-full")],
+    ...["--database", server.url(role, "verify-full")],
     ...(server.authority === null ? [] : ["--ca-file", server.authority]),
   ];
 }

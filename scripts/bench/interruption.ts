@@ -1,9 +1,7 @@
 /** What a benchmark leaves when it is interrupted: nothing. */
+import { INTERRUPTIONS } from "../lib/interruptions.ts";
 import { printError } from "../../src/terminal.ts";
 import { readProcesses, treeOf } from "./processors.ts";
-
-/** What it ends with, as a shell would say it. */
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** How long PostgreSQL may take to end at once, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -20,8 +18,8 @@ export class Interruption implements Disposable {
   readonly #listeners = new Map<Deno.Signal, () => void>();
 
   constructor(directory: string) {
-    for (const [name, code] of Object.entries(EXIT_CODES)) {
-      const signal = name as keyof typeof EXIT_CODES;
+    for (const [name, code] of Object.entries(INTERRUPTIONS)) {
+      const signal = name as keyof typeof INTERRUPTIONS;
       const listener = () => {
         printError(`bench: ${signal}: cleaning up`);
         endDescendants();

@@ -25,13 +25,11 @@ export function addCommand(group: Command, outcome: Outcome, added: AdminCommand
     .summary(spec.summary).description(spec.description);
   for (const option of spec.options) command.addOption(optionOf(option));
   command.option("--json", "print the result as one JSON value");
-  const read = spec.readArguments;
-  if (read !== undefined) {
-    for (const argument of command.registeredArguments) {
-      argument.argParser<string | string[]>((text, before) =>
-        argument.variadic ? [...(before ?? []), read(text)] : read(text)
-      );
-    }
+  for (const [n, read] of (spec.readArguments ?? []).entries()) {
+    const argument = command.registeredArguments[n];
+    argument?.argParser<string | string[]>((text, before) =>
+      argument.variadic ? [...(before ?? []), read(text)] : read(text)
+    );
   }
   command.addHelpText("after", afterHelp(spec.examples, { ...ALWAYS, ...spec.exits }));
   command.action(async () => {

@@ -62,8 +62,8 @@ interface Description {
   /** Left out of the list of commands: only this program itself starts it. */
   readonly hidden?: boolean;
   readonly options: readonly OptionSpec[];
-  /** What reads the arguments, in their order; without it they stay as they are. */
-  readonly readArguments?: (text: string) => string;
+  /** What reads each argument, in their order; those beyond stay as they are. */
+  readonly readArguments?: readonly ((text: string) => string)[];
   readonly examples: readonly string[];
   /** Exit statuses that mean something particular here, beside those every command has. */
   readonly exits?: Partial<Record<ExitCode, string>>;

@@ -52,9 +52,7 @@ export class Console {
     const show = (n: number) =>
       unit === "bytes"
         ? showBytes(n)
-        : unit === "media"
-        ? count(Math.round(n), "media", "media")
-        : count(Math.round(n), "name");
+        : count(Math.round(n), unit === "media" ? unit : "name", unit);
     const parts = [`${what}: ${show(done)}`, `${show(rate)}/s`];
     if (total !== null && done > 0) {
       const share = Math.min(1, done / Math.max(total, 1));

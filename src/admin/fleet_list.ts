@@ -22,11 +22,9 @@ export interface Member {
  * @throws {ConfigurationError} a file that cannot be read
  */
 export function readFleetList(path: string): Member[] {
-  const decoder = new TextDecoder();
-  let text = "";
-  for (const piece of NamedFile.toRead(path).pieces()) {
-    text += decoder.decode(piece, { stream: true });
-  }
+  const file = NamedFile.toRead(path);
+  const text = file.text();
+  file.close();
   const members = text.split("\n").flatMap((line, n) => {
     const words = line.trim().split(/\s+/).filter((word) => word !== "");
     if (words.length === 0 || words[0]?.startsWith("#")) return [];

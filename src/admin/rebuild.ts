@@ -6,6 +6,7 @@ import { ConfigurationError, InterruptedError } from "../errors.ts";
 import { entriesOf } from "../storage/admin/entries.ts";
 import { GuardedTree } from "../storage/admin/guarded_tree.ts";
 import { inBatches, nameEntry } from "../storage/admin/held_files.ts";
+import { ownerIn } from "../storage/layout.ts";
 import type { Context } from "./command.ts";
 import type { Root } from "./roots.ts";
 
@@ -40,7 +41,7 @@ export async function rebuild(
         signal,
       })
     ) {
-      if (owner !== undefined && entry.path.split("/")[1] !== owner) continue;
+      if (owner !== undefined && ownerIn(entry.path) !== owner) continue;
       const { sha256, mediaId } = entry, name = nameEntry(entry, prefixSize);
       if (sha256 === null || mediaId === null || name === null) report.unvouched.push(entry.path);
       else yield { ...name, sha256, mediaId: owner === undefined ? mediaId : null };

@@ -66,8 +66,8 @@ export class Directories {
   }
 
   /**
-   * To be called after each entry that was made in a directory, never before, and for each that was found and is relied
-   * on: another process (`storage sync`, a worker that died) may have made it since the last fsync.
+   * To be called after each entry that was made in a directory, never before, and for each that was found and
+   * is relied on: another process (`storage sync`, a worker that died) may have made it since the last fsync.
    */
   entryMade(path: string): void {
     const known = this.#known.get(path);

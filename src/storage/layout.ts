@@ -30,6 +30,11 @@ export function timelinePath({ cluster, number }: Timeline): string {
   return `${PRIVATE_DIRECTORY}/timeline-${cluster}-${number}`;
 }
 
+/** The owner that a public path names, whatever else it says. */
+export function ownerIn(path: string): string | undefined {
+  return path.split("/")[1];
+}
+
 /** Reads a name in `.omoide` back; null where it is none that `timelinePath` makes. */
 export function parseTimelineName(name: string): Timeline | null {
   const [, cluster, number] = /^timeline-(\d{1,20})-([1-9]\d{0,9})$/.exec(name) ?? [];

@@ -1,6 +1,7 @@
 /** What it costs to look again: how fast a deep look reads, and what a paced one takes from the workers. */
 import { denoArguments } from "../../lib/program_command.ts";
 import { scrubProgram } from "../../lib/programs.ts";
+import { roleOf, scrubRole } from "../../../src/inbox/role_names.ts";
 import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
 import { ObjectLayout, publicPath } from "../../../src/storage/layout.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
@@ -32,11 +33,7 @@ async function plant(root: string, load: Load): Promise<void> {
 }
 
 function scrubCommand(server: Server, directory: string, name: StorageName, ...more: string[]) {
-  const options = workerArguments(server, directory, name).map((each) =>
-    each === server.url(`omoide_${name}`, "verify-full")
-      ? server.url(`omoide_${name}_scrub`, "verify-full")
-      : each
-  );
+  const options = workerArguments(server, directory, name, scrubRole(roleOf(name)));
   return denoArguments(scrubProgram([...options, ...more]));
 }
 
@@ -194,7 +191,7 @@ export const heartbeats: Contender = (stage) =>
         1, 1, 1, 'idle' FROM omoide.storage s, generate_series(1, 8783) n`,
     );
     await admin.query("VACUUM ANALYZE omoide.measurement");
-    const worker = await server.connect("bench", "omoide_hot");
+    const worker = await server.connect("bench", roleOf("hot"));
     const { rows: [taken] } = await admin.query<{ identity: string }>(
       "SELECT identity FROM omoide.storage WHERE name = 'hot'",
     );

@@ -6,6 +6,7 @@ import { type Connection, processIdOf } from "../../../src/inbox/connect.ts";
 import { askCounts, askStatus } from "../../../src/inbox/status/ask_status.ts";
 import { ASK_RECENT, ASK_YEAR } from "../../../src/inbox/status/history.ts";
 import { ASK_FINDINGS, ASK_PARKED } from "../../../src/inbox/status/details.ts";
+import { roleOf } from "../../../src/inbox/role_names.ts";
 import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
 import { SESSION_SETTINGS } from "../../../src/inbox/session_settings.ts";
 import { makeInbox } from "../inbox.ts";
@@ -76,7 +77,7 @@ class Sessions implements AsyncDisposable {
 
   static async open(server: Server): Promise<Sessions> {
     const as = async (name: string) => {
-      const connection = await server.connect("bench", `omoide_${name}`);
+      const connection = await server.connect("bench", roleOf(name));
       await connection.query(SESSION_SETTINGS);
       return connection;
     };

@@ -2,11 +2,10 @@
  * Runs tests so that nothing outlives them, however the run ends: no process, mount, loop device or
  * directory.
  */
+import { INTERRUPTIONS } from "../interruptions.ts";
 import { chooseContainer, type Container } from "./container.ts";
 import { RunDirectory } from "./run_directory.ts";
 
-/** What a run that was interrupted ends with, as a shell would say it. */
-const INTERRUPTIONS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 const TIMED_OUT = 124;
 
 export interface TestRun {

@@ -53,7 +53,7 @@ export const inboxRetry = plainCommand<{ database: string; all?: boolean; storag
     "omoide-admin inbox retry 4711 4712 --database postgres://postgres@localhost/omoide",
     "omoide-admin inbox retry --all --storage cold --database …",
   ],
-  readArguments: mediaId,
+  readArguments: [mediaId],
   need: "ask",
   run: async (ids, { database, all, storage }, { console }) => {
     if ((ids.length > 0) === (all === true)) {

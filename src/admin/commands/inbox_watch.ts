@@ -18,8 +18,8 @@ export const inboxWatch = plainCommand<Options>({
   description:
     "Asks for ever what `inbox status` asks. When there is something new to look at, or no longer " +
     "anything, it runs the command with the shell: OMOIDE_VERDICT is safe, behind, attention or " +
-    "unknown (the database has been away for as long as --away-after says), and standard input has the verdict and its " +
-    "lines. That numbers and ages go on, and that uploads come and go, is no change. A command that " +
+    "unknown (the database has been away for as long as --away-after says), and standard input has the " +
+    "verdict and its lines. That numbers and ages go on, and that uploads come and go, is no change. A command that " +
     "fails is run again at the next look.",
   options: [
     DATABASE_TO_ASK,

@@ -21,7 +21,7 @@ export const ownerShow = plainCommand<{ database: string }>({
     [EXIT.OK]: "nothing of the owner is in the inbox or coming in; of a frozen one, nothing can",
     [EXIT.BEHIND]: "something is: wait for it",
   },
-  readArguments: uuid,
+  readArguments: [uuid],
   need: "ask",
   run: async ([owner = ""], { database }, { console }) => {
     await using inbox = await openInbox(database);
@@ -57,7 +57,7 @@ export const ownerFreeze = plainCommand<{ database: string; undo?: boolean }>({
     `omoide-admin owner freeze ${OWNER} --database postgres://postgres@localhost/omoide`,
     `omoide-admin owner freeze ${OWNER} --undo --database …`,
   ],
-  readArguments: uuid,
+  readArguments: [uuid],
   need: "ask",
   run: async ([owner = ""], { database, undo }, { console }) => {
     await using inbox = await openInbox(database);
@@ -84,7 +84,7 @@ export const ownerHandOver = plainCommand<{ database: string; to: string; revoke
     `omoide-admin owner hand-over ${OWNER} --database postgres://postgres@old.lan/omoide \\`,
     "  --to postgres://postgres@new.lan/omoide",
   ],
-  readArguments: uuid,
+  readArguments: [uuid],
   need: "ask",
   run: async ([owner = ""], { database, to, revoke }, { console }) => {
     await using inbox = await openInbox(database);

@@ -30,8 +30,9 @@ export const storageInit = treeCommand<Options, Prepared>({
   summary: "make a directory a storage and register it",
   description:
     "Makes the root's skeleton and identity, registers the storage, and creates its worker's role, " +
-    "omoide_NAME (omoide_INBOX_NAME, if the inbox has a name). What is still in the inbox is owed to it from now on. Safe to rerun: it " +
-    "finishes what an interrupted run began. Run as root, everything it makes belongs to " +
+    "omoide_NAME (omoide_INBOX_NAME, if the inbox has a name). What is still in the inbox is owed to it " +
+    "from now on. Safe to rerun: it finishes what an interrupted run began. Run as root, everything it " +
+    "makes belongs to " +
     "the owner of ROOT, who is the worker's user: make ROOT for that user first.",
   options: [
     DATABASE,

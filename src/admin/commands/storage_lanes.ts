@@ -1,4 +1,4 @@
-import { UsageError } from "../../errors.ts";
+import { integer } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { MOST_LANES, setLanes } from "../../inbox/admin/lanes.ts";
@@ -17,12 +17,10 @@ export const storageLanes = plainCommand<{ database: string }>({
   options: [DATABASE],
   examples: ["omoide-admin storage lanes hot 8 --database postgres://postgres@localhost/omoide"],
   exits: { [EXIT.CONFIGURATION]: "no storage has that name, or it is retired" },
+  readArguments: [String, (text) => `${integer(1, MOST_LANES)(text)}`],
   need: "ask",
   run: async ([name = "", text = ""], { database }, { console }) => {
     const lanes = Number(text);
-    if (!/^\d+$/.test(text) || lanes < 1 || lanes > MOST_LANES) {
-      throw new UsageError(`${JSON.stringify(text)} is no number of lanes: 1 to ${MOST_LANES}`);
-    }
     await using inbox = await openInbox(database);
     const { before, warning } = await setLanes(inbox, name, lanes);
     console.result({ name, lanes, before, warning });

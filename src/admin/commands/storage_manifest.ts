@@ -3,6 +3,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { entriesOf, type Entry } from "../../storage/admin/entries.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { manifestHead, manifestLine } from "../../storage/admin/manifest.ts";
+import { ownerIn } from "../../storage/layout.ts";
 import { count } from "../../units.ts";
 import { treeCommand } from "../command.ts";
 
@@ -81,6 +82,6 @@ function filter(
   { owner, since = -Infinity, until = Infinity }: Options,
 ): (entry: Entry) => boolean {
   return ({ path, writtenAt }) =>
-    (owner === undefined || path.split("/")[1] === owner) && writtenAt >= since &&
+    (owner === undefined || ownerIn(path) === owner) && writtenAt >= since &&
     writtenAt < until;
 }

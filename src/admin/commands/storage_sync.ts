@@ -7,6 +7,7 @@ import { openForAdmin } from "../../storage/admin/open_for_admin.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { sync, type SyncReport } from "../../storage/admin/sync.ts";
+import { ownerIn } from "../../storage/layout.ts";
 import { count, showBytes } from "../../units.ts";
 import { treeCommand } from "../command.ts";
 import { UsageError } from "../../errors.ts";
@@ -79,7 +80,7 @@ export const storageSync = treeCommand<Options>({
         from: a,
         to,
         prefixSize,
-        wanted: (path) => owner === undefined || path.split("/")[1] === owner,
+        wanted: (path) => owner === undefined || ownerIn(path) === owner,
         signal,
         copied: (path, size) => {
           bytes += size;

@@ -4,6 +4,7 @@ import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { type HeldReceipt, receiptsOf } from "../../inbox/admin/receipts.ts";
 import { clearDistrust, redeliver } from "../../inbox/admin/trust.ts";
 import { EventLoopYielder } from "../../storage/admin/event_loop_yielder.ts";
+import { inBatches } from "../../storage/admin/held_files.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { clearName } from "../../storage/admin/quarantine.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
@@ -85,8 +86,8 @@ export const storageTrust = treeCommand<Options>({
         clearName(tree, receipt.path, receipt.sha256, owner);
       }
       const ids = again.map(({ mediaId }) => mediaId);
-      for (let at = 0; at < ids.length; at += AT_ONCE) {
-        redelivered += await redeliver(inbox, held.storageId, ids.slice(at, at + AT_ONCE));
+      for await (const batch of inBatches(ids, AT_ONCE)) {
+        redelivered += await redeliver(inbox, held.storageId, batch);
       }
     }
     const wrong = bad.filter(({ released }) => options.redeliver !== true || released);

@@ -24,7 +24,7 @@ export const tokenAdd = plainCommand<{ database: string; label: string; days?: n
     `omoide-admin token add ${OWNER} --label phone ${EXAMPLE}`,
     `omoide-admin token add ${OWNER} --label guest --days 7 --database …`,
   ],
-  readArguments: uuid,
+  readArguments: [uuid],
   need: "ask",
   run: async ([owner = ""], { database, label, days }, { console }) => {
     if (/^(0{8}|f{8})-/.test(owner) && new Set(owner.replaceAll("-", "")).size === 1) {
@@ -73,7 +73,7 @@ export const tokenRevoke = plainCommand<{ database: string }>({
   options: [DATABASE],
   examples: [`omoide-admin token revoke 7 ${EXAMPLE}`],
   exits: { [EXIT.CONFIGURATION]: "there is no such token" },
-  readArguments: (text) => `${integer(1, 2 ** 31 - 1)(text)}`,
+  readArguments: [(text) => `${integer(1, 2 ** 31 - 1)(text)}`],
   need: "ask",
   run: async ([id = ""], { database }, { console }) => {
     await using inbox = await openInbox(database);

@@ -1,3 +1,4 @@
+import { ofBothHalves } from "./both_halves.ts";
 import { type AdminInbox, ask, transaction } from "./inbox.ts";
 import type { FileOfMedia } from "./purge.ts";
 
@@ -44,10 +45,12 @@ export async function freezeOwner(
   await ask(connection, change, [owner]);
 }
 
-/** Said twice, since each half is in an index of its own. */
-const RECEIPTS = (["m.holds_name", "NOT m.holds_name"] as const).map((half) => `
+const RECEIPTS = ofBothHalves(
+  "m",
+  (half) => `
   SELECT r.storage_id FROM omoide.media m JOIN omoide.stored r ON r.media_id = m.id
-  WHERE m.owner_uuid = $1 AND ${half}`).join(" UNION ALL ");
+  WHERE m.owner_uuid = $1 AND ${half}`,
+);
 
 /** What there is of an owner: whether all has left the inbox, and where it is. */
 export async function ownerState({ connection }: AdminInbox, owner: string): Promise<OwnerState> {
@@ -137,12 +140,12 @@ export async function handOver(
   });
 }
 
-/** Said twice, since each half is in an index of its own. */
-const STORED = (["m.holds_name", "NOT m.holds_name"] as const).map((half) => `
+const STORED = ofBothHalves(
+  "m",
+  (half) => `
   SELECT r.storage_id FROM omoide.media m JOIN omoide.stored r ON r.media_id = m.id
   WHERE m.owner_uuid = f.owner AND m.item_uuid = f.item AND m.media_type = f.type AND m.ext = f.ext
-    AND m.sha256 = decode(f.hex, 'hex') AND m.released_at IS NOT NULL AND ${half}`).join(
-  " UNION ALL ",
+    AND m.sha256 = decode(f.hex, 'hex') AND m.released_at IS NOT NULL AND ${half}`,
 );
 
 /** Of these files, how many have no receipt of one of these storages. */

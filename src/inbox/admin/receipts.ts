@@ -1,5 +1,6 @@
 import type { Connection } from "../connect.ts";
 import { MEDIA_TYPES } from "../../media.ts";
+import { ofBothHalves } from "./both_halves.ts";
 import { type AdminInbox, ask, transaction } from "./inbox.ts";
 
 /** A file of a tree as a receipt would describe it. */
@@ -236,15 +237,10 @@ interface Item {
 
 const NIL = "00000000-0000-0000-0000-000000000000";
 
-/** Each half of the media is in an index of its own. */
-const HALVES = ["a.holds_name", "NOT a.holds_name"] as const;
-const both = (half: (which: typeof HALVES[number]) => string) =>
-  HALVES.map(half).join(" UNION ALL ");
-
 /** The next items after one. */
 const ITEMS = `
   SELECT DISTINCT owner_uuid AS owner, item_uuid AS item FROM (${
-  both((half) => `
+  ofBothHalves("a", (half) => `
     (SELECT a.owner_uuid, a.item_uuid FROM omoide.media a
     WHERE ${half} AND a.media_type = $1 AND (a.owner_uuid, a.item_uuid) > ($2::uuid, $3::uuid)
     ORDER BY a.owner_uuid, a.item_uuid LIMIT ${PAGE})`)
@@ -257,7 +253,7 @@ const RECEIPTS_OF_ITEMS = `
   FROM omoide.storage s
   CROSS JOIN unnest($3::uuid[], $4::uuid[]) AS i (owner, item)
   CROSS JOIN LATERAL (${
-  both((half) => `
+  ofBothHalves("a", (half) => `
     SELECT * FROM omoide.media a
     WHERE ${half} AND a.owner_uuid = i.owner AND a.item_uuid = i.item AND a.media_type = $2`)
 }) m

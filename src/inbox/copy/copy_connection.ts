@@ -23,7 +23,7 @@ export async function connectForCopy(
   purpose: string,
 ): Promise<CopyConnection> {
   if (server.tls !== "require") {
-    const socket = new CopySocket(server.tls === "disable" ? null : { ca: credentials.ca });
+    const socket = new CopySocket(server.tls === "disable" ? null : credentials);
     const connection = await connectTo(server, credentials, purpose, socket);
     return { connection, tap: socket.tap };
   }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
+import type { Credentials } from "../connect.ts";
 import { CopyTap } from "./copy_tap.ts";
 
 /** A chunk and its header in one read; larger buffers were no faster, and memory stays where it is. */
@@ -8,12 +9,6 @@ const READ_BYTES = 256 * 1024 + 64;
 /** What a client sends that wants to go on encrypted: its length, and the protocol's number for this. */
 const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 const SSL_ACCEPTED = "S".charCodeAt(0);
-
-/** How the server has to prove who it is. */
-export interface Trust {
-  /** Certificates in PEM of which one must have signed the server's; without it, what Deno trusts. */
-  readonly ca: string | undefined;
-}
 
 /**
  * A connection for the driver, read into one buffer that is used again, with a tap for what COPY sends.
@@ -25,8 +20,8 @@ export class CopySocket extends Duplex {
   readonly tap: CopyTap = new CopyTap((bytes) => this.push(Buffer.from(bytes.buffer)));
   #connection: Deno.TcpConn | Deno.TlsConn | null = null;
 
-  /** @param trust null: not encrypted */
-  constructor(private readonly trust: Trust | null) {
+  /** @param trust how the server has to prove who it is; null: not encrypted */
+  constructor(private readonly trust: Pick<Credentials, "ca"> | null) {
     super({ allowHalfOpen: false });
   }
 
@@ -112,7 +107,7 @@ export class CopySocket extends Duplex {
 async function encrypt(
   plain: Deno.TcpConn,
   hostname: string,
-  { ca }: Trust,
+  { ca }: Pick<Credentials, "ca">,
 ): Promise<Deno.TlsConn> {
   await plain.write(SSL_REQUEST);
   const answer = new Uint8Array(1);

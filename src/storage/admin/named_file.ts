@@ -53,11 +53,14 @@ export class NamedFile {
     }
   }
 
-  /** All of it as text. */
-  text(): string {
+  /** All of it as text. @param most characters, little beyond which no more is read */
+  text(most = Infinity): string {
     const decoder = new TextDecoder();
     let text = "";
-    for (const piece of this.pieces()) text += decoder.decode(piece, { stream: true });
+    for (const piece of this.pieces()) {
+      text += decoder.decode(piece, { stream: true });
+      if (text.length > most) break;
+    }
     return text + decoder.decode();
   }
 

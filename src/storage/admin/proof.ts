@@ -36,12 +36,9 @@ export function proofOf(
 
 /** Reads what `storage prove --json` has printed. @throws {UsageError} it is none, or says that nothing is proven */
 export function readProof(path: string): Proof {
-  let text = "";
-  for (const piece of NamedFile.toRead(path).pieces()) {
-    text += new TextDecoder().decode(piece);
-    if (text.length > MOST) break;
-  }
-  const proof = parse(text);
+  const file = NamedFile.toRead(path);
+  const proof = parse(file.text(MOST));
+  file.close();
   if (proof === null) {
     throw new UsageError(
       `${path} is no proof; \`storage prove ROOT --manifest FILE --json\` makes one`,

@@ -3,17 +3,10 @@ import { type FileCalls, fileCalls } from "../file_calls.ts";
 import { type Format, IDENTITY_PATH, ObjectLayout, parentOf } from "../layout.ts";
 
 /** The calls that a scrub makes on the file system: none of them can write a byte. */
-export interface ReadCalls
-  extends Pick<FileCalls, "lstat" | "openRead" | "read" | "fstat" | "close" | "statfs"> {
-  /** The names in a directory, in any order. */
-  readDirectory(path: string): string[];
-}
-
-/** The real ones. */
-const readCalls: ReadCalls = {
-  ...fileCalls,
-  readDirectory: (path) => Array.from(Deno.readDirSync(path), ({ name }) => name),
-};
+export type ReadCalls = Pick<
+  FileCalls,
+  "lstat" | "names" | "openRead" | "read" | "fstat" | "close" | "statfs"
+>;
 
 /** Something of a tree cannot be looked at; the message follows its path. */
 export class UnreadableError extends Error {
@@ -42,7 +35,7 @@ export class ReadOnlyTree {
   constructor(
     readonly root: string,
     format: Format,
-    private readonly calls: ReadCalls = readCalls,
+    private readonly calls: ReadCalls = fileCalls,
   ) {
     this.objects = ObjectLayout.of(format);
     const identity = calls.lstat(`${root}/${IDENTITY_PATH}`);
@@ -83,7 +76,7 @@ export class ReadOnlyTree {
   list(path: string): string[] | null {
     try {
       if (!this.#isReal(path)) return null;
-      return this.calls.readDirectory(`${this.root}/${path}`).sort();
+      return this.calls.names(`${this.root}/${path}`).sort();
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return null;
       throw unreadable(error);

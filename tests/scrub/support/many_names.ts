@@ -69,7 +69,7 @@ const unused = () => {
 };
 
 const calls: ReadCalls = {
-  readDirectory: (path) => [...directory(path)],
+  names: (path) => [...directory(path)],
   lstat(path) {
     const last = path.slice(path.lastIndexOf("/") + 1);
     if (last.endsWith(".jpg")) return info(parseInt(last.slice(2, 8), 16), true);

@@ -1,5 +1,5 @@
--- Counts up to so many marked blocks again, or looks at one that is not marked; returns how many are left. By one session at a time: others do
--- nothing, and return 0. Internal, and the administrator's.
+-- Counts up to p_most marked blocks again, or looks at one that is not marked; returns how many are left. By one
+-- session at a time: others do nothing, and return 0. Internal, and the administrator's.
 CREATE OR REPLACE FUNCTION omoide.fold_holdings(p_most int)
 RETURNS int LANGUAGE plpgsql AS $$
 DECLARE

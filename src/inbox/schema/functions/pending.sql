@@ -1,4 +1,5 @@
--- The next media that are due to this storage, by id, of its lanes p_mine of p_lanes; generation: where their chunks are at this moment.
+-- The next media that are due to this storage, by id, of its lanes p_mine of p_lanes; generation: where their
+-- chunks are at this moment.
 CREATE OR REPLACE FUNCTION omoide.pending(
   p_after bigint, p_limit int, p_lanes int DEFAULT 1, p_mine int[] DEFAULT '{0}'
 )

@@ -1,5 +1,5 @@
--- Counts one attempt before it is made; once per worker's life (what take_storage() gave it), so that a worker which pauses and goes on
--- doesn't use them up.
+-- Counts one attempt before it is made; once per worker's life (what take_storage() gave it), so that a worker
+-- which pauses and goes on doesn't use them up.
 CREATE OR REPLACE FUNCTION omoide.start_attempt(p_ids bigint[], p_life bigint)
 RETURNS SETOF bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET jit = off AS $$

@@ -1,5 +1,6 @@
--- The inbox's housekeeping, by every worker that has its storage's lane 0, at each poll: what release() missed, deliveries that should be
--- there or should not, uploads that have expired, the ledger, old transactions.
+-- The inbox's housekeeping, by every worker that has its storage's lane 0, at each poll: what release()
+-- missed, deliveries that should be there or should not, uploads that have expired, the ledger, old
+-- transactions.
 -- next_attempt_in: until something that failed in these lanes is due again; null if nothing is.
 CREATE OR REPLACE FUNCTION omoide.sweep(p_lanes int DEFAULT 1, p_mine int[] DEFAULT '{0}')
 RETURNS TABLE (released bigint, added bigint, evicted int, next_attempt_in interval)
