@@ -19,8 +19,23 @@ export class Mount implements AsyncDisposable {
     return new Mount(path);
   }
 
+  /**
+   * Waits while the mount is busy: a file that JavaScript has closed is released by the kernel once
+   * the thread that synced it has let go of it too, and until then `ro` is refused with EBUSY.
+   */
   async remount(...options: string[]): Promise<void> {
-    await run("mount", "-o", ["remount", ...options].join(","), this.path);
+    await until(
+      `${this.path} is remounted ${options.join(",")}`,
+      () =>
+        run("mount", "-o", ["remount", ...options].join(","), this.path).then(
+          () => true,
+          (error) => {
+            if (!String(error).includes("mount point is busy")) throw error;
+            return false;
+          },
+        ),
+      10_000,
+    );
   }
 
   /** @param lazy takes it out of the tree at once though files are open, as a vanished disk would */
