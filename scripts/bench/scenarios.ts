@@ -12,6 +12,7 @@ import { deepLook, heartbeats, pacedScrub, sha256sum, workersBeside } from "./me
 import { steadyUploads } from "./measure/steady.ts";
 import { submitting } from "./measure/submits.ts";
 import { leavingRowByRow, omoideWorkers } from "./measure/workers.ts";
+import { appending, uploading, watching } from "./measure/uploads.ts";
 import { driver, naive, queue } from "./peers/peers.ts";
 import { STATEMENT_NAMES } from "./figures.ts";
 import type { Scenario, Target } from "./scenario.ts";
@@ -134,6 +135,10 @@ function inLanes(
   };
 }
 
+const ONE_LARGE = { size: 1024 ** 3, count: 1, atOnce: 1 };
+/** As many as take some seconds: the first and the last of them have no company. */
+const MANY_SMALL = { size: 2 * MB, count: 320, atOnce: 16 };
+
 /** Of which on another becomes the current one; see recycle.sql. */
 const GENERATION_MB = 128 * 1.048576;
 const COUNTED = ofSize(20 * KB, 1024);
@@ -181,6 +186,39 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "One upload at a time of 300 KB, workers that have nothing else to do",
     contenders: { workers: latencyAtRest(300 * KB) },
     targets: [{ figure: "latency_p50_ms", most: 12 }],
+  },
+  {
+    name: "gateway-1gb",
+    title:
+      "One upload of 1 GiB through the gateway, by one request or in parts as the page does it",
+    contenders: {
+      PUT: uploading(ONE_LARGE, "PUT"),
+      "append_chunk alone": appending(ONE_LARGE),
+      PATCH: uploading(ONE_LARGE, "PATCH"),
+    },
+    compared: "received_mb_per_s",
+    targets: [
+      { figure: "received_mb_per_s", to: "append_chunk alone", least: 0.9 },
+      { figure: "received_mb_per_s", of: "PATCH", to: "append_chunk alone", least: 0.9 },
+      { figure: "peak_memory_mb", most: 200 },
+    ],
+  },
+  {
+    name: "gateway-2mb",
+    title: "Uploads of 2 MB through the gateway, 16 at once",
+    contenders: {
+      "16 at once": uploading(MANY_SMALL, "PUT"),
+      "one by one": uploading({ ...MANY_SMALL, count: 80, atOnce: 1 }, "PUT"),
+    },
+    compared: "received_mb_per_s",
+    // Three times one by one, or this: two cores cannot do three times what keeps one of them busy.
+    targets: [{ figure: "busy_percent", least: 90 }],
+  },
+  {
+    name: "gateway-idle",
+    title: "200 people who watch the gateway's events, and see nothing happen",
+    contenders: { gateway: watching(200) },
+    targets: [{ figure: "core_percent", most: 2 }],
   },
   {
     name: "start",

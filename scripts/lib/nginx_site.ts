@@ -32,17 +32,17 @@ export async function editedSite(changes: SiteChanges): Promise<string> {
   return changes.asksWho === true ? asking(text) : text;
 }
 
-/** Takes the `#` away from the four lines about TLS. */
+/** Takes the `#` away from the three lines about TLS. */
 function withTls(text: string, tls: { certificate: string; key: string }, port: number): string {
   let lines = 0;
   const used = text.replace(
-    /^( *)# ((?:ssl_|add_header Strict-Transport-Security).*;)$/gm,
+    /^( *)# (ssl_.*;)$/gm,
     (_, space, line) => {
       lines += 1;
       return space + line;
     },
   );
-  if (lines !== 4) throw new Error(`the site's file has ${lines} lines about TLS, not 4`);
+  if (lines !== 3) throw new Error(`the site's file has ${lines} lines about TLS, not 3`);
   return used.replace(/(ssl_certificate +)\S+;/, `$1${tls.certificate};`)
     .replace(/(ssl_certificate_key +)\S+;/, `$1${tls.key};`)
     .replace(`listen 127.0.0.1:${port};`, `listen 127.0.0.1:${port} ssl;`);

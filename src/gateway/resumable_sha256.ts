@@ -6,8 +6,8 @@ const ENGINE = createSHA256();
 type Engine = Awaited<typeof ENGINE>;
 
 /**
- * A SHA-256 that can be put aside and gone on with in another process. `node:crypto` cannot do that; it is
- * five times as fast, which would not show, as the database takes twice as long as this.
+ * A SHA-256 that can be put aside and gone on with in another process, which `node:crypto` cannot do. It takes
+ * five times as long, 3.3 s of processor for 1 GiB, so what cannot be resumed anyway does without it.
  */
 export class ResumableSha256 {
   #state: Uint8Array;

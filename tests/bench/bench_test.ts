@@ -83,7 +83,7 @@ function figuresIn(reports: readonly ScenarioReport[], names: readonly string[])
 Deno.test("a quick run of the benchmark gives every figure, and leaves nothing behind", async () => {
   const names = [
     ...["20kb", "submits-4kb-1", "latency", "start", "idle", "steady", "absent", "flat"],
-    ...["scrub-20kb", "heartbeats"],
+    ...["scrub-20kb", "heartbeats", "gateway-1gb", "gateway-idle"],
   ];
   const reports = await bench(names);
   const wanted = Object.keys(FIGURES).filter((name) => !COUNTS.some((count) => count === name));

@@ -33,6 +33,7 @@ Deno.test({
         const mine = await get(picture, token(OWNER));
         assert.deepEqual([mine.status, mine.text], [200, "a picture"]);
         assert.equal(mine.headers.get("cache-control"), "private, max-age=31536000, immutable");
+        assert.equal(mine.headers.get("strict-transport-security"), null);
         assert.equal((await get(picture, { cookie: `omoide=${tokenOf(OWNER)}` })).status, 200);
         assert.equal((await get(picture, token(OTHER))).status, 403);
         assert.equal((await get(picture)).status, 401);

@@ -39,7 +39,8 @@ Deno.test({
 
       const page = await ask("/");
       assert.match(await page.text(), /<title>Omoide/);
-      assert.equal(page.headers.get("strict-transport-security"), "max-age=31536000");
+      const hsts = (response: Response) => response.headers.get("strict-transport-security");
+      assert.equal(hsts(page), "max-age=31536000");
 
       const login = await ask("/session", {
         method: "POST",
@@ -66,8 +67,10 @@ Deno.test({
 
       const file = await ask(`/${path}`, { headers: { cookie } });
       assert.deepEqual([file.status, await file.text()], [200, "a picture"]);
+      assert.equal(hsts(file), "max-age=31536000");
       const nobodys = await ask(`/${path}`);
       assert.equal(nobodys.status, 401);
+      assert.equal(hsts(nobodys), "max-age=31536000");
       await nobodys.body?.cancel();
 
       const events = await ask("/events", { headers: { cookie } });
