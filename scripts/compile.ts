@@ -4,6 +4,7 @@
 import { UsageError } from "../src/errors.ts";
 import { permissionFlags, workerNeeds } from "../src/sandbox.ts";
 import { parseWorkerOptions, type WorkerOptions } from "../src/worker/options.ts";
+import { WORKER_V8_FLAGS } from "./lib/programs.ts";
 import { instanceName } from "./lib/compile/instance_name.ts";
 import { type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
 
@@ -33,6 +34,7 @@ function plan(args: readonly string[]): CompilePlan {
   return {
     entry: "main.ts",
     permissions: permissionFlags(workerNeeds(options)),
+    v8Flags: WORKER_V8_FLAGS,
     args,
     output: `dist/omoide-worker-${instanceName(options.storage, options.database.user)}`,
     nextStep: ({ path }) => nextStep(options, path),

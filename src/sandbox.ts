@@ -12,6 +12,8 @@ export interface SandboxNeeds {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly sys: readonly SysKind[];
+  /** Hosts of `net` whose certificate is not checked, where Deno's own TLS reaches them; none where absent. */
+  readonly unchecked?: readonly string[];
 }
 
 /** An address to connect to or to listen at. Always with a port. */
@@ -24,6 +26,8 @@ export interface HostPort {
 /** The servers that a program may connect to. */
 export interface Hosts {
   readonly hosts: readonly HostPort[];
+  /** `require`: encrypted, and their certificates are not checked. */
+  readonly tls?: string;
 }
 
 /** `statfs`: free space. `uid`: whether it runs as root. */
@@ -46,6 +50,7 @@ export function workerNeeds(
     read: [given.root, ...credentialsOf(given)],
     write: [given.root],
     sys: SYS_KINDS,
+    unchecked: uncheckedOf(given.database),
   };
 }
 
@@ -98,12 +103,31 @@ export function permissionFlags(needs: SandboxNeeds): string[] {
     ...flag("read", needs.read),
     ...flag("write", needs.write),
     ...flag("sys", needs.sys),
+    ...unchecked(needs.unchecked ?? []),
   ];
 }
 
 /** Without values a flag would grant the whole kind. */
 function flag(kind: string, values: readonly string[]): string[] {
   return values.length === 0 ? [] : [`--allow-${kind}=${values.join(",")}`];
+}
+
+/** Without values it would be every certificate. */
+function unchecked(hosts: readonly string[]): string[] {
+  return hosts.length === 0 ? [] : [`--unsafely-ignore-certificate-errors=${hosts.join(",")}`];
+}
+
+/**
+ * `sslmode=require` asks for this in so many words: encrypted against who listens, open to who stands between.
+ * A worker reads its COPY by Deno's own TLS, which has no option for one connection.
+ */
+function uncheckedOf({ hosts, tls }: Hosts): string[] {
+  return tls === "require" ? [...new Set(hosts.map(({ host }) => canonical(host)))] : [];
+}
+
+/** An IPv6 address as Deno writes it when it compares. */
+function canonical(host: string): string {
+  return host.includes(":") ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host;
 }
 
 /** `host:port`, as flags, permissions and addresses spell it. */

@@ -169,13 +169,13 @@ Deno.test("a wider permission, or whatever else could widen them, is seen when r
     stderr: "null",
   }).output();
   const { permissions, v8Flags, extras } = readArtifact(read("wide"));
-  for (const flag of ["--allow-read", "--allow-write=/", "--deny-net=h"]) {
+  const wide = ["--allow-read", "--allow-write=/", "--deny-net=h"];
+  for (const flag of [...wide, "--unsafely-ignore-certificate-errors"]) {
     assert.ok(permissions.includes(flag), `${permissions}`);
   }
   assert.ok(!permissions.includes("--no-prompt") && !permissions.includes("--no-remote"));
   assert.deepEqual([...extras].sort(), [
     "code_cache_key",
-    "unsafely_ignore_certificate_errors",
     "unstable_config",
   ]);
   assert.deepEqual(v8Flags, ["--expose-gc"]);

@@ -275,6 +275,19 @@ Deno.test("an IPv6 address stands in brackets in the flags", () => {
   assert.ok(flags.includes("--allow-net=[::1]:5433"));
 });
 
+Deno.test("certificates go unchecked only with sslmode=require, and of the database's hosts alone", () => {
+  const hosts = [{ host: "db.lan", port: 5432 }, { host: "db.lan", port: 5433 }];
+  const unchecked = (tls: string, more: readonly { host: string; port: number }[] = []) =>
+    permissionFlags(workerNeeds({ root: "/r", database: { hosts: [...hosts, ...more], tls } }))
+      .filter((flag) => flag.startsWith("--unsafely"));
+  for (const tls of ["disable", "verify-full"]) assert.deepEqual(unchecked(tls), []);
+  assert.deepEqual(unchecked("require"), ["--unsafely-ignore-certificate-errors=db.lan"]);
+  // As Deno spells an address when it compares.
+  assert.deepEqual(unchecked("require", [{ host: "FD00:0::5", port: 5432 }]), [
+    "--unsafely-ignore-certificate-errors=db.lan,fd00::5",
+  ]);
+});
+
 Deno.test("a gateway and a monitor have no flag for files, system or anything but two addresses", () => {
   const given = {
     listen: { host: "127.0.0.1", port: 8080 },

@@ -85,6 +85,13 @@ Deno.test({
           assert.equal(await world.receipts("hot"), 0);
         });
       }
+      await t.step("sslmode=require does not ask who it is", async () => {
+        await using world = await template.world();
+        const { length } = await world.submitMany(new Random(11), 2);
+        const ended = await world.drainOnce("hot", { sslmode: "require" });
+        assert.equal(ended.code, 0, ended.output);
+        assert.equal(await world.receipts("hot"), length);
+      });
     });
   },
 });

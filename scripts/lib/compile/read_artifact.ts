@@ -4,7 +4,10 @@ import { Buffer } from "node:buffer";
 export interface Artifact {
   /** The arguments that stand in front of whatever the binary is given. */
   readonly args: readonly string[];
-  /** The permission flags, such as `--allow-read=/srv/hot`, sorted; one without a value grants all. */
+  /**
+   * The permission flags, such as `--allow-read=/srv/hot`, and the hosts whose certificates are not checked;
+   * sorted. One without a value grants all.
+   */
   readonly permissions: readonly string[];
   /** Flags of V8 beside those that every binary has. */
   readonly v8Flags: readonly string[];
@@ -30,10 +33,11 @@ export function readArtifact(bytes: Uint8Array): Artifact {
   if (metadata === undefined || found.length > 1) {
     throw new Error(`Cannot read the binary: it holds ${found.length} programs of deno compile`);
   }
-  const { argv, permissions, v8_flags, ...rest } = metadata;
+  const { argv, permissions, v8_flags, unsafely_ignore_certificate_errors, ...rest } = metadata;
+  const flags = Object.entries({ ...permissions, unsafely_ignore_certificate_errors });
   return {
     args: argv,
-    permissions: Object.entries(permissions).flatMap(([name, value]) => flag(name, value)).sort(),
+    permissions: flags.flatMap(([name, value]) => flag(name, value)).sort(),
     v8Flags: v8_flags.filter((flag) => !USUAL_V8_FLAGS.includes(flag)),
     extras: Object.entries(rest).filter(([name, value]) => !isNeutral(name, value))
       .map(([name]) => name),
@@ -70,7 +74,7 @@ function isMetadata(value: unknown): value is Metadata {
 function flag(name: string, value: unknown): string[] {
   if (name === "prompt") return value === false ? ["--no-prompt"] : [];
   if (value === null) return [];
-  const dashed = `--${name.replace("_", "-")}`;
+  const dashed = `--${name.replaceAll("_", "-")}`;
   // `--no-remote` leaves the empty list, and no loader that could use it: nothing is ever fetched.
   if (name === "allow_import" && isEmpty(value)) return ["--no-remote"];
   if (!Array.isArray(value)) return [`${dashed}=${JSON.stringify(value)}`];
