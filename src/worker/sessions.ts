@@ -7,9 +7,10 @@ import {
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import { showAddress } from "../inbox/database_url.ts";
+import { judgeDurability } from "../inbox/durability.ts";
 import { noteTimeline } from "../inbox/newest_timelines.ts";
 import { InboxSession } from "../inbox/session.ts";
-import { distrust } from "../inbox/worker_calls.ts";
+import { distrust, readDurability } from "../inbox/worker_calls.ts";
 import type { Attempt } from "../retry.ts";
 import { LANES_CHANGED, Service } from "./service.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -21,6 +22,8 @@ export class Sessions {
   /** UUID: by it the inbox sees that a session is the same worker's as one before. */
   readonly #process = crypto.randomUUID();
   #diskFailure: StorageDistrustedError | null = null;
+  /** What was said of the database's durability; not again with each session. */
+  readonly #warned = new Set<string>();
 
   constructor(context: WorkerContext, credentials: Credentials) {
     this.#context = context;
@@ -56,6 +59,7 @@ export class Sessions {
       service = await Service.open(session, this.#context, this.#process);
       const database = showAddress(session.server);
       log.info("serving {root} from {database}", { root: options.root, database });
+      await this.#warnOfDatabase(session);
       const failed = await service.run(attempt);
       if (failed === LANES_CHANGED) {
         log.info(LANES_CHANGED);
@@ -73,6 +77,17 @@ export class Sessions {
     } finally {
       session.end(new Error("the worker is done with it"));
       await storage.letGo();
+    }
+  }
+
+  /**
+   * A database that loses what it commits is no hindrance: the sooner a worker has everything, the better.
+   * But whoever reads only this log must know that the inbox, until then the only copy, is none.
+   */
+  async #warnOfDatabase(session: InboxSession): Promise<void> {
+    for (const sentence of judgeDurability(await readDurability(session)).broken) {
+      if (!this.#warned.has(sentence)) this.#context.log.warn("{sentence}", { sentence });
+      this.#warned.add(sentence);
     }
   }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { ASK_DURABILITY, type Durability, judgeDurability } from "../../src/inbox/durability.ts";
+import { until } from "../lab/command.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import { makeInbox, startPostgres, VERSIONS } from "../support/postgres.ts";
@@ -41,6 +42,22 @@ Deno.test("SAFE is not said from a database that a power cut destroys, and every
     assert.equal(code, 0, output);
     assert.match(output, /^WARN {2}database: the database does not keep what it commits: fsync/m);
     assert.match(output, /^note {2}database: synchronous_commit is off/m);
+  });
+  await t.step("a worker's log, once and not again with each session", async () => {
+    await using worker = world.start("hot");
+    const served = () => worker.output.split("serving ").length - 1;
+    await worker.says(/full_page_writes is off/);
+    await world.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'omoide_hot'",
+    );
+    // Said after the warnings of its session.
+    await until("it has warned again, or not", () => served() >= 2);
+    assert.equal((await worker.stop()).code, 0, worker.output);
+    for (const setting of ["fsync", "full_page_writes"]) {
+      const lines = worker.output.split("\n").filter((line) => line.includes(`${setting} is off`));
+      assert.equal(lines.length, 1, worker.output);
+      assert.match(lines[0] ?? "", /WARN.* the database does not keep what it commits/i);
+    }
   });
 });
 

@@ -2,15 +2,27 @@
  * The administrator's tools, run as root, on the tree of somebody who wants to get from there to root:
  * every command that works on a tree, with a link, a FIFO, a device or another file system at every level
  * of it, there before and swapped in while the command runs. Nothing outside may change, and each command
- * must end by itself with a sentence. `tests/admin/guarded_tree_test.ts` has the control: the same actions
- * without the guard do change what is outside.
+ * must end by itself with a sentence. Two mechanisms see to that, each with its own test: root's rights are
+ * given up before the tree is touched, and the guard stays in the tree. Each test has its control, without
+ * the mechanism. `tests/admin/guarded_tree_test.ts` has them for each action of the guard.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { GROUPS } from "../../src/admin/program.ts";
 import { flipBit } from "../admin/support/tree.ts";
-import { run } from "../lab/command.ts";
-import { copyTree, OWNER, PLANTS, snapshot, Swapper } from "../lab/hostile_tree.ts";
+import { run, until } from "../lab/command.ts";
+import { isDeepStrictEqual } from "node:util";
+import {
+  CommandRunner,
+  copyTree,
+  type Ended,
+  Memory,
+  OWNER,
+  type Plant,
+  PLANTS,
+  snapshot,
+  Swapper,
+} from "../lab/hostile_tree.ts";
 import { options, times } from "../lab/options.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
@@ -19,7 +31,7 @@ import { requireTools } from "../support/require_tool.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/admin/main.ts", import.meta.url));
 const template = sharedTemplate();
-const NEEDS = requireTools(["perl", "setpriv", "unshare", "mknod", "timeout"], { root: true });
+const NEEDS = requireTools(["perl", "setpriv", "mknod", "timeout"], { root: true });
 /** Far above what any of these commands takes, and far below a hang. */
 const TIMEOUT_S = 60;
 
@@ -33,6 +45,14 @@ interface Scene {
   readonly begun: string;
   /** A copy of the tree that belongs to root: whatever leads outside leads to its like here. */
   readonly outside: string;
+  /** What is there. */
+  readonly before: readonly string[];
+  /** Makes it again as it was. */
+  readonly renewOutside: () => Promise<void>;
+  /** Gives what is outside, and the other storage, to the tree's owner. */
+  readonly giveAll: () => Promise<void>;
+  /** Where another file system is mounted. */
+  readonly other: string;
   readonly cold: string;
   readonly manifest: string;
   /** Of the cold storage. */
@@ -107,44 +127,240 @@ Deno.test("every command that works on a tree is tried", () => {
 
 Deno.test({
   ...NEEDS,
-  name: "whatever is planted in a tree leads no command outside, and hangs none",
-  fn: async () => {
+  name:
+    "what is planted, or swapped in meanwhile, leads no command of root's outside, and hangs none",
+  fn: async (t) => {
     await using scene = await makeScene();
-    let tried = 0;
-    for (const [c, [name, command]] of Object.entries(COMMANDS).entries()) {
-      for (const [p, place] of PLACES.entries()) {
-        // The short form tries each command at each place, with each plant in turn; the long one all.
-        const plants = options.long ? PLANTS : [PLANTS[(c + p) % PLANTS.length]];
-        for (const plant of plants) {
-          assert.ok(plant);
-          if (!await reset(scene, command, place(scene))) continue;
-          await attempt(scene, name, command, place(scene), plant.make, plant.name);
-          tried++;
+    const random = new Random(options.seed);
+
+    await t.step("planted", async () => {
+      for (const [c, [name, command]] of Object.entries(COMMANDS).entries()) {
+        // A process for each attempt: what tries every place in one is the test below.
+        const step = options.long || isServer(name) ? 1 : PLACES.length;
+        for (let p = c % step; p < PLACES.length; p += step) {
+          const plant = plantAt(c + p);
+          await using place = await placeFor(scene, command, PLACES[p], plant);
+          if (place === null) continue;
+          await attempt(scene, name, place, () => runAlone(scene, name, command));
         }
       }
-    }
-    assert.ok(tried > 150, `${tried} tried`);
+    });
+
+    await t.step("swapped in", async () => {
+      for (const [name, command] of Object.entries(COMMANDS)) {
+        for (let round = 0; round < times(2, 40); round++) {
+          await using place = await placeFor(scene, command, random.pick(PLACES), null);
+          if (place === null) continue;
+          const kind = random.pick(["a link", "a FIFO"] as const);
+          await using _swapper = await Swapper.start(place.path, kind, place.target);
+          await attempt(
+            scene,
+            name,
+            { ...place, plant: `${kind} swapped in` },
+            () => runAlone(scene, name, command),
+          );
+        }
+      }
+    });
+
+    await t.step(
+      "each of both mechanisms holds a link alone, and without both it leads out",
+      async () => {
+        const sweep = COMMANDS["storage sweep"];
+        assert.ok(sweep);
+        for (const without of [["guard"], ["drop"], ["guard", "drop"]] as const) {
+          await using place = await placeFor(
+            scene,
+            sweep,
+            () => ".omoide/probe",
+            plantNamed("a link"),
+          );
+          assert.ok(place);
+          await using runner = CommandRunner.start(...without);
+          await runner.run(commandLine(scene, "storage sweep", sweep));
+          assert.equal(isOutsideSame(scene), without.length === 1, `without ${without}`);
+        }
+        await scene.renewOutside();
+      },
+    );
+
+    await t.step("without both, what is swapped in leads out, too", async () => {
+      const sweep = COMMANDS["storage sweep"];
+      assert.ok(sweep);
+      await using runner = CommandRunner.start("guard", "drop");
+      for (const [kind, where] of [["a link", "probe"], ["a FIFO", "record.jsonl"]] as const) {
+        await until(`${kind} has been met`, async () => {
+          await using place = await placeFor(scene, sweep, () => `.omoide/${where}`, null);
+          assert.ok(place);
+          await using _swapper = await Swapper.start(place.path, kind, place.target);
+          let hasEnded = false;
+          const ended = runner.run(commandLine(scene, "storage sweep", sweep))
+            .then(() => hasEnded = true, () => {});
+          const isHanging = () => kind === "a FIFO" && runner.waitsForFifo();
+          await until("it has ended, or hangs", () => hasEnded || isHanging());
+          if (hasEnded) await ended;
+          return kind === "a FIFO" ? !hasEnded : !isOutsideSame(scene);
+        });
+      }
+    });
   },
 });
 
 Deno.test({
   ...NEEDS,
-  name: "whatever is swapped in while a command runs leads it nowhere either",
-  fn: async () => {
+  name: "what is planted leads no command outside even where its user could write",
+  fn: async (t) => {
     await using scene = await makeScene();
-    const random = new Random(options.seed);
-    for (const [name, command] of Object.entries(COMMANDS)) {
-      for (let round = 0; round < times(3, 40); round++) {
-        const place = random.pick(PLACES)(scene);
-        if (!await reset(scene, command, place)) continue;
-        const kind = random.pick(["a link", "a FIFO"] as const);
-        const [path, target] = [`${scene.root}/${place}`, `${scene.outside}/${place}`];
-        await using _swapper = await Swapper.start(path, kind, target);
-        await attempt(scene, name, command, place, ":", `${kind} swapped in`);
+    await scene.giveAll();
+
+    await t.step("planted at every level", async () => {
+      let tried = 0;
+      for (const [c, [name, command]] of Object.entries(COMMANDS).entries()) {
+        // It speaks over standard input; above, it is tried at every place.
+        if (isServer(name)) continue;
+        await using runner = CommandRunner.start();
+        for (const [p, at] of PLACES.entries()) {
+          // The short form tries each command at each place, with each plant in turn; the long one all.
+          for (const plant of options.long ? PLANTS : [plantAt(c + p)]) {
+            await using place = await placeFor(scene, command, at, plant);
+            if (place === null) continue;
+            await attempt(
+              scene,
+              name,
+              place,
+              () => inTime(runner.run(commandLine(scene, name, command))),
+            );
+            tried++;
+          }
+        }
       }
+      assert.ok(tried > 150, `${tried} tried`);
+    });
+
+    for (const { name, at, isMet } of CONTROLS) {
+      await t.step(`${name}: the control without the guard does fail`, async () => {
+        const sweep = COMMANDS["storage sweep"];
+        assert.ok(sweep);
+        for (const without of [[], ["guard"]] as const) {
+          await using place = await placeFor(scene, sweep, () => at, plantNamed(name));
+          assert.ok(place);
+          const before = snapshot(scene.other);
+          await using runner = CommandRunner.start(...without);
+          let ended: Ended | null = null;
+          const running = runner.run(commandLine(scene, "storage sweep", sweep))
+            .then((end) => ended = end, () => {});
+          await until("it has ended, or hangs", () => ended !== null || runner.waitsForFifo());
+          if (ended !== null) await running;
+          const hasChanged = !isDeepStrictEqual(snapshot(scene.other), before);
+          const met = isMet({ scene, ended, hasChanged });
+          assert.equal(met, without.length === 1, JSON.stringify(ended));
+        }
+      });
     }
   },
 });
+
+interface Outcome {
+  readonly scene: Scene;
+  /** Null where it hangs. */
+  readonly ended: Ended | null;
+  /** Of the other file system. */
+  readonly hasChanged: boolean;
+}
+
+interface Control {
+  readonly name: string;
+  readonly at: string;
+  /** Whether that is what the plant was for. */
+  readonly isMet: (outcome: Outcome) => boolean;
+}
+
+/** For each plant a place at which `storage sweep` does harm, or hangs, without the guard. */
+const CONTROLS: readonly Control[] = [
+  { name: "a link", at: ".omoide/probe", isMet: ({ scene }) => !isOutsideSame(scene) },
+  { name: "a FIFO", at: ".omoide/record.jsonl", isMet: ({ ended }) => ended === null },
+  {
+    name: "a device",
+    at: ".omoide/record.jsonl",
+    // It is opened and written to; only the fsync after that fails.
+    isMet: ({ ended }) => ended !== null && !ended.said.includes("is a special file, not a file"),
+  },
+  { name: "another file system", at: ".omoide/probe", isMet: ({ hasChanged }) => hasChanged },
+];
+
+function plantAt(n: number): Plant {
+  const plant = PLANTS[Math.floor(n) % PLANTS.length];
+  assert.ok(plant);
+  return plant;
+}
+
+function plantNamed(name: string): Plant {
+  const plant = PLANTS.find((each) => each.name === name);
+  assert.ok(plant);
+  return plant;
+}
+
+const isServer = (name: string) => name === "storage serve";
+
+function isOutsideSame(scene: Scene): boolean {
+  return isDeepStrictEqual(snapshot(scene.outside), scene.before);
+}
+
+/** A command that does not end is a hang. */
+async function inTime<T>(running: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("it hangs")), TIMEOUT_S * 1000);
+  });
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A place of the tree where something is planted. */
+interface Place extends AsyncDisposable {
+  /** Relative to the root. */
+  readonly name: string;
+  readonly path: string;
+  /** Its like outside. */
+  readonly target: string;
+  readonly plant: string;
+}
+
+/**
+ * Makes tree and database as they were, and plants something.
+ *
+ * @returns null where this tree has no such place
+ */
+async function placeFor(
+  scene: Scene,
+  command: Case,
+  at: ((scene: Scene) => string) | undefined,
+  plant: Plant | null,
+): Promise<Place | null> {
+  const name = at?.(scene) ?? "";
+  if (!await reset(scene, command, name)) return null;
+  const [path, target] = [`${scene.root}/${name}`, `${scene.outside}/${name}`];
+  const env = { P: path, V: target, OTHER: scene.other };
+  if (plant !== null) await shell(plant.make, env);
+  return {
+    ...{ name, path, target, plant: plant?.name ?? "nothing" },
+    [Symbol.asyncDispose]: async () => {
+      if (plant?.undo !== undefined) await shell(plant.undo, env);
+    },
+  };
+}
+
+async function shell(script: string, env: Record<string, string>): Promise<void> {
+  const { success, stderr } = await new Deno.Command("sh", {
+    args: ["-ec", script],
+    env,
+    stdin: "null",
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
 
 /** Makes tree and database as they were. @returns whether that place exists there */
 async function reset(scene: Scene, command: Case, place: string): Promise<boolean> {
@@ -157,60 +373,62 @@ async function reset(scene: Scene, command: Case, place: string): Promise<boolea
     DELETE FROM omoide.stored;
     INSERT INTO omoide.stored SELECT * FROM public.saved_stored;
     ${command.sql ?? ""}`);
+  return exists(`${scene.root}/${place}`);
+}
+
+function exists(path: string): boolean {
   try {
-    Deno.lstatSync(`${scene.root}/${place}`);
+    Deno.lstatSync(path);
     return true;
   } catch {
     return false;
   }
 }
 
-/** Runs one command as root with one plant; nothing outside may be another afterwards. */
+/** Runs one command with one plant; nothing outside may be another afterwards. */
 async function attempt(
   scene: Scene,
-  name: string,
-  command: Case,
-  place: string,
-  make: string,
-  plant: string,
+  command: string,
+  { name, plant }: Pick<Place, "name" | "plant">,
+  runIt: () => Promise<Ended>,
 ): Promise<void> {
-  const before = snapshot(scene.outside);
-  const group = name.replace(/ \(.*/, "").split(" ");
-  // What is on the other file system is compared in there: its mounts are this shell's alone.
-  const script = `set -e
-    list() { find "$OTHER" -printf '%p %U %G %m %s %n %T@ %C@\\n' | sort; }
-    ${make}
-    list >"$OTHER.before"
-    code=0
-    timeout -k 5 ${TIMEOUT_S} "$@" || code=$?
-    list | cmp - "$OTHER.before" >&2 || echo CHANGED >&2
-    exit $code`;
-  const { code, stdout, stderr } = await new Deno.Command("unshare", {
-    args: [
-      // Follows what other tests unmount meanwhile, see first_process.sh.
-      ...["--mount", "--propagation=slave"],
-      ...["sh", "-c", script, "sh", Deno.execPath(), "run", "-A", "--no-check", MAIN],
-      ...[...group, ...command.args(scene)],
-    ],
-    env: {
-      NO_COLOR: "1",
-      P: `${scene.root}/${place}`,
-      V: `${scene.outside}/${place}`,
-      OTHER: `${scene.root}-other`,
-    },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  const said = decoder.decode(stdout) + decoder.decode(stderr);
-  const what = `${name} with ${plant} at ${place} exits ${code}: ${said}`;
-  assert.deepEqual(snapshot(scene.outside), before, what);
-  assert.ok(!said.includes("CHANGED"), what);
+  const before = snapshot(scene.other);
+  const { code, said } = await runIt();
+  const what = `${command} with ${plant} at ${name} exits ${code}: ${said}`;
+  assert.deepEqual(snapshot(scene.outside), scene.before, what);
+  assert.deepEqual(snapshot(scene.other), before, what);
   assert.ok([0, 2, 3, 4, 5, 6, 8].includes(code), what);
   assert.ok(said.trim() !== "" && !/^ {4}at /m.test(said), what);
 }
 
+function commandLine(scene: Scene, name: string, command: Case): string[] {
+  return [...name.replace(/ \(.*/, "").split(" "), ...command.args(scene)];
+}
+
+/** A process of root's for one command. */
+async function runAlone(scene: Scene, name: string, command: Case): Promise<Ended> {
+  const { code, stdout, stderr } = await new Deno.Command("timeout", {
+    args: [
+      ...["-k", "5", String(TIMEOUT_S), Deno.execPath(), "run", "-A", "--no-check", MAIN],
+      ...commandLine(scene, name, command),
+    ],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, said: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/**
+ * On a file system in memory: each attempt has a fresh copy of the tree, 300 directories, which took more
+ * time on a disk than the command.
+ */
 async function makeScene(): Promise<Scene & AsyncDisposable> {
-  const world = await template().world();
+  const memory = await Memory.mount();
+  const world = await template().world({
+    hot: `${memory.path}/hot`,
+    cold: `${memory.path}/cold`,
+  });
   await world.submitMany(new Random(options.seed), 6);
   await world.drainAll();
   const [root, cold] = [world.root("hot"), world.root("cold")];
@@ -229,8 +447,8 @@ async function makeScene(): Promise<Scene & AsyncDisposable> {
   }
   // Something to do for each of them: a corrupt object, orphans, a file that is only in the other.
   flipBit(`${root}/${row.object}`);
-  const [old, model, begun, outside] = ["-old", "-model", "-begun", "-outside"]
-    .map((name) => root + name) as [string, string, string, string];
+  const [model, begun, outside] = ["-model", "-begun", "-outside"]
+    .map((name) => root + name) as [string, string, string];
   Deno.mkdirSync(`${root}/.omoide/quarantine`, { mode: 0o700 });
   for (
     const path of [
@@ -256,18 +474,31 @@ async function makeScene(): Promise<Scene & AsyncDisposable> {
   );
   await copyTree(root, model);
   await run("chown", "-R", `${OWNER}:${OWNER}`, model, begun);
-  Deno.mkdirSync(`${root}-other`);
+  const other = `${root}-other`;
+  Deno.mkdirSync(other);
+  const kept = `${root}-kept`;
+  await copyTree(outside, kept);
+  let before = snapshot(outside);
   await world.query(`
     CREATE TABLE public.saved AS SELECT id, identity FROM omoide.storage;
     CREATE TABLE public.saved_stored AS SELECT * FROM omoide.stored`);
   const database = ["--database", world.server.url(world.database)];
   return {
-    ...{ world, root, model, begun, outside, cold, manifest, others, database, ...row },
+    ...{ world, root, model, begun, outside, other, cold, manifest, others, database, ...row },
+    get before() {
+      return before;
+    },
+    renewOutside: async () => {
+      await copyTree(kept, outside);
+      before = snapshot(outside);
+    },
+    giveAll: async () => {
+      await run("chown", "-R", `${OWNER}:${OWNER}`, outside, cold);
+      before = snapshot(outside);
+    },
     [Symbol.asyncDispose]: async () => {
-      for (const path of [old, model, begun, outside, `${root}-other`, `${root}-other.before`]) {
-        await run("rm", "-rf", path);
-      }
       await world[Symbol.asyncDispose]();
+      await memory[Symbol.asyncDispose]();
     },
   };
 }

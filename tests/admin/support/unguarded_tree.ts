@@ -11,7 +11,7 @@ export function unguarded(root: string): GuardedTree {
   return new UnguardedTree(root) as unknown as GuardedTree;
 }
 
-class UnguardedTree implements Pick<GuardedTree, keyof GuardedTree> {
+export class UnguardedTree implements Pick<GuardedTree, keyof GuardedTree> {
   readonly objects = ObjectLayout.of(1);
 
   constructor(readonly root: string) {}
@@ -21,48 +21,50 @@ class UnguardedTree implements Pick<GuardedTree, keyof GuardedTree> {
   }
   look(path: string): Deno.FileInfo | null {
     try {
-      return Deno.statSync(this.#at(path));
+      return Deno.statSync(at(this, path));
     } catch {
       return null;
     }
   }
   requireFile(path: string): Deno.FileInfo {
-    return Deno.statSync(this.#at(path));
+    return Deno.statSync(at(this, path));
   }
   list(path: string): Listed[] {
-    return [...Deno.readDirSync(this.#at(path))]
-      .map(({ name }) => ({ name, info: Deno.statSync(this.#at(`${path}/${name}`)) }));
+    if (this.look(path) === null) return [];
+    return [...Deno.readDirSync(at(this, path))]
+      .map(({ name }) => ({ name, info: Deno.statSync(at(this, `${path}/${name}`)) }));
   }
   openRead(path: string): number {
-    return openSync(this.#at(path), "r");
+    return openSync(at(this, path), "r");
   }
   openAppend(path: string, mode: number): number {
-    return openSync(this.#at(path), "a", mode);
+    return openSync(at(this, path), "a", mode);
   }
   create(path: string, mode: number): number {
-    return openSync(this.#at(path), "wx", mode);
+    return openSync(at(this, path), "wx", mode);
   }
   makeDirectory(path: string, mode: number): void {
-    Deno.mkdirSync(this.#at(path), { mode, recursive: true });
+    Deno.mkdirSync(at(this, path), { mode, recursive: true });
   }
   link(from: string, to: string): void {
-    Deno.linkSync(this.#at(from), this.#at(to));
+    Deno.linkSync(at(this, from), at(this, to));
   }
   remove(path: string): void {
-    Deno.removeSync(this.#at(path));
+    Deno.removeSync(at(this, path));
   }
   replace(draft: string, path: string): void {
-    Deno.renameSync(this.#at(draft), this.#at(path));
+    Deno.renameSync(at(this, draft), at(this, path));
   }
   settle(path: string, owner: Owner | null, mode: number | null, _expected?: FileId): void {
-    if (owner !== null) chownSync(this.#at(path), owner.uid, owner.gid);
-    if (mode !== null) chmodSync(this.#at(path), mode);
+    if (owner !== null) chownSync(at(this, path), owner.uid, owner.gid);
+    if (mode !== null) chmodSync(at(this, path), mode);
   }
   sync(path: string): void {
-    closeSync(openSync(this.#at(path), "r"));
+    closeSync(openSync(at(this, path), "r"));
   }
+}
 
-  #at(path: string): string {
-    return `${this.root}/${path}`;
-  }
+/** No private method: the methods also take the guard's place in the whole program. */
+function at({ root }: { readonly root: string }, path: string): string {
+  return `${root}/${path}`;
 }
