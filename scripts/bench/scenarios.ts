@@ -142,6 +142,11 @@ const MANY_SMALL = { size: 2 * MB, count: 320, atOnce: 16 };
 /** Of which on another becomes the current one; see recycle.sql. */
 const GENERATION_MB = 128 * 1.048576;
 const COUNTED = ofSize(20 * KB, 1024);
+/**
+ * For whoever takes one at a time. Row at a time commits three times for each media and sends five statements, so
+ * 1,024 of them took a minute under strace; an eighth gives the same figures.
+ */
+const COUNTED_ONE_BY_ONE = ofSize(20 * KB, 128);
 
 export const SCENARIOS: readonly Scenario[] = [
   carried("4kb", "5,000 media of 4 KB, one owner", ofSize(4 * KB, 5000)),
@@ -234,12 +239,12 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "counts",
-    title: "1,024 media of 20 KB, counted",
+    title: "1,024 media of 20 KB, counted (128 with one row or one job at a time)",
     contenders: {
       workers: counted(omoideWorkers, COUNTED),
-      ...Object.fromEntries(
-        Object.entries(PEERS).map(([name, carrier]) => [name, counted(carrier, COUNTED)]),
-      ),
+      "row at a time": counted(naive, COUNTED_ONE_BY_ONE),
+      "job queue": counted(queue, COUNTED_ONE_BY_ONE),
+      "ordinary driver": counted(driver, COUNTED),
     },
     once: true,
   },
