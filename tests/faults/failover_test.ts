@@ -51,3 +51,10 @@ Deno.test({
   ignore: requireTools(TOOLS, { root: true }).ignore || !options.long,
   fn: () => inCluster("--asynchronous", "standbys behind, node killed"),
 });
+
+Deno.test({
+  name: "several workers that share a storage's lanes follow the cluster, and share them again",
+  // Two minutes and a half more; that workers share lanes again after a cut, lanes_test.ts says in seconds.
+  ignore: requireTools(TOOLS, { root: true }).ignore || !options.long,
+  fn: () => inCluster("--lanes", "switchover", "node killed", "network cut", "postmaster killed"),
+});

@@ -1,10 +1,13 @@
 /**
- * `scenarios.ts DIRECTORY BINARIES [--asynchronous] EVENT…`: what happens to a cluster while uploads and two
- * workers run, one event after the other, and what is left in the end. Prints what it has measured; exits 0
- * if every promise was kept. Runs in a network namespace of its own.
+ * `scenarios.ts DIRECTORY BINARIES [--asynchronous] [--lanes] EVENT…`: what happens to a cluster while uploads and
+ * two workers run, one event after the other, and what is left in the end; with `--lanes`, `hot` has four lanes and
+ * three workers. Prints what it has measured; exits 0 if every promise was kept. Runs in a network namespace of its
+ * own.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { openInbox } from "../../../src/inbox/admin/inbox.ts";
+import { setLanes } from "../../../src/inbox/admin/lanes.ts";
 import { pg } from "../../../src/inbox/pg.ts";
 import { pause, until } from "../command.ts";
 import { Recipes } from "../../admin/support/recipes.ts";
@@ -19,6 +22,8 @@ const recipes = new Recipes(new URL("../../../scripts/deploy/FAILOVER.md", impor
 /** Of the application and the workers. */
 const PASSWORD = "secret";
 const synchronous = !rest.includes("--asynchronous");
+/** Of `hot`: how many lanes, and how its workers share them when all is well. */
+const [lanes, shares] = rest.includes("--lanes") ? [4, [2, 1, 1]] as const : [1, [1]] as const;
 const EVENTS: Readonly<Record<string, (cluster: Cluster, primary: number) => Promise<void>>> = {
   switchover: (cluster, primary) => cluster.switchover(primary),
   "node killed": (cluster, primary) => cluster.killNode(primary),
@@ -76,6 +81,21 @@ async function makeInbox(cluster: Cluster): Promise<void> {
   const client = await superuser(cluster, await cluster.whole());
   await client.query(`ALTER ROLE omoide_app PASSWORD '${PASSWORD}'`);
   await client.end();
+  await using inbox = await openInbox(cluster.adminUrl(await cluster.whole(), "omoide"));
+  await setLanes(inbox, "hot", lanes);
+}
+
+/** Waits until the workers of `hot` share its lanes as if nothing had happened. */
+async function lanesShared(cluster: Cluster, primary: number): Promise<void> {
+  await until(`the lanes are shared ${shares}`, async () => {
+    const rows = await ask<{ held: number }>(
+      cluster,
+      primary,
+      "SELECT cardinality(l.held) AS held FROM omoide.storage s, omoide.lane_sessions(s.id) l " +
+        "WHERE s.name = 'hot' AND l.lanes = s.lanes AND cardinality(l.held) > 0 ORDER BY 1 DESC",
+    ).catch(() => []);
+    return rows.map(({ held }) => held).join() === shares.join();
+  }, BOUND_MS);
 }
 
 function startWorker(cluster: Cluster, storage: string): WorkerProcess {
@@ -130,6 +150,8 @@ async function happen(cluster: Cluster, uploader: Uploader, event: string): Prom
     for (const { storage } of rows) first[storage] ??= performance.now() - promoted;
     return rows.length === STORAGES.length;
   }, BOUND_MS);
+  await lanesShared(cluster, primary);
+  const sharedAfter = performance.now() - promoted;
   const told = uploader.acknowledged.length;
   await until("uploads go on", () => uploader.acknowledged.length > told, BOUND_MS);
   console.log(
@@ -138,7 +160,7 @@ async function happen(cluster: Cluster, uploader: Uploader, event: string): Prom
     }; receipts ${
       STORAGES.map((name) => `of ${name} ${seconds(first[name] ?? NaN)}`).join(" and ")
     }` +
-      " after the promotion",
+      ` after the promotion, lanes shared ${seconds(sharedAfter)}`,
   );
   if (event === "network cut") await cluster.heal(old);
   if (event.endsWith("node killed")) await cluster.startNode(old);
@@ -178,7 +200,7 @@ await using cluster = await Cluster.start({
 });
 console.log(`three nodes after ${seconds(performance.now() - began)}`);
 await makeInbox(cluster);
-const workers = STORAGES.map((name) => startWorker(cluster, name));
+const workers = ["cold", ...shares.map(() => "hot")].map((name) => startWorker(cluster, name));
 const uploader = new Uploader(cluster.url("omoide", "omoide_app"), PASSWORD);
 try {
   for (const event of events) await happen(cluster, uploader, event);
