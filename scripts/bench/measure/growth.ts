@@ -4,7 +4,7 @@ import { Meter } from "../meter.ts";
 import { sleep } from "../command.ts";
 import type { Contender, Stage } from "../stage.ts";
 import { othersCores } from "./carry.ts";
-import { untilIdle } from "./latency.ts";
+import { untilAsleep } from "./latency.ts";
 import { timeOf } from "./workers.ts";
 
 /** How an inbox has grown. Rows are inserted directly: a million submits would take all day. */
@@ -38,7 +38,7 @@ export function grown(growth: Growth): Contender {
       await connection.query("VACUUM ANALYZE");
       const names = growth.workers ?? STORAGES;
       await using workers = new Workers(server, directory, names);
-      await workers.during(untilIdle(connection, names.length));
+      await workers.during(untilAsleep(connection, names.length));
       const meter = await Meter.start(server, connection);
       let seconds = 0;
       for (let carried = 0; carried < measured;) {

@@ -4,7 +4,7 @@ import { run, secondsOf, sleep } from "../command.ts";
 import { makeInbox, workerArguments, Workers } from "../inbox.ts";
 import { readProcesses, totalOf } from "../processors.ts";
 import type { Contender } from "../stage.ts";
-import { untilIdle } from "./latency.ts";
+import { untilAsleep } from "./latency.ts";
 
 /** `--once` with nothing in the inbox, from the command to its end. */
 export const onceWithNothing: Contender = (stage) =>
@@ -28,7 +28,7 @@ export const idleWorkers: Contender = (stage) =>
     await makeInbox(server, directory);
     const connection = await server.connect("bench");
     await using workers = new Workers(server, directory);
-    await workers.during(untilIdle(connection));
+    await workers.during(untilAsleep(connection));
     await connection.end();
     const used = () =>
       new Map(

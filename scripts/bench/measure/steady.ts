@@ -8,7 +8,7 @@ import { Meter } from "../meter.ts";
 import { totalOf } from "../processors.ts";
 import type { Contender } from "../stage.ts";
 import { othersCores } from "./carry.ts";
-import { untilIdle } from "./latency.ts";
+import { untilAsleep } from "./latency.ts";
 import { allReleased } from "./workers.ts";
 
 /** Seconds. */
@@ -25,7 +25,7 @@ export function steadyUploads(size: number): Contender {
       await makeInbox(server, directory);
       const connection = await server.connect("bench");
       await using workers = new Workers(server, directory);
-      await workers.during(untilIdle(connection));
+      await workers.during(untilAsleep(connection));
       const meter = await Meter.start(server, connection);
       const seconds = stage.quick ? MEASURED_QUICKLY : MEASURED;
       const end = performance.now() + seconds * 1000;
