@@ -119,7 +119,11 @@ function setLanes(page: Page, storages: readonly StorageStatus[]): void {
         lanes.map((lane) => [value(lane), { storage, lane: String(lane.lane) }] as const)
       ),
     );
-  each("owed_media", "Media that are still owed in this lane of the storage.", (l) => l.owed);
+  each(
+    "owed_media",
+    "Media that are still owed in this lane, of the 10,000 that are owed to the storage for longest.",
+    (l) => l.owed,
+  );
   each("last_beat_age_seconds", "Since the last heartbeat of its worker.", (l) => l.seenAge);
 }
 

@@ -355,3 +355,24 @@ inboxTest(
     assert.ok(verdict.attention.some((line) => /a worker of hot was stopped/.test(line)));
   },
 );
+
+inboxTest(
+  "what is owed in each lane is counted among the oldest, however much it is",
+  async (inbox) => {
+    await setTo(inbox, 2);
+    // 7,000 of lane 0, which is behind; then 20,000 of both.
+    await inbox.admin.query(
+      `INSERT INTO omoide.delivery (storage_id, media_id, size)
+    SELECT s.id, i, 1 FROM omoide.storage s, (
+      SELECT 2 * g FROM generate_series(1, 7000) g UNION ALL
+      SELECT 20000 + g FROM generate_series(1, 20000) g
+    ) AS ids (i) WHERE s.name = 'hot'`,
+    );
+    const { storages: [hot] } = withCounts(await askStatus(inbox.admin), null);
+    assert.equal(hot?.owed, 27_000);
+    assert.deepEqual(hot.lanes.map(({ owed }) => owed), [8_500, 1_500]);
+    assert.deepEqual(laneGroups(hot.lanes).map((each) => showLaneGroup(each, 2)), [
+      "lanes 0, 1 of 2: nobody has them; 10,000 of the 10,000 media owed longest",
+    ]);
+  },
+);

@@ -49,8 +49,12 @@ export interface LaneStatus {
   readonly state: string | null;
   readonly reason: string | null;
   readonly seenAge: number | null;
+  /** Of the `LANES_COUNT_MOST` media that are owed to the storage for longest, those of this lane. */
   readonly owed: number;
 }
+
+/** As the view `lane_status` counts: to count all would take the longer the more is owed. */
+export const LANES_COUNT_MOST = 10_000;
 
 /** Looks of one depth at a storage. Ages in seconds, sizes in bytes; null for what has not been yet. */
 export interface LookStatus {
