@@ -1,4 +1,20 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
+
+/**
+ * What the directories of machines begin with that tests boot in a directory, and so their cgroups. It has
+ * the directory's name, since what is in the directory may be gone when its cgroups are asked for.
+ */
+export function machinePrefix(directory: string): string {
+  return `omoide-machine-${basename(directory)}-`;
+}
+
+/** The cgroups of machines that tests have booted in a directory, by name. */
+export async function machineCgroups(directory: string): Promise<string[]> {
+  const root = await cgroup2Root();
+  if (root === undefined) return [];
+  return [...Deno.readDirSync(root)].map(({ name }) => name)
+    .filter((name) => name.startsWith(machinePrefix(directory)));
+}
 
 /**
  * Removes a cgroup at the top of the tree, with those below it. Namespaces vanish with their last process;

@@ -4,6 +4,8 @@ const FIRST_PROCESS = new URL("first_process.sh", import.meta.url).pathname;
 export interface Container {
   /** What the run's command is started under. */
   readonly prefix: readonly string[];
+  /** Whether it has mounts of its own: root's may be seen by nobody else, and end with it. */
+  readonly hasMounts: boolean;
   /** Ends the run's processes at once, and with them what it has mounted. The started command then ends. */
   end(pid: number): void;
 }
@@ -30,6 +32,7 @@ export async function chooseContainer(): Promise<Container> {
 }
 
 const NAMESPACES: Container = {
+  hasMounts: true,
   prefix: [
     // The question closes the gap between the start and `--pdeathsig`, in which our death would go unseen.
     // What unshare says when its child is killed helps nobody; the first process takes standard error back.
@@ -49,7 +52,7 @@ const NAMESPACES: Container = {
 };
 
 /** What a program moved to a group of its own survives; PostgreSQL's backends end with their parent. */
-const PROCESS_GROUP: Container = { prefix: [], end: (pid) => kill(-pid) };
+const PROCESS_GROUP: Container = { prefix: [], hasMounts: false, end: (pid) => kill(-pid) };
 
 function kill(pid: number): void {
   try {

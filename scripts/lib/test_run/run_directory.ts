@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { removeCgroup } from "./cgroups.ts";
+import { machineCgroups, removeCgroup } from "./cgroups.ts";
 
 const PREFIX = "omoide-tests-";
 const LOCK = "lock";
+const IMAGE = "image";
 /** How long the kernel may take to let go of what an ended run has used. */
 const RELEASE_MS = 20_000;
 
@@ -33,10 +34,15 @@ export class RunDirectory implements AsyncDisposable {
     }
   }
 
+  /** Where an image for a disk of the run's own may be made. */
+  get image(): string {
+    return join(this.path, IMAGE);
+  }
+
   /** What the tests have left in it, by name. */
   async left(): Promise<string[]> {
     const entries = await Array.fromAsync(Deno.readDir(this.path));
-    return entries.map(({ name }) => name).filter((name) => name !== LOCK).sort();
+    return entries.map(({ name }) => name).filter((name) => ![LOCK, IMAGE].includes(name)).sort();
   }
 
   /** Call it when the run's processes have ended. */
@@ -55,9 +61,7 @@ export class RunDirectory implements AsyncDisposable {
     await within(RELEASE_MS, `a loop device uses a file in ${this.path}`, async () => {
       return (await loopDevicesBelow(this.path)).length === 0;
     });
-    for (
-      const machine of (await this.left()).filter((name) => name.startsWith("omoide-machine-"))
-    ) {
+    for (const machine of await machineCgroups(this.path)) {
       await within(RELEASE_MS, `processes are left in ${machine}`, () => removeCgroup(machine));
     }
     // Append-only directories keep their entries from root too.

@@ -4,6 +4,7 @@
  */
 import { INTERRUPTIONS } from "../interruptions.ts";
 import { chooseContainer, type Container } from "./container.ts";
+import { makeJournaledDisk } from "./journaled_disk.ts";
 import { RunDirectory } from "./run_directory.ts";
 
 const TIMED_OUT = 124;
@@ -22,16 +23,23 @@ export async function runTests({ args, minutes }: TestRun): Promise<number> {
   await RunDirectory.clearAbandoned(parent);
   await using directory = await RunDirectory.make(parent);
   const container = await chooseContainer();
+  const hasDisk = container.hasMounts &&
+    await makeJournaledDisk(directory.image, directory.path);
   const command = [...container.prefix, Deno.execPath(), "test", ...args];
   if (ending.code !== undefined) return ending.code;
-  return await run(command, container, directory, parent, ending);
+  const env = {
+    TMPDIR: directory.path,
+    OMOIDE_KEPT: Deno.env.get("OMOIDE_KEPT") ?? parent,
+    OMOIDE_TESTS_IMAGE: hasDisk ? directory.image : "",
+  };
+  return await run(command, container, directory, env, ending);
 }
 
 async function run(
   [program = "", ...args]: readonly string[],
   container: Container,
   directory: RunDirectory,
-  parent: string,
+  env: Record<string, string>,
   ending: Ending,
 ): Promise<number> {
   const process = new Deno.Command(program, {
@@ -39,7 +47,7 @@ async function run(
     stdin: "null",
     // Ctrl-C comes to this process alone, instead of to each test's servers in some order.
     detached: true,
-    env: { TMPDIR: directory.path, OMOIDE_KEPT: Deno.env.get("OMOIDE_KEPT") ?? parent },
+    env,
   }).spawn();
   const ended = process.status.then(() => undefined);
   const code = await Promise.race([ended, ending.asked]);

@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { removeCgroup } from "../../../scripts/lib/test_run/cgroups.ts";
+import { machinePrefix, removeCgroup } from "../../../scripts/lib/test_run/cgroups.ts";
 import { until } from "../../lab/command.ts";
 import { requireTools } from "../../support/require_tool.ts";
 
@@ -49,7 +49,8 @@ export class Machine implements AsyncDisposable {
   ) {}
 
   static async boot(): Promise<Machine> {
-    const shared = await Deno.makeTempDir({ prefix: "omoide-machine-" });
+    const directory = Deno.env.get("TMPDIR") ?? "/tmp";
+    const shared = await Deno.makeTempDir({ dir: directory, prefix: machinePrefix(directory) });
     await Deno.chmod(shared, 0o755);
     const log = join(shared, "boot.log");
     using booted = Deno.watchFs(shared);
