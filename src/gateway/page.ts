@@ -9,6 +9,7 @@ import style from "./page/style.css" with { type: "text" };
 import sha256 from "./page/vendor/sha256.umd.min.js" with { type: "text" };
 import api from "./page/api.js" with { type: "text" };
 import app from "./page/app.js" with { type: "text" };
+import awake from "./page/awake.js" with { type: "text" };
 import archive from "./page/archive.js" with { type: "text" };
 import keep from "./page/keep.js" with { type: "text" };
 import picking from "./page/picking.js" with { type: "text" };
@@ -63,7 +64,20 @@ class PageFile {
   }
 }
 
-const SCRIPTS = { api, app, archive, keep, picking, previews, queue, row, sha256, upload, words };
+const SCRIPTS = {
+  api,
+  app,
+  archive,
+  awake,
+  keep,
+  picking,
+  previews,
+  queue,
+  row,
+  sha256,
+  upload,
+  words,
+};
 
 const FILES = new Map([
   ["/", new PageFile(html, "text/html")],

@@ -1,13 +1,21 @@
 /**
- * What is not uploaded yet, kept over a reload: the files themselves, in IndexedDB, and which item and upload
- * each file is, so that a file that is added again goes on where it was. That is what a reload asks of
- * people if the browser has not kept the file: in a private window, or while it still copies some gigabytes.
+ * What is not uploaded yet, kept over a reload, in IndexedDB: which file is which item and upload, and what
+ * gives the file itself back. That is a handle where the browser has them; else a copy, if it is small. A
+ * telephone has no room for a second copy of a video, and copying it takes longer than people stay: then
+ * whoever comes back is asked to choose the file again, and it goes on where it was.
  */
+
+/** Bytes of one file that is copied, and of all copies together. */
+const COPIED_BYTES = 256e6;
+const ALL_COPIED_BYTES = 1e9;
 
 const open = new Promise((resolve) => {
   try {
-    const request = indexedDB.open("omoide", 1);
-    request.onupgradeneeded = () => request.result.createObjectStore("waiting", { keyPath: "key" });
+    const request = indexedDB.open("omoide", 2);
+    request.onupgradeneeded = () => {
+      for (const name of request.result.objectStoreNames) request.result.deleteObjectStore(name);
+      request.result.createObjectStore("waiting", { keyPath: "item" });
+    };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => resolve(null);
   } catch {
@@ -30,19 +38,43 @@ async function inStore(mode, work) {
   });
 }
 
-/** @param entry key, item, owner, file */
-export async function keepWaiting({ key, item, owner, file }) {
-  await inStore("readwrite", (store) => store.put({ key, item, owner, file }));
+/** Bytes of each item's copy. */
+const copied = new Map();
+
+/** @param entry key, item, owner, file, handle (null where there is none) */
+export function keepWaiting({ key, item, owner, file, handle }) {
+  const { name, size, lastModified } = file;
+  const entry = { key, item, owner, name, size, lastModified, file: null, handle };
+  const isKept = inStore("readwrite", (store) => store.put(entry));
+  copied.delete(item);
+  const room = ALL_COPIED_BYTES - [...copied.values()].reduce((sum, bytes) => sum + bytes, 0);
+  if (handle !== null || size > Math.min(COPIED_BYTES, room)) return isKept;
+  copied.set(item, size);
+  // By another transaction: the first is over at once, this one when the bytes are copied.
+  return inStore("readwrite", (store) => store.put({ ...entry, file }));
 }
 
-export async function forgetWaiting(key) {
-  await inStore("readwrite", (store) => store.delete(key));
+/** It begins again under another key. */
+export async function keepKey({ item, key }) {
+  await inStore("readwrite", (store) => {
+    const request = store.get(item);
+    request.onsuccess = () => {
+      if (request.result !== undefined) store.put({ ...request.result, key });
+    };
+    return request;
+  });
 }
 
-/** What was waiting when the page was left. */
+export async function forgetWaiting({ item }) {
+  copied.delete(item);
+  await inStore("readwrite", (store) => store.delete(item));
+}
+
+/** What was waiting when the page was left; file and handle are null where there is none. */
 export async function waitingOf(owner) {
   const all = await inStore("readonly", (store) => store.getAll()) ?? [];
-  return all.filter((entry) => entry.owner === owner && entry.file instanceof File);
+  for (const { item, file } of all) if (file !== null) copied.set(item, file.size);
+  return all.filter((entry) => entry.owner === owner);
 }
 
 const FILES = "omoide-files";

@@ -1,15 +1,18 @@
 /** Every way in which files come into the page: chosen, a folder, the camera, dropped, pasted. */
 
-/** @param onFiles called with a list of files */
+let chosen = () => {};
+
+/** @param onFiles called with a list of { file, handle }: the handle, where there is one, gives it again later */
 export function listenForFiles(onFiles) {
+  chosen = (files) => onFiles(files.filter(({ file }) => isWanted(file)));
   for (const button of document.querySelectorAll("[data-picks]")) {
     const input = document.getElementById(button.dataset.picks);
-    button.addEventListener("click", () => input.click());
+    button.addEventListener("click", input.id === "files" ? chooseFiles : () => input.click());
     input.addEventListener("change", () => {
       const files = [...input.files];
       // The same file can be chosen again.
       input.value = "";
-      onFiles(files.filter(isWanted));
+      chosen(files.map(withoutHandle));
     });
   }
   let depth = 0;
@@ -32,25 +35,53 @@ export function listenForFiles(onFiles) {
     event.preventDefault();
     depth = 0;
     mark();
-    onFiles((await filesOf(event.dataTransfer)).filter(isWanted));
+    chosen(await filesOf(event.dataTransfer));
   });
   addEventListener("paste", ({ clipboardData }) => {
     const files = [...clipboardData?.files ?? []];
-    if (files.length > 0) onFiles(files);
+    if (files.length > 0) onFiles(files.map(withoutHandle));
   });
 }
+
+/** Has files chosen, by whatever gives handles where there is that. Called for a click or a key. */
+export async function chooseFiles() {
+  // Of a telephone this would show folders; what it shows for an input are its pictures and videos.
+  if (globalThis.showOpenFilePicker === undefined || matchMedia("(pointer: coarse)").matches) {
+    document.getElementById("files").click();
+    return;
+  }
+  try {
+    const handles = await showOpenFilePicker({ multiple: true });
+    chosen(await Promise.all(handles.map(withHandle)));
+  } catch (error) {
+    // Nothing was chosen.
+    if (error.name !== "AbortError") throw error;
+  }
+}
+
+const withoutHandle = (file) => ({ file, handle: null });
+const withHandle = async (handle) => ({ file: await handle.getFile(), handle });
 
 /** Not what systems leave in folders. */
 function isWanted({ name }) {
   return ![".DS_Store", "Thumbs.db", "desktop.ini"].includes(name);
 }
 
-/** With those in folders. The entries must be asked for before anything is waited for. */
-async function filesOf(dataTransfer) {
-  const entries = [...dataTransfer.items].map((item) => item.webkitGetAsEntry?.())
-    .filter((entry) => entry !== null && entry !== undefined);
-  if (entries.length === 0) return [...dataTransfer.files];
-  return (await Promise.all(entries.map(filesBelow))).flat();
+/** With those in folders. Entries and handles must be asked for before anything is waited for. */
+async function filesOf({ items, files }) {
+  const found = [...items].map((item) => ({
+    entry: item.webkitGetAsEntry?.() ?? null,
+    handle: item.getAsFileSystemHandle?.() ?? null,
+  })).filter(({ entry }) => entry !== null);
+  if (found.length === 0) return [...files].map(withoutHandle);
+  return (await Promise.all(found.map(async ({ entry, handle }) => {
+    if (entry.isFile && handle !== null) {
+      // What comes from another program has an entry and no handle.
+      const known = await handle.catch(() => null);
+      if (known !== null) return [await withHandle(known)];
+    }
+    return (await filesBelow(entry)).map(withoutHandle);
+  }))).flat();
 }
 
 async function filesBelow(entry) {

@@ -1,28 +1,40 @@
 /** The files that are on their way: three at a time, each by itself, so that a bad one does not stop the others. */
-import { Refused } from "./api.js";
-import { forgetWaiting, keepWaiting, knownFile, rememberFile, waitingOf } from "./keep.js";
+import { Refused, send } from "./api.js";
+import { Awake } from "./awake.js";
+import { forgetWaiting, keepKey, keepWaiting, knownFile, rememberFile, waitingOf } from "./keep.js";
+import { chooseFiles } from "./picking.js";
 import { sendPreviews } from "./previews.js";
 import { Row } from "./row.js";
-import { upload } from "./upload.js";
-import { count, randomUuid } from "./words.js";
+import { Changed, upload } from "./upload.js";
+import { count, randomUuid, showBytes } from "./words.js";
 
 const AT_ONCE = 3;
 /** Rows that are over and safe are cleared beyond this. */
 const MOST_ROWS = 500;
+
+/** How many bytes of an upload have come in; null: all, and it is finished. */
+async function offsetOf(key) {
+  try {
+    const { header } = await send("HEAD", `/uploads/${key}`);
+    return header("upload-complete") === "?1" ? null : Number(header("upload-offset"));
+  } catch {
+    // It has expired, or cannot be asked for now: what is there shows when it goes on.
+    return 0;
+  }
+}
 
 export class Queue {
   #entries = [];
   #running = 0;
   #owner;
   #page;
-  #wakeLock = null;
+  #awake = new Awake();
 
   /** @param page { rows, section, summary, clear, onLoggedOut, onReceived } */
   constructor(owner, page) {
     this.#owner = owner;
     this.#page = page;
     page.clear.onclick = () => this.#clearSafe();
-    document.addEventListener("visibilitychange", () => this.#keepAwake());
   }
 
   get owner() {
@@ -31,10 +43,88 @@ export class Queue {
 
   /** Goes on with what was waiting when the page was left. */
   async restore() {
-    for (const { key, item, file } of await waitingOf(this.#owner)) {
-      this.#enter({ key, item, file, owner: this.#owner, isKnown: false });
+    for (const kept of await waitingOf(this.#owner)) {
+      const entry = { ...kept, isKnown: false };
+      this.#enter(entry);
+      if (entry.file === null) this.#findAgain(entry);
     }
     this.#pump();
+  }
+
+  /** A file of which there is no copy: by its handle, or by whoever has it. */
+  async #findAgain(entry) {
+    const { row, handle, key, size } = entry;
+    row.showMissing("Looking for the file", 0);
+    const isAllowed = await handle?.queryPermission({ mode: "read" }) === "granted";
+    if (isAllowed && await this.#readAgain(entry)) return;
+    const offset = await offsetOf(key);
+    if (entry.file !== null) return;
+    if (offset === null) {
+      // Only the answer had not come any more.
+      await this.#received(entry, false);
+      return;
+    }
+    if (isAllowed) entry.handle = null;
+    const had = offset === 0 ? "" : `${showBytes(offset)} of ${showBytes(size)} have come in. `;
+    row.showMissing(
+      entry.handle === null
+        ? `${had}Choose the file again, and it goes on`
+        : `${had}Allow this page to read the file again, and it goes on`,
+      size === 0 ? 0 : offset / size,
+      entry.handle === null ? "Choose again" : "Allow",
+    );
+    this.#summarise();
+  }
+
+  /** By its handle. @returns whether it is the file that it was */
+  async #readAgain(entry) {
+    try {
+      const file = await entry.handle.getFile();
+      if (file.size !== entry.size || file.lastModified !== entry.lastModified) return false;
+      this.#goOn(entry, file, entry.handle);
+      return true;
+    } catch {
+      // It was moved or deleted.
+      return false;
+    }
+  }
+
+  #goOn(entry, file, handle) {
+    const { name, size, lastModified } = file;
+    Object.assign(entry, {
+      file,
+      handle,
+      name,
+      size,
+      lastModified,
+      isKnown: true,
+      isStarted: false,
+    });
+    entry.row.show("waiting", "Waiting for its turn");
+    keepWaiting(entry);
+    this.#pump();
+  }
+
+  /** Asked for by whoever sees its row. */
+  async #find(entry) {
+    if (entry.handle === null) return await chooseFiles();
+    if (await entry.handle.requestPermission({ mode: "read" }) !== "granted") return;
+    if (!await this.#readAgain(entry)) this.#lose(entry, new Changed());
+  }
+
+  /** It cannot be read any more; one of its name and size can take its place. */
+  #lose(entry, { message }) {
+    entry.file = entry.handle = null;
+    entry.row.showMissing(message);
+    this.#summarise();
+  }
+
+  /** Of those whose file is missing. Its date counts least: some phones give a chosen file a new one. */
+  #missing({ name, size, lastModified }) {
+    const fits = this.#entries.filter((entry) =>
+      entry.file === null && !entry.isReceived && entry.name === name && entry.size === size
+    );
+    return fits.find((entry) => entry.lastModified === lastModified) ?? fits[0];
   }
 
   /** Goes on after a new log-in. */
@@ -42,8 +132,14 @@ export class Queue {
     this.#pump();
   }
 
+  /** @param files { file, handle } */
   add(files) {
-    for (const file of files) {
+    for (const { file, handle } of files) {
+      const missing = this.#missing(file);
+      if (missing !== undefined) {
+        this.#goOn(missing, file, handle);
+        continue;
+      }
       const known = knownFile(this.#owner, file);
       if (
         this.#entries.some((entry) => entry.item === known?.item && entry.row.kind !== "failed")
@@ -52,7 +148,11 @@ export class Queue {
       }
       const entry = {
         owner: this.#owner,
+        name: file.name,
+        size: file.size,
+        lastModified: file.lastModified,
         file,
+        handle,
         key: known?.key ?? randomUuid(),
         item: known?.item ?? randomUuid(),
         isKnown: known !== null,
@@ -75,8 +175,13 @@ export class Queue {
 
   #enter(entry) {
     entry.stop = new AbortController();
-    entry.row = new Row(entry.file, {
+    entry.onNewKey = () => {
+      keepKey(entry);
+      rememberFile(this.#owner, entry.file, entry);
+    };
+    entry.row = new Row(entry, {
       cancel: () => this.#cancel(entry),
+      find: () => this.#find(entry),
       retry: () => this.#retry(entry),
     });
     this.#entries.push(entry);
@@ -87,7 +192,7 @@ export class Queue {
   #pump() {
     for (const entry of this.#entries) {
       if (this.#running >= AT_ONCE) break;
-      if (entry.isStarted) continue;
+      if (entry.isStarted || entry.file === null) continue;
       entry.isStarted = true;
       this.#running += 1;
       this.#run(entry).finally(() => {
@@ -95,7 +200,7 @@ export class Queue {
         this.#pump();
       });
     }
-    this.#keepAwake();
+    this.#awake.want(this.#running > 0);
     this.#summarise();
   }
 
@@ -108,10 +213,7 @@ export class Queue {
         else if (checking !== undefined) row.showChecking(checking);
         else row.showSent(sent);
       }, entry.stop.signal);
-      entry.isReceived = true;
-      row.show("received", existed ? "Already in the archive" : "Received");
-      await forgetWaiting(entry.key);
-      this.#page.onReceived(entry.item);
+      await this.#received(entry, existed);
       if (!existed) await this.#addPreviews(entry);
     } catch (error) {
       if (entry.stop.signal.aborted) return;
@@ -121,8 +223,16 @@ export class Queue {
         this.#page.onLoggedOut();
         return;
       }
-      row.show("failed", error.message);
+      if (error instanceof Changed) this.#lose(entry, error);
+      else row.show("failed", error.message);
     }
+  }
+
+  async #received(entry, existed) {
+    entry.isReceived = true;
+    entry.row.show("received", existed ? "Already in the archive" : "Received");
+    await forgetWaiting(entry);
+    this.#page.onReceived(entry.item);
   }
 
   async #addPreviews(entry) {
@@ -135,7 +245,7 @@ export class Queue {
 
   async #cancel(entry) {
     entry.stop.abort(new DOMException("cancelled", "AbortError"));
-    await forgetWaiting(entry.key);
+    await forgetWaiting(entry);
     fetch(`/uploads/${entry.key}`, { method: "DELETE" }).catch(() => {});
     this.#remove(entry);
   }
@@ -174,25 +284,11 @@ export class Queue {
       ],
       [of("received"), (n) => `${n} received, on the way to the storages`],
       [of("safe"), (n) => `${n} safe`],
+      [of("missing"), (n) => `${count(n, "file")} to be chosen again`],
       [of("failed", "parked"), (n) => `${n} need${n === 1 ? "s" : ""} your attention`],
     ];
     const text = parts.filter(([n]) => n > 0).map(([n, say]) => say(n)).join(" · ");
     // A screen reader reads out every change.
     if (summary.textContent !== text) summary.textContent = text;
-  }
-
-  /** A phone that goes to sleep stops uploading; it goes on when it is looked at again. */
-  async #keepAwake() {
-    const isBusy = this.#running > 0 && document.visibilityState === "visible";
-    try {
-      if (isBusy && this.#wakeLock === null) {
-        this.#wakeLock = await navigator.wakeLock?.request("screen") ?? null;
-        this.#wakeLock?.addEventListener("release", () => this.#wakeLock = null);
-      } else if (!isBusy) {
-        await this.#wakeLock?.release();
-      }
-    } catch {
-      // Saving power, or no TLS: the page says to keep it open anyway.
-    }
   }
 }

@@ -4,7 +4,7 @@ import { showBytes, showSeconds } from "./words.js";
 const template = document.querySelector("#row");
 
 export class Row {
-  /** @param actions { cancel, retry } called when asked for */
+  /** @param file name, size @param actions { cancel, retry, find } called when asked for */
   constructor(file, actions) {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.size = file.size;
@@ -12,7 +12,9 @@ export class Row {
     this.#part(".name").textContent = file.name;
     this.#part(".size").textContent = showBytes(file.size);
     this.#part("progress").setAttribute("aria-label", `${file.name}: how much is uploaded`);
-    for (const [name, word] of [["cancel", "Cancel"], ["retry", "Try again"]]) {
+    this.name = file.name;
+    const words = { cancel: "Cancel", retry: "Try again", find: "Choose again" };
+    for (const [name, word] of Object.entries(words)) {
       const button = this.#part(`.${name}`);
       button.setAttribute("aria-label", `${word}: ${file.name}`);
       button.addEventListener("click", actions[name]);
@@ -24,14 +26,15 @@ export class Row {
     return this.element.querySelector(selector);
   }
 
-  /** @param kind waiting, sending, paused, received, safe, failed */
+  /** @param kind waiting, sending, paused, missing, received, safe, failed */
   show(kind, text) {
     this.kind = kind;
     this.element.dataset.kind = kind;
     this.#part(".state").textContent = text;
     this.#part(".retry").hidden = kind !== "failed";
+    this.#part(".find").hidden = kind !== "missing";
     this.#part(".cancel").hidden = kind === "received" || kind === "safe" || kind === "parked";
-    this.#part("progress").hidden = !["waiting", "sending", "paused"].includes(kind);
+    this.#part("progress").hidden = !["waiting", "sending", "paused", "missing"].includes(kind);
   }
 
   /** @param sent bytes that have come in, or are on their way */
@@ -55,6 +58,19 @@ export class Row {
     this.speed = new Speed();
     this.#part("progress").value = this.size === 0 ? 0 : stored / this.size;
     this.show("paused", reason);
+  }
+
+  /**
+   * The page has no file to go on with.
+   *
+   * @param part what is stored of it, from 0 to 1; as before where it is not given
+   * @param word what can be done about it
+   */
+  showMissing(text, part = this.#part("progress").value, word = "Choose again") {
+    this.#part("progress").value = part;
+    this.#part(".find").textContent = word;
+    this.#part(".find").setAttribute("aria-label", `${word}: ${this.name}`);
+    this.show("missing", text);
   }
 
   /** Where the archive has it by now. @param file as GET /media shows it */

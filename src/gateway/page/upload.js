@@ -19,7 +19,7 @@ export class Changed extends Error {
 /**
  * Sends a file until all of it is stored.
  *
- * @param entry key, item, owner, file; the key changes where the upload has to begin again
+ * @param entry key, item, owner, file, onNewKey; the key changes where the upload has to begin again
  * @param report called with { sent } bytes, or { waiting } a reason and { stored } bytes, or { checking } bytes
  * @returns whether the archive had it already
  */
@@ -41,6 +41,7 @@ export async function upload(entry, report, signal) {
       ) {
         // Expired, or bytes that were not the file's: from the beginning, under another name.
         entry.key = randomUuid();
+        entry.onNewKey();
         failures += 1;
         continue;
       }

@@ -76,15 +76,40 @@ globalThis.inBrowser = {
     input.dispatchEvent(new Event("change"));
   },
 
-  /** As a private window does, or one that was left while files were still being copied. */
-  async forgetFiles() {
+  /** As if the page had been left while files were still being copied. */
+  async loseCopies() {
     const database = await new Promise((resolve) => {
       indexedDB.open("omoide").onsuccess = ({ target }) => resolve(target.result);
     });
     const transaction = database.transaction("waiting", "readwrite");
-    transaction.objectStore("waiting").clear();
+    const store = transaction.objectStore("waiting");
+    store.getAll().onsuccess = ({ target }) => {
+      for (const entry of target.result) store.put({ ...entry, file: null });
+    };
     await new Promise((resolve) => transaction.oncomplete = resolve);
     database.close();
+  },
+
+  /** Has the button for files find one of that many bytes, with a handle that is a real one. */
+  async offerFile(name, size) {
+    const directory = await navigator.storage.getDirectory();
+    const handle = await directory.getFileHandle(name, { create: true });
+    const writable = await handle.createWritable();
+    await writable.write(crypto.getRandomValues(new Uint8Array(1000)));
+    await writable.truncate(size);
+    await writable.close();
+    globalThis.showOpenFilePicker = () => Promise.resolve([handle]);
+  },
+
+  /** Has the screen's lock counted: those that are held now, and those that were asked for. */
+  watchWakeLock() {
+    const request = navigator.wakeLock.request.bind(navigator.wakeLock);
+    globalThis.wakeLocks = [];
+    navigator.wakeLock.request = async (kind) => {
+      const lock = await request(kind);
+      wakeLocks.push(lock);
+      return lock;
+    };
   },
 
   /** @param kind drop or paste */
