@@ -5,6 +5,8 @@ import type { Page } from "playwright-core";
 import { until } from "../lab/command.ts";
 import { times } from "../lab/options.ts";
 import { admin, sharedTemplate } from "../lab/template.ts";
+import type { World } from "../lab/world.ts";
+import type { Connection } from "../../src/inbox/connect.ts";
 import { CHROMIUM, LOOKS, violations } from "../monitor/support/browser.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { Archive, type OpenPage, type Token } from "./support/archive.ts";
@@ -180,31 +182,21 @@ Deno.test({
 
     await step("a large one: offline, with the gateway killed, and over a reload", async () => {
       const name = "concert.mov";
-      const holding = await world.connect();
-      /** Stops the upload in its middle: nothing more of it is stored, so it is not over too early. */
-      const hold = async () => {
-        await holding.query("BEGIN");
-        await until("some of it is stored", async () => {
-          const { rowCount } = await holding.query(
-            "SELECT FROM omoide.upload WHERE media_id IS NULL AND chunks >= 4 FOR UPDATE",
-          );
-          return rowCount === 1;
-        });
-      };
-      const letGo = () => holding.query("ROLLBACK");
+      await using holding = await Holding.start(world);
       await page.evaluate(`inBrowser.addLarge("${name}", ${LARGE_MIB})`);
-      await hold();
+      await holding.hold();
       assert.match(await row(name).becomes("sending"), / MB of /);
       await page.context().setOffline(true);
-      await letGo();
+      await holding.letGo();
       assert.match(await row(name).becomes("paused"), /No connection: it goes on by itself/);
-      await hold();
+      await holding.hold();
       await page.context().setOffline(false);
       await row(name).becomes("sending");
       await inspect(opened, "sending");
       await archive.gateway.end("SIGKILL");
       await row(name).becomes("paused");
       await archive.gateway.start();
+      await page.evaluate("dispatchEvent(new Event('online'))");
       await row(name).becomes("sending");
       // A small one is copied and goes on by itself. Of a large one, or of which the copy was not finished,
       // the page knows how far it was; whoever comes back chooses it again.
@@ -227,10 +219,9 @@ Deno.test({
       await page.evaluate(`inBrowser.addLarge("${name}", ${LARGE_MIB})`);
       await row(name).becomes("sending");
       assert.equal(await page.locator(".row").count(), 1);
-      const { rowCount } = await holding.query("SELECT FROM omoide.upload WHERE size > 10000000");
-      assert.equal(rowCount, 1);
-      await letGo();
-      await holding.end();
+      const uploads = await world.query("SELECT FROM omoide.upload WHERE size > 10000000");
+      assert.equal(uploads.length, 1);
+      await holding.letGo();
       await row(name).becomes("safe", times(60_000, 3_600_000));
       const last = (LARGE_MIB - 1) * 1024 * 1024;
       await item(page, name).locator("a[href]").waitFor();
@@ -327,6 +318,11 @@ Deno.test({
       await Deno.remove(folder, { recursive: true });
     });
 
+    await step(
+      "a page that the browser trusts keeps the screen on, and files by their handles",
+      () => uploadTrusted(archive, token, helpers),
+    );
+
     await step("a revoked token ends it with a reason; with another one it goes on", async () => {
       await world.query("UPDATE omoide.token SET revoked_at = now()");
       await page.waitForSelector("#log-in:not([hidden])");
@@ -350,10 +346,90 @@ Deno.test({
   },
 });
 
+/** Stops uploads in their middle, so that they are not over too early. */
+class Holding implements AsyncDisposable {
+  private constructor(private readonly connection: Connection) {}
+
+  static async start(world: World): Promise<Holding> {
+    return new Holding(await world.connect());
+  }
+
+  /** Once some of it is stored, nothing more is. */
+  async hold(): Promise<void> {
+    await this.connection.query("BEGIN");
+    await until("some of it is stored", async () => {
+      const { rowCount } = await this.connection.query(
+        "SELECT FROM omoide.upload WHERE media_id IS NULL AND chunks >= 4 FOR UPDATE",
+      );
+      return rowCount === 1;
+    });
+  }
+
+  async letGo(): Promise<void> {
+    await this.connection.query("ROLLBACK");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.connection.end();
+  }
+}
+
+/**
+ * By an address that the browser trusts: the screen stays on while something is under way, and a file goes on
+ * by its handle, of which no copy is needed.
+ */
+async function uploadTrusted(archive: Archive, token: Token, helpers: string): Promise<void> {
+  const desk = await archive.open(token, { isTrusted: true });
+  const { page, row } = desk;
+  await using holding = await Holding.start(archive.world);
+  const name = "from a desk.mov";
+  const held = () => page.evaluate<number>("wakeLocks.filter((lock) => !lock.released).length");
+  const waitForHeld = async (count: number) => {
+    await until(`${count} locks of the screen are held`, async () => await held() === count);
+  };
+  await page.evaluate(helpers);
+  await page.evaluate("inBrowser.watchWakeLock()");
+  await page.evaluate(`inBrowser.offerFile("${name}", 30_000_000)`);
+  assert.equal(await held(), 0);
+  await page.getByRole("button", { name: "Choose files" }).click();
+  await row(name).becomes("sending");
+  await holding.hold();
+  await waitForHeld(1);
+  await page.evaluate("inBrowser.setVisible(false)");
+  assert.equal(await held(), 0);
+  await page.evaluate("inBrowser.setVisible(true)");
+  await waitForHeld(1);
+
+  await page.reload();
+  await row(name).becomes("sending");
+  await page.addInitScript(`${helpers}; inBrowser.askAgain(); inBrowser.watchWakeLock()`);
+  await page.reload();
+  assert.match(
+    await row(name).becomes("missing"),
+    /Allow this page to read the file again, and it goes on/,
+  );
+  assert.equal(await held(), 0);
+  await page.getByRole("button", { name: `Allow: ${name}` }).click();
+  await row(name).becomes("sending");
+  await waitForHeld(1);
+  await holding.letGo();
+  await row(name).becomes("safe");
+  await waitForHeld(0);
+  assert.deepEqual(desk.errors, []);
+  await desk.close();
+}
+
 /** The same archive on another device: what is there is seen; and nobody else sees it. */
 async function signInElsewhere(archive: Archive, token: Token): Promise<void> {
-  const phone = await archive.open(token, { width: 360, isTrusted: true });
+  const phone = await archive.open(token, { width: 360, isTrusted: true, isPhone: true });
   await item(phone.page, "after.txt").waitFor();
+  // Its camera is one touch away; files are chosen by what shows pictures, not folders.
+  const choosers = { "Take a picture": "environment", "Choose files": null };
+  for (const [name, camera] of Object.entries(choosers)) {
+    const chooser = phone.page.waitForEvent("filechooser");
+    await phone.page.getByRole("button", { name }).tap();
+    assert.equal(await (await chooser).element().getAttribute("capture"), camera);
+  }
   assert.equal(await phone.page.evaluate("isSecureContext"), true);
   assert.deepEqual(phone.errors, []);
   await phone.close();

@@ -19,6 +19,8 @@ export interface Look {
   readonly width?: number;
   /** By the address that a browser trusts. */
   readonly isTrusted?: boolean;
+  /** One that is touched, and has no mouse. */
+  readonly isPhone?: boolean;
 }
 
 /** A page that is open, and what went wrong in it. */
@@ -93,10 +95,12 @@ export class Archive implements AsyncDisposable {
 
   /** A browser of its own that has opened the archive. */
   async open(token: Token | null, look: Look = {}): Promise<OpenPage> {
-    const { scheme = "light", width = 1280 } = look;
+    const { scheme = "light", width = 1280, isPhone = false } = look;
     const context = await this.browser.newContext({
       viewport: { width, height: 900 },
       colorScheme: scheme,
+      hasTouch: isPhone,
+      isMobile: isPhone,
     });
     const page = await context.newPage();
     const errors: string[] = [];

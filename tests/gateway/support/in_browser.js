@@ -112,6 +112,23 @@ globalThis.inBrowser = {
     };
   },
 
+  /** What a browser does with a page that is not looked at, or is again. It cannot be had from one without a screen. */
+  async setVisible(isVisible) {
+    const visibilityState = isVisible ? "visible" : "hidden";
+    Object.defineProperty(document, "visibilityState", {
+      value: visibilityState,
+      configurable: true,
+    });
+    if (!isVisible) { for (const lock of wakeLocks) await lock.release(); }
+    document.dispatchEvent(new Event("visibilitychange"));
+  },
+
+  /** Has the user be asked again whether the page may read a file. */
+  askAgain() {
+    FileSystemHandle.prototype.queryPermission = () => Promise.resolve("prompt");
+    FileSystemHandle.prototype.requestPermission = () => Promise.resolve("granted");
+  },
+
   /** @param kind drop or paste */
   bring(kind, name) {
     const transfer = new DataTransfer();
