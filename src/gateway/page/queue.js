@@ -54,7 +54,7 @@ export class Queue {
   /** A file of which there is no copy: by its handle, or by whoever has it. */
   async #findAgain(entry) {
     const { row, handle, key, size } = entry;
-    row.showMissing("Looking for the file", 0);
+    row.show("waiting", "Looking for the file");
     const isAllowed = await handle?.queryPermission({ mode: "read" }) === "granted";
     if (isAllowed && await this.#readAgain(entry)) return;
     const offset = await offsetOf(key);
