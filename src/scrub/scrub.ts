@@ -84,7 +84,8 @@ class Scrub {
   async run(): Promise<ExitCode> {
     const { session, stop } = this.context;
     while (!stop.aborted) {
-      const { shallow, deep } = await session.state();
+      const { shallow, deep, workerStores } = await session.state();
+      this.#isWorkerStoring = workerStores;
       const shallowDueAt = dueAt(shallow, this.#shallowMs);
       const deepDueAt = dueAt(deep, this.schedule.cycleMs);
       const now = Date.now();

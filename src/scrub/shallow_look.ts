@@ -14,6 +14,9 @@ import type { Pace } from "./pace.ts";
 /** Receipts, or names, that the inbox is asked about at once. */
 const PAGE = 1000;
 
+/** Where the look at the names is once it has seen the top of the tree: before each owner's directory. */
+const TOP = ".";
+
 /**
  * The shallow look: each receipt's file, by id; then each name in the public tree, owner by owner. Holds a
  * page of receipts, or the names of one directory, in memory.
@@ -81,7 +84,7 @@ async function lookAtTree(
   between: () => Promise<void>,
 ): Promise<void> {
   const { tree, prefixSize, stop } = context;
-  if (after === "") await progress.reached("names ", lookAtTop(tree));
+  if (after === "") await progress.reached(`names ${TOP}`, lookAtTop(tree));
   for (const { path, finding } of ownerDirectories(tree, after)) {
     if (stop.aborted) return;
     if (finding !== null) await progress.reached(`names ${path}`, [finding]);

@@ -1,7 +1,10 @@
 /**
  * Every alert fires for a fault that was really made, and clears when that was really mended: a real system,
- * scraped by a real Prometheus. Only what would take hours is shortened: how long a rule waits, and one
- * threshold.
+ * scraped by a real Prometheus. Only what would take hours is shortened: how long a rule waits, one threshold,
+ * and the past. Four alerts go by how long nothing has happened (a worker away for two minutes, a media owed
+ * for an hour, a storage not looked at for two days, not read for two cycles of an hour or more): that nothing
+ * happens is real, and how long ago it began is moved in the inbox. Thresholds of
+ * seconds were the other way: later steps of this test, which take longer, would fire those alerts again.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";

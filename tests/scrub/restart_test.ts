@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { flipBit } from "../admin/support/tree.ts";
 import { until } from "../lab/command.ts";
+import { KILLED } from "../lab/program_process.ts";
 import { FaultyProxy } from "../lab/proxy.ts";
 import { parseStrace, quoted, succeeded } from "../lab/strace.ts";
 import { sharedTemplate } from "../lab/template.ts";
@@ -17,13 +18,14 @@ const COUNT = 24;
 /** 0.1 s for each object. */
 const SLOWLY = ["--rate", "32KiB"];
 
-/** Where the deep look is, as the inbox knows. */
-async function deepLook(world: World) {
+/** Where a look is, as the inbox knows. */
+async function lookOf(world: World, depth: "shallow" | "deep") {
   const [look] = await world.query<
     { position: string | null; under_way: boolean; files: number; findings: number }
   >(
     "SELECT position, started_at IS NOT NULL AS under_way, finished_files::int AS files, " +
-      "finished_findings::int AS findings FROM omoide.look WHERE depth = 'deep'",
+      "finished_findings::int AS findings FROM omoide.look WHERE depth = $1",
+    [depth],
   );
   return look ?? { position: null, under_way: false, files: null, findings: null };
 }
@@ -55,20 +57,20 @@ Deno.test({
       // What it finds it tells at once, and so how far it is.
       await until(
         "it has found what is wrong",
-        async () => (await deepLook(world)).position === wrong,
+        async () => (await lookOf(world, "deep")).position === wrong,
       );
       await until("it is further", async () => (await opened(first.log)).includes(further));
       await first.scrub.kill();
-      const { position } = await deepLook(world);
+      const { position } = await lookOf(world, "deep");
       assert.ok(position !== null && position >= wrong && position < further);
 
       const second = await startSlowly(world);
-      await until("the look is at its end", async () => !(await deepLook(world)).under_way);
+      await until("the look is at its end", async () => !(await lookOf(world, "deep")).under_way);
       assert.equal((await second.scrub.stop()).code, 0);
       const [before, after] = [await opened(first.log), await opened(second.log)];
       assert.deepEqual(before, objects.slice(0, before.length), "once each, in their order");
       assert.deepEqual(after, objects.filter((object) => object > position));
-      const { files, findings } = await deepLook(world);
+      const { files, findings } = await lookOf(world, "deep");
       assert.deepEqual({ files, findings }, { files: COUNT, findings: 1 });
       assert.deepEqual(await openFindings(world), [`corrupt: ${wrong}`]);
     });
@@ -81,7 +83,7 @@ Deno.test({
       await until("it is further", async () => (await opened(first.log)).includes(further));
       assert.equal((await first.scrub.stop()).code, 0, first.scrub.output);
       const second = await startSlowly(world);
-      await until("the look is at its end", async () => !(await deepLook(world)).under_way);
+      await until("the look is at its end", async () => !(await lookOf(world, "deep")).under_way);
       assert.equal((await second.scrub.stop()).code, 0);
       const [before, after] = [await opened(first.log), await opened(second.log)];
       assert.deepEqual([...before, ...after], objects);
@@ -93,7 +95,72 @@ Deno.test({
         [objects[20]],
       );
       assert.equal((await scrubOnce(world)).code, 8);
-      assert.equal((await deepLook(world)).files, COUNT);
+      assert.equal((await lookOf(world, "deep")).files, COUNT);
+    });
+  },
+});
+
+/** The objects that a traced shallow look has asked for: a receipt's, and not a name's. */
+async function asked(log: string): Promise<string[]> {
+  const calls = parseStrace(await Deno.readTextFile(log)).filter(succeeded).flatMap(quoted);
+  return calls.filter((path) => /\/objects\/..\/[0-9a-f]{64}-/.test(path))
+    .map((path) => path.slice(path.indexOf(".omoide")));
+}
+
+Deno.test({
+  ...requireTools(["strace"]),
+  name:
+    "ended in the middle of its look at the names, a scrub goes on there and not at the beginning",
+  async fn(t) {
+    await using world = await template().world();
+    const media = await store(world, COUNT);
+    assert.equal((await scrubOnce(world)).code, 0);
+    const middle = join(world.root("hot"), media[12]?.path ?? "");
+    const due = (shallow: string) =>
+      world.query(
+        "UPDATE omoide.look SET position = NULL, started_at = NULL, last_started_at = " +
+          "CASE WHEN depth = 'deep' THEN now() ELSE now() - $1::interval END",
+        [shallow],
+      );
+    // The signal comes with the call that looks at this file, for the first or the second time.
+    const endedBy = async (signal: "TERM" | "KILL", when: number) => {
+      const inject = [`statx:signal=${signal}:when=${when}`];
+      const trace = { log: await world.temporaryFile(), calls: ["statx"], inject, paths: [middle] };
+      await using scrub = await startScrub(world, { trace });
+      return (await scrub.ended).code;
+    };
+    const goesOn = async () => {
+      const log = await world.temporaryFile();
+      await using scrub = await startScrub(world, { trace: { log, calls: ["statx"] } });
+      await until("it is at its end", async () => !(await lookOf(world, "shallow")).under_way);
+      assert.equal((await scrub.stop()).code, 0, scrub.output);
+      return await asked(log);
+    };
+
+    await t.step("by SIGTERM, among the receipts", async () => {
+      await due("2 days");
+      assert.equal(await endedBy("TERM", 1), 0);
+      const { position, under_way } = await lookOf(world, "shallow");
+      assert.ok(under_way);
+      const told = BigInt(/^receipts (\d+)$/.exec(position ?? "")?.[1] ?? 0);
+      assert.ok(told >= (media[12]?.id ?? 0n) && told < (media.at(-1)?.id ?? 0n), String(position));
+      assert.deepEqual(
+        await goesOn(),
+        media.filter(({ id }) => id > told).map(({ object }) => object),
+      );
+      assert.equal((await lookOf(world, "shallow")).files, COUNT, "all of them, over both");
+    });
+
+    await t.step("by SIGKILL, among the files", async () => {
+      await due("2 days");
+      // What it finds it tells at once, and so that it is through with the receipts.
+      await Deno.writeTextFile(join(world.root("hot"), "notes.txt"), "a note");
+      assert.equal(await endedBy("KILL", 2), KILLED);
+      assert.equal((await lookOf(world, "shallow")).position, "names .");
+      assert.deepEqual(await goesOn(), []);
+      const { files, findings } = await lookOf(world, "shallow");
+      assert.deepEqual({ files, findings }, { files: COUNT, findings: 1 });
+      assert.deepEqual(await openFindings(world), ["unexpected: notes.txt"]);
     });
   },
 });

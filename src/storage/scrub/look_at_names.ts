@@ -38,15 +38,15 @@ export function lookAtTop(tree: ReadOnlyTree): Finding[] {
   );
 }
 
-/** Every owner's directory, as `content/<owner>`, sorted; those after `after` only. */
+/** Every owner's directory, as `content/<owner>`, sorted, or what is wrong with `content`; after `after` only. */
 export function* ownerDirectories(
   tree: ReadOnlyTree,
   after: string,
 ): Generator<{ readonly path: string; readonly finding: Finding | null }> {
   for (const type of [...MEDIA_TYPES].sort()) {
     for (const each of listed(tree, type, "is missing; `storage init` makes it again")) {
-      if (typeof each !== "string") yield { path: type, finding: each };
-      else if (`${type}/${each}` > after) yield { path: `${type}/${each}`, finding: null };
+      const [path, finding] = typeof each === "string" ? [`${type}/${each}`, null] : [type, each];
+      if (path > after) yield { path, finding };
     }
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Looks at a synthetic storage of as many files as the argument says, at every name and at every object, and
- * prints what it saw and the peak memory of the process, in MiB. A program of its own, so that its memory is
- * its own. Its files have no bytes to read: what a look holds of them is one buffer, however many they are.
+ * Looks at a synthetic storage of as many files as the first argument says, an owner having as many as the
+ * second, at every name and at every object, and prints what it saw and the peak memory of the process, in MiB.
+ * A program of its own, so that its memory is its own. Its files have no bytes to read: what a look holds of
+ * them is one buffer, however many they are.
  */
 import { lookDeeply } from "../../../src/scrub/deep_look.ts";
 import type { LookContext, ScrubInbox } from "../../../src/scrub/look.ts";
@@ -12,7 +13,8 @@ import { parseObjectName, publicPath } from "../../../src/storage/layout.ts";
 import { type ReadCalls, ReadOnlyTree } from "../../../src/storage/scrub/read_only_tree.ts";
 
 const names = Number(Deno.args[0]);
-const OWNERS_FILES = 1000;
+/** Files of each owner. */
+const OWNERS_FILES = Number(Deno.args[1] ?? 1000);
 const PREFIX_SIZE = 2;
 const ROOT = "/synthetic";
 
