@@ -11,6 +11,7 @@ import api from "./page/api.js" with { type: "text" };
 import app from "./page/app.js" with { type: "text" };
 import awake from "./page/awake.js" with { type: "text" };
 import archive from "./page/archive.js" with { type: "text" };
+import checksum from "./page/checksum.js" with { type: "text" };
 import keep from "./page/keep.js" with { type: "text" };
 import picking from "./page/picking.js" with { type: "text" };
 import previews from "./page/previews.js" with { type: "text" };
@@ -69,6 +70,7 @@ const SCRIPTS = {
   app,
   archive,
   awake,
+  checksum,
   keep,
   picking,
   previews,

@@ -415,6 +415,15 @@ async function uploadTrusted(archive: Archive, token: Token, helpers: string): P
   await holding.letGo();
   await row(name).becomes("safe");
   await waitForHeld(0);
+
+  // One that is changed meanwhile is not sent, and is not taken for a network that is away.
+  await page.evaluate(`inBrowser.offerFile("changed.mov", 80_000_000)`);
+  await page.getByRole("button", { name: "Choose files" }).click();
+  await holding.hold();
+  await page.evaluate(`inBrowser.offerFile("changed.mov", 80_000_000)`);
+  await holding.letGo();
+  assert.match(await row("changed.mov").becomes("missing"), /cannot be read any more/);
+  await page.getByRole("button", { name: "Cancel: changed.mov" }).click();
   assert.deepEqual(desk.errors, []);
   await desk.close();
 }

@@ -4,7 +4,7 @@ import type { GatewayProcess, Person } from "../gateway.ts";
 const WRITE_BYTES = 1024 * 1024;
 
 /** What a page sends by one request. */
-const PART_BYTES = 8 * 1024 * 1024;
+const PART_BYTES = 32 * 1024 * 1024;
 
 /**
  * Uploads over bare connections: a client that costs as little as one can, since it runs on the processors

@@ -1,11 +1,12 @@
 /** The files that are on their way: three at a time, each by itself, so that a bad one does not stop the others. */
 import { Refused, send } from "./api.js";
 import { Awake } from "./awake.js";
+import { Changed } from "./checksum.js";
 import { forgetWaiting, keepKey, keepWaiting, knownFile, rememberFile, waitingOf } from "./keep.js";
 import { chooseFiles } from "./picking.js";
 import { sendPreviews } from "./previews.js";
 import { Row } from "./row.js";
-import { Changed, upload } from "./upload.js";
+import { upload } from "./upload.js";
 import { count, randomUuid, showBytes } from "./words.js";
 
 const AT_ONCE = 3;
@@ -208,9 +209,10 @@ export class Queue {
     const { row } = entry;
     try {
       row.showSent(0);
-      const existed = await upload(entry, ({ sent, waiting, stored, checking }) => {
+      const existed = await upload(entry, ({ sent, waiting, stored, checking, summed }) => {
         if (waiting !== undefined) row.showPaused(waiting, stored);
         else if (checking !== undefined) row.showChecking(checking);
+        else if (summed !== undefined) row.showSummed(summed);
         else row.showSent(sent);
       }, entry.stop.signal);
       await this.#received(entry, existed);

@@ -53,6 +53,12 @@ export class Row {
     this.show("sending", "Was added before: comparing it with the archive");
   }
 
+  /** @param bytes that were read for the checksum: after a reload all that was sent before is read again */
+  showSummed(bytes) {
+    const done = Math.floor(100 * bytes / this.size);
+    this.show("sending", `Reading it once more before the last part goes: ${done} %`);
+  }
+
   /** @param stored bytes: those that were on their way do not count any more */
   showPaused(reason, stored) {
     this.speed = new Speed();
