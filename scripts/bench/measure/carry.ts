@@ -103,7 +103,8 @@ function figuresOf(load: Load, carried: Carried, { comingIn, whole, rest }: Bill
   };
 }
 
-function ourSeconds({ database, carriers, kernelThreads }: Bill): number {
+/** Seconds of processor of the database, the carriers and the kernel's own threads. */
+export function ourSeconds({ database, carriers, kernelThreads }: Bill): number {
   return totalOf(database) + totalOf(carriers) + kernelThreads;
 }
 

@@ -3,7 +3,7 @@ import { makeInbox, type StorageName, STORAGES, Workers } from "../inbox.ts";
 import { Meter } from "../meter.ts";
 import { sleep } from "../command.ts";
 import type { Contender, Stage } from "../stage.ts";
-import { othersCores } from "./carry.ts";
+import { othersCores, ourSeconds } from "./carry.ts";
 import { untilAsleep } from "./latency.ts";
 import { timeOf } from "./workers.ts";
 
@@ -49,7 +49,12 @@ export function grown(growth: Growth): Contender {
       const bill = await meter.bill();
       await workers.stop();
       await connection.end();
-      return { media_per_s: measured / seconds, others_cores: othersCores(bill) };
+      return {
+        media_per_s: measured / seconds,
+        processor_s_per_1000: ourSeconds(bill) / measured * 1000,
+        wal_per_byte: bill.wal / (measured * SIZE),
+        others_cores: othersCores(bill),
+      };
     });
 }
 
