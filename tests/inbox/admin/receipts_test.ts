@@ -8,7 +8,12 @@ import {
 } from "../../../src/inbox/admin/receipts.ts";
 import { inboxStatus } from "../../../src/inbox/status/ask_status.ts";
 import { retireStorage } from "../../../src/inbox/admin/storages.ts";
-import { replaceIdentity } from "../../../src/inbox/admin/trust.ts";
+import {
+  beginReplacing,
+  countReplaced,
+  replaceIdentity,
+  voidReceipts,
+} from "../../../src/inbox/admin/trust.ts";
 import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { IDENTITIES, type TestInbox } from "../../support/postgres.ts";
@@ -154,6 +159,49 @@ inboxTest("an older session's acknowledgement is not one of the new root", async
   await hot.query(ACKNOWLEDGE, [replaced, ...values(late).slice(1)]);
   assert.deepEqual(await pendingIds(hot), [early]);
 });
+
+inboxTest(
+  "a replacement that is interrupted lets nothing leave, and goes on when it is run again",
+  async (inbox) => {
+    const [app, hot, cold] = [await inbox.as("app"), await inbox.as("hot"), await inbox.as("cold")];
+    const [waits, left] = [await submit(app), await submit(app)];
+    await acknowledge(hot, [waits, left]);
+    await acknowledge(cold, [left]);
+    assert.equal(await release(hot, [left]), 1);
+    // Far beyond the others, as in a storage that was rebuilt: another range.
+    await rebuildReceipts(asAdmin(inbox), 1, [heldFile(1_000_000n, "far", pathBeside("far"))]);
+    const admin = asAdmin(inbox);
+    assert.deepEqual(await countReplaced(admin, 1), { receipts: 3, owed: 1 });
+    // Its snapshot is older: it would still see the receipt, and a storage that is trusted.
+    const late = await inbox.as("cold");
+    await late.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    await acknowledge(late, [waits]);
+
+    await beginReplacing(admin, 1);
+    const interrupted = new AbortController();
+    await assert.rejects(
+      voidReceipts(admin, 1, interrupted.signal, () => interrupted.abort()),
+      /stopped before the end; run it again/,
+    );
+    assert.deepEqual(await countReplaced(admin, 1), { receipts: 1, owed: 1 });
+    await refused(late, "40001", "SELECT omoide.release($1)", [[waits]]);
+    await late.query("ROLLBACK");
+    await acknowledge(cold, [waits]);
+    assert.equal(await release(cold, [waits]), 0);
+    const reason = "SELECT distrusted_reason FROM omoide.storage WHERE id = 1";
+    assert.match(String(await valueOf(inbox.admin, reason)), /run `storage replace` again/);
+
+    await beginReplacing(admin, 1);
+    assert.equal(await voidReceipts(admin, 1, new AbortController().signal, () => {}), 1);
+    assert.deepEqual(await replaceIdentity(admin, 1, crypto.randomUUID()), {
+      receipts: 0,
+      owed: 1,
+    });
+    assert.equal(await valueOf(inbox.admin, reason), null);
+    assert.deepEqual(await pendingIds(hot), [waits]);
+    assert.equal(await release(cold, [waits]), 0);
+  },
+);
 
 inboxTest("a worker's open transaction holds up no administrator", async (inbox) => {
   await registerStorage(inbox.admin, { name: "third", identity: IDENTITIES.third, prefixSize: 2 });
