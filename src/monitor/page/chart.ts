@@ -47,11 +47,11 @@ export function chart(given: Chart): Html {
       )}</ul>
       <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}"
         preserveAspectRatio="none">
-        ${grid(top, given)}
+        ${grid()}
         ${series.map((each, i) => line(each, i, top, given))}
       </svg>
       <p
-        class="axis"><span>${given.showTime(given.from)}</span><span>at the most ${given.show(
+        class="axis"><span>${given.showTime(given.from)}</span><span>at most ${given.show(
           top,
         )}</span><span>${given.showTime(given.to)}</span></p>
       <details id="${id}-numbers"><summary>The numbers</summary>${table(given)}</details>
@@ -59,7 +59,7 @@ export function chart(given: Chart): Html {
   `;
 }
 
-function grid(_top: number, _chart: Chart): Html {
+function grid(): Html {
   const y = (share: number) => TOP + (HEIGHT - TOP - BOTTOM) * share;
   return html`${
     [0, 0.5, 1].map((share) =>

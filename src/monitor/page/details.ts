@@ -51,7 +51,7 @@ export function parkedTable(details: Details | null): Html {
       <tbody>${parked.map(({ storage, mediaId, owner, item, mediaType, reason, age }) =>
         html`
           <tr>
-            <th scope="row">${mediaId} for ${storage}</th>
+            <th scope="row">${storage}: media ${mediaId}</th>
             <td>${mediaType} of <code>${item}</code>, owner <code>${owner}</code></td>
             <td><span class="label">since</span><span>${ago(age)}</span></td>
             <td><span class="label">reason</span><span>${reason}</span></td>

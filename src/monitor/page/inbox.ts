@@ -22,8 +22,8 @@ export function inboxTable(status: InboxStatus): Html {
       ({ owner, bytes, bytesLimit, media: n, mediaLimit }) => {
         const who = owner === null ? "all owners today" : `owner ${owner} today`;
         return [
-          { what: who, used: bytes, limit: bytesLimit, show: showBytes },
-          { what: who, used: n, limit: mediaLimit, show: media },
+          { what: `${who}: bytes`, used: bytes, limit: bytesLimit, show: showBytes },
+          { what: `${who}: media`, used: n, limit: mediaLimit, show: media },
         ];
       },
     ),
