@@ -3,6 +3,10 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { EXIT } from "../src/exit_codes.ts";
 import { SQLSTATE } from "../src/inbox/sqlstates.ts";
+import { parseGatewayOptions } from "../src/gateway/options.ts";
+import { parseMonitorOptions } from "../src/monitor/options.ts";
+import { parseScrubOptions } from "../src/scrub/options.ts";
+import { parseWorkerOptions } from "../src/worker/options.ts";
 import { permissionFlags, workerNeeds } from "../src/sandbox.ts";
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, import.meta.url));
@@ -48,6 +52,26 @@ Deno.test("both commands are on the first screen of the README, which is a front
     assert.ok(line >= 0 && line < 40, `${task} is on line ${line + 1}`);
   }
   assert.ok(lines.length <= 185, `${lines.length} lines`);
+});
+
+Deno.test("each program's command line in a document is one that the program takes", () => {
+  const parsers: Readonly<Record<string, (args: readonly string[]) => unknown>> = {
+    worker: parseWorkerOptions,
+    scrub: parseScrubOptions,
+    monitor: parseMonitorOptions,
+    gateway: parseGatewayOptions,
+  };
+  const tried = new Set<string>();
+  for (const document of documentsBelow(".")) {
+    const lines = read(`../${document}`).matchAll(/^ {4}deno task (\w+) ([^…\n]+)$/gm);
+    for (const [line, program = "", words = ""] of lines) {
+      const parse = parsers[program];
+      if (parse === undefined) continue;
+      assert.doesNotThrow(() => parse(words.replaceAll("$PWD", "/home/me").split(/ +/)), line);
+      tried.add(program);
+    }
+  }
+  assert.deepEqual([...tried].sort(), Object.keys(parsers).sort());
 });
 
 Deno.test("every link between the documents leads to a file, and to a heading of it", () => {
