@@ -15,8 +15,6 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
  */
 const NODE_IMPORTS = [
   "src/inbox/connect.ts: node:stream type { Duplex }",
-  "src/inbox/copy/copy_connection.ts: node:buffer { Buffer }",
-  "src/inbox/copy/copy_connection.ts: node:stream type { Duplex }",
   "src/inbox/copy/copy_socket.ts: node:buffer { Buffer }",
   "src/inbox/copy/copy_socket.ts: node:stream { Duplex }",
   // To close it.

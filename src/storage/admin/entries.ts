@@ -48,7 +48,7 @@ export async function* entriesOf(
   { signal, strange = () => {}, onName = () => {}, onHiddenLinks }: EntriesOptions,
 ): AsyncGenerator<Entry> {
   const yielder = new EventLoopYielder(signal);
-  const byInode = new ExternalSort(), view = new LinkView();
+  const byInode = new ExternalSort(), view = new LinkView(tree);
   // Public files first: a worker that runs meanwhile makes the object before the name, so that whatever
   // is seen here has its object below.
   for (const { path, info } of walkPublic(tree, prefixSize, strange)) {

@@ -1,6 +1,8 @@
 import { ConfigurationError } from "../../errors.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
+import { mountKind } from "../file_systems.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
+import { readIdentityOf } from "./open_for_admin.ts";
 import { walkObjects, walkPublic } from "./walk.ts";
 
 /**
@@ -9,10 +11,12 @@ import { walkObjects, walkPublic } from "./walk.ts";
  * - sshfs gives each name an inode of its own and one link;
  * - inode numbers above 2^53 (Lustre, some FUSE and SMB mounts) fall together as JavaScript's numbers, of
  *   which Deno makes node's bigint ones too: a manifest had 3,287 of 3,420 files with another file's
- *   checksum.
+ *   checksum;
+ * - GlusterFS numbers by hashes, which its `enable-ino32` cuts to 32 bits: exact, and two files have one number.
  */
 export const NO_LINKS = "shows no hard links, as sshfs does";
 export const LARGE_INODES = "numbers its files above 2^53, which this program cannot distinguish";
+export const HASHED_INODES = "numbers its files by hashes, so that two of them can have one number";
 
 type Seen = Pick<Deno.FileInfo, "ino" | "nlink">;
 
@@ -27,6 +31,13 @@ export class LinkView {
   #objects = 0;
   #linked = false;
   #exact = true;
+  readonly #hashed: boolean;
+
+  /** @param tree a storage's: what is mounted there is noted in its identity */
+  constructor(tree: GuardedTree) {
+    const { mount } = readIdentityOf(tree.root);
+    this.#hashed = mount !== undefined && mountKind(mount.type).hasHashedInodes === true;
+  }
 
   file(info: Seen): void {
     this.#files++;
@@ -45,6 +56,7 @@ export class LinkView {
 
   /** Why not; null where they can. One link has to be seen, if there is anything that could have one. */
   get hidden(): string | null {
+    if (this.#hashed) return HASHED_INODES;
     if (!this.#exact) return LARGE_INODES;
     return this.#files > 0 && this.#objects > 0 && !this.#linked ? NO_LINKS : null;
   }
@@ -74,7 +86,7 @@ export async function requireVisibleLinks(
   prefixSize: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const view = new LinkView();
+  const view = new LinkView(tree);
   const yielder = new EventLoopYielder(signal);
   for (const { info } of walkPublic(tree, prefixSize, () => {})) {
     view.file(info);
