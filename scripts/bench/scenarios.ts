@@ -224,6 +224,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "200 people who watch the gateway's events, and see nothing happen",
     contenders: { gateway: watching(200) },
     targets: [{ figure: "core_percent", most: 2 }],
+    once: true,
   },
   {
     name: "start",

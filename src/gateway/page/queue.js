@@ -102,6 +102,7 @@ export class Queue {
       isStarted: false,
     });
     entry.row.show("waiting", "Waiting for its turn");
+    rememberFile(this.#owner, file, entry);
     keepWaiting(entry);
     this.#pump();
   }
