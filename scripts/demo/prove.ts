@@ -76,8 +76,8 @@ async function askInbox(database: string) {
     const { rows: [left] } = await connection.query<{ chunks: string; unreleased: string }>(
       // What has left goes with its generation, at the next sweep at the latest.
       "SELECT (SELECT count(*) FROM omoide.media_chunk c LEFT JOIN omoide.media m ON m.id = c.media_id " +
-        "WHERE m.released_at IS NULL) AS chunks, " +
-        "(SELECT count(*) FROM omoide.media WHERE released_at IS NULL) AS unreleased",
+        "LEFT JOIN omoide.waiting w USING (media_id) WHERE m.id IS NULL OR w.size IS NOT NULL) AS chunks, " +
+        "(SELECT count(*) FROM omoide.waiting) AS unreleased",
     );
     return { receipts, chunks: Number(left?.chunks), unreleased: Number(left?.unreleased) };
   } finally {

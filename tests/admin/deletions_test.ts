@@ -102,9 +102,9 @@ Deno.test("a purge that is not exactly meant does nothing", async () => {
   );
   refuse(await purge(one), 3, /A worker holds the storage hot/);
   await held.end();
-  await world.query("UPDATE omoide.media SET released_at = NULL");
+  await world.query("INSERT INTO omoide.waiting SELECT id, size, 0 FROM omoide.media");
   refuse(await purge(one, "--count", "1"), 4, /still in the inbox/);
-  await world.query("UPDATE omoide.media SET released_at = now()");
+  await world.query("DELETE FROM omoide.waiting");
 
   const done = await purge(one);
   assert.equal(done.code, 0, done.stderr);

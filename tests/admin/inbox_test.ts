@@ -317,7 +317,7 @@ Deno.test("a storage added later is owed what is still in the inbox", async () =
     assert.match(made.stdout, /It is owed 5 media from the inbox/);
     await world.drainOnce("cold");
     assert.equal(
-      (await world.query("SELECT FROM omoide.media WHERE released_at IS NULL")).length,
+      (await world.query("SELECT FROM omoide.waiting")).length,
       5,
     );
   } finally {

@@ -93,8 +93,7 @@ Deno.test({
     await until("hot holds all", async () => await world.receipts("hot") === submitted);
     // A week later.
     await world.query(
-      `UPDATE omoide.media SET opened_at = opened_at - interval '7 days',
-         sealed_at = sealed_at - interval '7 days'`,
+      "UPDATE omoide.media SET sealed_at = sealed_at - interval '7 days'",
     );
     await world.query("UPDATE omoide.stored SET stored_at = stored_at - interval '7 days'");
     await world.query("UPDATE omoide.ledger SET day = day - 7");
@@ -127,7 +126,7 @@ Deno.test({
       await using _cold = world.start("cold");
       await until("cold has everything", async () => await world.receipts("cold") === 250);
       const [kept] = await world.query<{ kept: number }>(
-        "SELECT count(*)::int AS kept FROM omoide.media WHERE released_at IS NULL",
+        "SELECT count(*)::int AS kept FROM omoide.waiting",
       );
       assert.ok((kept?.kept ?? 0) >= 200);
       await using third = world.start("third", { root });

@@ -72,7 +72,7 @@ interface Case {
 }
 
 const DISTRUST = `UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'EIO'
-  WHERE name = 'hot'; UPDATE omoide.media SET released_at = NULL`;
+  WHERE name = 'hot'; INSERT INTO omoide.waiting SELECT id, size, 0 FROM omoide.media`;
 
 const COMMANDS: Readonly<Record<string, Case>> = {
   "storage init": { begun: true, args: (s) => ["hot", s.root, ...s.database] },
@@ -368,7 +368,7 @@ async function reset(scene: Scene, command: Case, place: string): Promise<boolea
   await scene.world.query(`
     UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL,
       identity = (SELECT identity FROM public.saved WHERE id = omoide.storage.id);
-    UPDATE omoide.media SET released_at = now();
+    DELETE FROM omoide.waiting;
     DELETE FROM omoide.delivery;
     DELETE FROM omoide.stored;
     INSERT INTO omoide.stored SELECT * FROM public.saved_stored;

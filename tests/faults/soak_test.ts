@@ -189,7 +189,7 @@ class Soak {
     }
     const [row] = await this.world.query<{ files: string; backlog: string }>(
       `SELECT (SELECT disk_bytes FROM omoide.inbox_status) AS files,
-         (SELECT coalesce(sum(size), 0) FROM omoide.media WHERE released_at IS NULL) AS backlog`,
+         (SELECT coalesce(sum(size), 0) FROM omoide.waiting) AS backlog`,
     );
     const files = Number(row?.files);
     if (this.held === 0) this.peakFiles = Math.max(this.peakFiles, files);

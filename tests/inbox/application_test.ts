@@ -212,7 +212,7 @@ inboxTest(
     const hex = Buffer.from(sha256("second")).toString("hex");
     const rows = await rowsOf<{ public_name: string }>(
       inbox.admin,
-      "SELECT public_name FROM omoide.media ORDER BY id",
+      "SELECT omoide.public_name(item_uuid, ext, sha256, has_plain_name) FROM omoide.media ORDER BY id",
     );
     assert.deepEqual(rows.map((row) => row.public_name), [
       `${ITEM}.jpg`,
@@ -249,8 +249,9 @@ for (const how of ["submit_media", "seal_media"]) {
         }));
         const [row] = await rowsOf(
           inbox.admin,
-          "SELECT count(*)::int AS media, count(DISTINCT public_name)::int AS names, " +
-            "count(*) FILTER (WHERE public_name = item_uuid || '.jpg')::int AS usual " +
+          "SELECT count(*)::int AS media, " +
+            "count(DISTINCT omoide.public_name(item_uuid, ext, sha256, has_plain_name))::int AS names, " +
+            "count(*) FILTER (WHERE has_plain_name)::int AS usual " +
             "FROM omoide.media WHERE item_uuid = $1",
           [item],
         );

@@ -11,16 +11,18 @@ inboxTestOn([18])(
     // As the application, the workers and a purge would leave it, in a hundredth of the time.
     await inbox.admin.query("SET session_replication_role = replica");
     await inbox.admin.query(
-      `INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, size, sha256, public_name,
-        sealed_at, released_at)
-      SELECT u, u, 'content', 'jpg', 1, sha256(n::text::bytea), u || '.jpg', now(),
-        CASE WHEN n > 10 THEN now() END
+      `INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, size, sha256, has_plain_name,
+        holds_name, sealed_at)
+      SELECT u, u, 'content', 'jpg', 1, sha256(n::text::bytea), true, false, now()
       FROM (SELECT n, md5(n::text)::uuid AS u FROM generate_series(1, ${MEDIA}) n) x`,
+    );
+    await inbox.admin.query(
+      "INSERT INTO omoide.waiting SELECT n, 1, 0 FROM generate_series(1, 10) n",
     );
     await inbox.admin.query(
       `INSERT INTO omoide.stored (storage_id, media_id, outcome)
       SELECT s.id, m.id, 'stored' FROM omoide.storage s, omoide.media m
-      WHERE m.released_at IS NOT NULL AND m.id NOT BETWEEN 100 AND 102
+      WHERE m.id > 10 AND m.id NOT BETWEEN 100 AND 102
         AND (s.name = 'hot' OR m.id <> ${MEDIA} AND m.id NOT BETWEEN 49999 AND 50002)`,
     );
     await inbox.admin.query(

@@ -44,7 +44,7 @@ async function requireRight(inbox: TestInbox, when: string): Promise<void> {
     ), copies AS (
       SELECT (SELECT count(*) FROM omoide.stored r WHERE r.media_id = m.id AND r.storage_id = ANY (ids))
         AS n, cardinality(ids) AS all_of_them
-      FROM omoide.media m, trusted WHERE m.released_at IS NOT NULL
+      FROM omoide.media m, trusted WHERE m.id NOT IN (SELECT media_id FROM omoide.waiting)
     )
     SELECT jsonb_build_object(
       'copies', (SELECT to_jsonb(c) FROM omoide.copies c),
@@ -224,9 +224,10 @@ class History {
     const [media] = await rowsOf<Described>(
       admin,
       `SELECT id, id AS "mediaId", owner_uuid AS "ownerUuid", item_uuid AS "itemUuid",
-        media_type AS "mediaType", ext, public_name AS "publicName", size::int,
-        encode(sha256, 'hex') AS sha256, omoide.public_path(media_type, owner_uuid, item_uuid,
-          public_name, 2) AS path, extract(epoch FROM now())::float8 AS "writtenAt"
+        media_type AS "mediaType", ext,
+        omoide.public_name(item_uuid, ext, sha256, has_plain_name) AS "publicName", size::int,
+        encode(sha256, 'hex') AS sha256, omoide.public_path(media_type, owner_uuid, item_uuid, ext,
+          sha256, has_plain_name, 2) AS path, extract(epoch FROM now())::float8 AS "writtenAt"
       FROM omoide.media ORDER BY md5($1 || id) LIMIT 1`,
       [String(random.bits())],
     );

@@ -232,7 +232,7 @@ inboxTest(
     const before = await submit(app, "before the restore");
     // What a restore of an older backup does: the rows are gone and the ids begin again.
     await inbox.admin.query(
-      "DELETE FROM omoide.media; DELETE FROM omoide.media_chunk; DELETE FROM omoide.delivery; " +
+      "DELETE FROM omoide.media; DELETE FROM omoide.waiting; DELETE FROM omoide.media_chunk; DELETE FROM omoide.delivery; " +
         "ALTER SEQUENCE omoide.media_id_seq RESTART",
     );
     assert.deepEqual(await acknowledge(hot, [before], "before the restore"), ["unknown"]);
@@ -314,7 +314,7 @@ inboxTest(
         assert.deepEqual(await rowsOf(hot, ack, values), [{ result: "mismatch" }], path);
       }
     }
-    await refused(hot, "23514", ack, [id, sum, "dropped", null, inbox.identities.hot]);
+    await refused(hot, "22P02", ack, [id, sum, "dropped", null, inbox.identities.hot]);
     assert.equal(await valueOf(inbox.admin, "SELECT count(*)::int FROM omoide.stored"), 0);
     await hot.query(ack, [id, sum, "renamed", other, inbox.identities.hot]);
     await cold.query(ack, [id, sum, "stored", null, inbox.identities.cold]);

@@ -234,7 +234,7 @@ inboxTest("what cannot be moved stays where it is, and what can be is", async (i
   // An administrator who takes back a receipt has its row.
   const other = await inbox.pg.connect(inbox.database);
   await other.query("BEGIN");
-  await other.query("SELECT FROM omoide.media WHERE id = $1 FOR UPDATE", [held]);
+  await other.query("SELECT FROM omoide.waiting WHERE media_id = $1 FOR UPDATE", [held]);
   assert.deepEqual(await recycle(hot), { emptied: 0, moved: 1 });
   assert.equal(await generationOf(inbox, held), 0);
   assert.notEqual(await generationOf(inbox, free), 0);
@@ -381,7 +381,8 @@ inboxTest(
     assert.equal(await fileBytes(inbox), 0);
     const [counted] = await rowsOf(
       inbox.admin,
-      "SELECT count(*)::int AS media, count(released_at)::int AS released FROM omoide.media",
+      "SELECT count(*)::int AS media, (count(*) - (SELECT count(*) FROM omoide.waiting))::int AS released " +
+        "FROM omoide.media",
     );
     assert.deepEqual(counted, { media: 3 * ROUNDS, released: 3 * ROUNDS });
   },
@@ -476,16 +477,19 @@ inboxTest("sizes that are wrong, and bytes that cannot be read, stop no sweep", 
   const [app, hot, cold] = [await inbox.as("app"), await inbox.as("hot"), await inbox.as("cold")];
   const ids = [];
   for (let n = 0; n < 4; n++) ids.push(await submit(app, "x".repeat(3000)));
-  await inbox.admin.query("ALTER TABLE omoide.media DROP CONSTRAINT media_size_check");
+  await inbox.admin.query("ALTER TABLE omoide.waiting DROP CONSTRAINT waiting_size_check");
   const sizes = ["9223372036854775807", "9223372036854775806", "-9223372036854775808"];
   for (const [n, size] of sizes.entries()) {
-    await inbox.admin.query("UPDATE omoide.media SET size = $1 WHERE id = $2", [size, ids[n]]);
+    await inbox.admin.query("UPDATE omoide.waiting SET size = $1 WHERE media_id = $2", [
+      size,
+      ids[n],
+    ]);
   }
   for (let n = 0; n < 4; n++) await leave([hot, cold], [await submit(app, LARGE)], LARGE);
   await recycle(hot);
   await valueOf(await inbox.as("monitor"), "SELECT count(*) FROM omoide.generation_status");
   // One of them can't be copied, for the reason of a damaged page: the others are moved away from it.
-  await inbox.admin.query("UPDATE omoide.media SET size = 3000 WHERE released_at IS NULL");
+  await inbox.admin.query("UPDATE omoide.waiting SET size = 3000");
   await inbox.admin.query(
     `CREATE FUNCTION omoide.damaged(bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
       IF $1 = ${ids[1]} THEN RAISE data_corrupted; END IF; RETURN true;

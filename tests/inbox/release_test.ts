@@ -90,7 +90,7 @@ for (const level of ["read committed", "repeatable read", "serializable"]) {
         inbox.admin,
         "SELECT (SELECT count(*) FROM omoide.media_chunk)::int AS chunks, " +
           "(SELECT count(*) FROM omoide.delivery)::int AS deliveries, " +
-          "(SELECT count(*) FROM omoide.media WHERE released_at IS NULL)::int AS media, " +
+          "(SELECT count(*) FROM omoide.waiting)::int AS media, " +
           "(SELECT bytes FROM omoide.inbox_status)::int AS bytes",
       );
       assert.deepEqual(left, { chunks: 0, deliveries: 0, media: 0, bytes: 0 });

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
+import { MIGRATIONS } from "../../src/inbox/schema/migrations.ts";
 import { startPostgres, VERSIONS } from "../support/postgres.ts";
 import { describeSchema } from "./support/describe_schema.ts";
 import { inboxTest, pendingIds, release, rowsOf, valueOf } from "./support/inbox_test.ts";
@@ -28,7 +29,7 @@ for (const version of VERSIONS) {
     await restore.query(await Deno.readTextFile(VERSION_8));
     await restore.end();
     const admin = await pg.connect(database);
-    const before = await allRows(admin);
+    const before = asOfNow(await allRows(admin));
     const { applied, inbox } = await initInbox(admin);
     assert.deepEqual(applied.map((each) => each.split(" ")[0])[0], "9");
     assert.equal(inbox, "11111111-1111-4111-8111-111111111111");
@@ -74,7 +75,88 @@ for (const version of VERSIONS) {
   });
 }
 
+for (const version of VERSIONS) {
+  Deno.test(`an inbox of version 21 keeps what waits where its chunks are (PostgreSQL ${version})`, async () => {
+    await using pg = await startPostgres({ version, fsync: false });
+    const database = await pg.createDatabase();
+    const restore = await pg.connect(database);
+    await restore.query(await Deno.readTextFile(VERSION_8));
+    await restore.end();
+    const admin = await pg.connect(database);
+    await admin.query("BEGIN; SET LOCAL ROLE omoide_owner");
+    for (const each of MIGRATIONS.filter((each) => each.version > 8 && each.version < 22)) {
+      await admin.query(each.sql);
+    }
+    // Functions of that version there are none, so their triggers would refuse.
+    await admin.query(
+      `RESET ROLE; SET LOCAL session_replication_role = replica;
+      UPDATE omoide.settings SET schema_version = 21;
+      UPDATE omoide.media SET generation = 3 WHERE id IN (3, 9);
+      UPDATE omoide.media_chunk SET generation = 3 WHERE media_id IN (3, 9);
+      UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'disk' WHERE id = 2;
+      INSERT INTO omoide.upload (id, key, owner_uuid, item_uuid, media_type, ext, size, chunks, generation,
+        day, expires_at)
+      VALUES (20, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'content', 'jpg', 300000, 1, 3,
+        now(), 'infinity');
+      INSERT INTO omoide.media_chunk VALUES (20, 0, decode(repeat('00', 262144), 'hex'), 3);
+      SELECT setval('omoide.media_id_seq', 20); COMMIT`,
+    );
+    const asked = [
+      "SELECT * FROM omoide.upload",
+      "SELECT media_id, seq, generation, sha256(bytes) AS sha256 FROM omoide.media_chunk ORDER BY 1, 2",
+      "SELECT * FROM omoide.delivery ORDER BY storage_id, media_id",
+      "SELECT storage_id, media_id, outcome::text, path, stored_at FROM omoide.stored ORDER BY 1, 2",
+      "SELECT * FROM omoide.storage ORDER BY id",
+    ];
+    const before = [];
+    for (const query of asked) before.push(await rowsOf(admin, query));
+    const waiting = await rowsOf(
+      admin,
+      "SELECT id AS media_id, size, generation FROM omoide.media WHERE released_at IS NULL ORDER BY id",
+    );
+    await initInbox(admin);
+    for (const [n, query] of asked.entries()) {
+      assert.deepEqual(await rowsOf(admin, query), before[n], query);
+    }
+    assert.deepEqual(
+      await rowsOf(
+        admin,
+        "SELECT media_id, size, generation FROM omoide.waiting ORDER BY media_id",
+      ),
+      waiting,
+    );
+    assert.ok(waiting.length > 2);
+    assert.equal(await valueOf(admin, "SELECT nextval('omoide.media_id_seq')"), "21");
+    // Nothing of it goes: generation 0 and 3 have bytes that somebody waits for.
+    const hot = await pg.connect(database, "omoide_hot");
+    await hot.query("SELECT omoide.recycle(true)");
+    assert.deepEqual(
+      await rowsOf(admin, "SELECT id, count(*)::int FROM omoide.blobs(3) GROUP BY id ORDER BY id"),
+      [{ id: "3", count: 1 }, { id: "9", count: 1 }, { id: "20", count: 1 }],
+    );
+    assert.equal(
+      await valueOf(admin, "SELECT count(*)::int FROM omoide.media_chunk WHERE generation = 3"),
+      3,
+    );
+    for (const connection of [hot, admin]) await connection.end();
+  });
+}
+
 type Row = Record<string, unknown>;
+
+/** What version 22 and later keep of these rows, and where. */
+function asOfNow(all: Record<string, Row[]>): Record<string, Row[]> {
+  const media = all.media ?? [];
+  return {
+    ...all,
+    media: media.map(({ public_name, opened_at: _, released_at: __, ...row }) => ({
+      ...row,
+      has_plain_name: public_name === `${row.item_uuid}.${row.ext}`,
+    })),
+    waiting: media.filter(({ released_at }) => released_at === null)
+      .map(({ id, size }) => ({ media_id: id, size })),
+  };
+}
 
 /** The columns that another row has. */
 function only(row: Row, other: Row | undefined): Row {
@@ -111,7 +193,9 @@ for (const version of VERSIONS) {
           "' OWNER TO postgres' AS change FROM pg_class " +
           "WHERE relnamespace = 'omoide'::regnamespace AND relkind IN ('r', 'v') " +
           "UNION ALL SELECT 'ALTER ROUTINE ' || oid::regprocedure || ' OWNER TO postgres' FROM pg_proc " +
-          "WHERE pronamespace = 'omoide'::regnamespace",
+          "WHERE pronamespace = 'omoide'::regnamespace " +
+          "UNION ALL SELECT 'ALTER TYPE ' || oid::regtype || ' OWNER TO postgres' FROM pg_type " +
+          "WHERE typnamespace = 'omoide'::regnamespace AND typtype = 'e'",
       );
       for (const { change } of rows) await admin.query(change);
     }

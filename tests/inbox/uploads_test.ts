@@ -539,7 +539,11 @@ inboxTest("other bytes under a name that is taken live beside it", async (inbox)
       await open(app, content.length, { item }),
     );
     names.push(
-      await valueOf(inbox.admin, "SELECT public_name FROM omoide.media WHERE id = $1", [media_id]),
+      await valueOf(
+        inbox.admin,
+        "SELECT omoide.public_name(item_uuid, ext, sha256, has_plain_name) FROM omoide.media WHERE id = $1",
+        [media_id],
+      ),
     );
   }
   assert.equal(names[0], `${item}.mov`);

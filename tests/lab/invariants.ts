@@ -86,12 +86,14 @@ export function changedNames(
 export async function releasedTooEarly(database: pg.Client): Promise<string[]> {
   const { rows } = await database.query(
     `SELECT m.id FROM omoide.media m CROSS JOIN omoide.settings
-     WHERE m.released_at IS NOT NULL
+     CROSS JOIN LATERAL (
+       SELECT max(t.stored_at) AS at FROM omoide.stored t WHERE t.media_id = m.id) AS released
+     WHERE NOT EXISTS (SELECT FROM omoide.waiting w WHERE w.media_id = m.id)
        AND ((SELECT count(*) FROM omoide.stored t WHERE t.media_id = m.id) < min_copies
          OR EXISTS (
            SELECT FROM omoide.storage s
-           WHERE s.required_since <= m.released_at
-             AND (s.retired_at IS NULL OR s.retired_at > m.released_at)
+           WHERE s.required_since <= released.at
+             AND (s.retired_at IS NULL OR s.retired_at > released.at)
              AND NOT EXISTS (
                SELECT FROM omoide.stored t WHERE t.media_id = m.id AND t.storage_id = s.id)))`,
   );
@@ -111,7 +113,7 @@ export async function lostMedia(
     `SELECT m.id::text, encode(m.sha256, 'hex') AS sha256, m.size::text,
        (SELECT coalesce(sum(octet_length(c.bytes)), 0)::text FROM omoide.media_chunk c
         WHERE c.media_id = m.id) AS held,
-       m.released_at IS NOT NULL AS released,
+       NOT EXISTS (SELECT FROM omoide.waiting w WHERE w.media_id = m.id) AS released,
        ARRAY(SELECT r.storage::text FROM omoide.receipt r WHERE r.media_id = m.id) AS receipts
      FROM omoide.media m`,
   );
@@ -134,7 +136,7 @@ export async function lostMedia(
  */
 export async function wrongUploads(database: pg.Client): Promise<string[]> {
   const { rows } = await database.query<{ line: string }>(
-    `SELECT format('I7: media %s is not sealed', m.id) AS line FROM omoide.media m WHERE m.sealed_at IS NULL
+    `SELECT format('I7: media %s is not sealed', o.media_id) AS line FROM omoide.opened o
      UNION ALL
      SELECT format('I7: upload %s is not finished, and a media, a delivery or a receipt', u.id)
      FROM omoide.upload u WHERE u.media_id IS NULL AND (

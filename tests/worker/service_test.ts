@@ -31,9 +31,11 @@ async function startIdle(world: World, random: Random, args: string[]): Promise<
 async function oweInSilence(world: World, random: Random): Promise<void> {
   await world.query(
     `WITH made AS (
-       INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, size, sha256, public_name,
-         holds_name, sealed_at)
-       VALUES ($1, $2, 'content', 'jpg', 0, sha256(''), $2::uuid || '.jpg', true, now()) RETURNING id
+       INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, size, sha256,
+         has_plain_name, holds_name, sealed_at)
+       VALUES ($1, $2, 'content', 'jpg', 0, sha256(''), true, true, now()) RETURNING id
+     ), waiting AS (
+       INSERT INTO omoide.waiting SELECT id, 0, 0 FROM made
      )
      INSERT INTO omoide.delivery (storage_id, media_id, size)
      SELECT s.id, made.id, 0 FROM omoide.storage s, made WHERE s.name = 'hot'`,

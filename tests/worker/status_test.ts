@@ -89,11 +89,13 @@ Deno.test("uploads that never pause do not keep the inbox from being swept", asy
   const backlog = 20_000;
   await world.query(
     `WITH made AS (
-       INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, size, sha256, public_name,
-         holds_name, sealed_at)
+       INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, size, sha256,
+         has_plain_name, holds_name, sealed_at)
        SELECT 'aaaaaaaa-0000-4000-8000-000000000000', i.item, 'content', 'jpg', 0, sha256(''),
-         i.item || '.jpg', true, now()
+         true, true, now()
        FROM (SELECT gen_random_uuid() AS item FROM generate_series(1, ${backlog})) i RETURNING id
+     ), waiting AS (
+       INSERT INTO omoide.waiting SELECT id, 0, 0 FROM made
      )
      INSERT INTO omoide.delivery (storage_id, media_id, size)
      SELECT s.id, made.id, 0 FROM omoide.storage s, made`,

@@ -110,13 +110,16 @@ async function fill(
 const FILL = `
   WITH added AS (
     INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, size, sha256, sealed_at,
-      released_at, holds_name, public_name, generation)
+      holds_name, has_plain_name)
     SELECT '00000000-0000-4000-8000-000000000000', item, 'content', 'jpg', $2::int,
       sha256(decode(repeat('ab', $2::int), 'hex')), now(),
-      CASE WHEN cardinality($3::text[]) = 0 THEN now() END, true, item || '.jpg',
-      (SELECT last_value FROM omoide.current_generation)
+      true, true
     FROM (SELECT gen_random_uuid() AS item FROM generate_series(1, $1::int)) items
-    RETURNING id, generation
+    RETURNING id
+  ), waiting AS (
+    INSERT INTO omoide.waiting (media_id, size, generation)
+    SELECT a.id, $2::int, c.last_value FROM added a, omoide.current_generation c
+    WHERE cardinality($3::text[]) > 0
   ), owed AS (
     INSERT INTO omoide.delivery (storage_id, media_id, size)
     SELECT s.id, a.id, $2::int FROM added a, omoide.storage s WHERE s.name = ANY ($3)
@@ -125,7 +128,8 @@ const FILL = `
     SELECT s.id, a.id, 'stored' FROM added a, omoide.storage s WHERE s.name <> ALL ($3)
   ), chunks AS (
     INSERT INTO omoide.media_chunk (media_id, seq, bytes, generation)
-    SELECT a.id, 0, decode(repeat('ab', $2::int), 'hex'), a.generation FROM added a
+    SELECT a.id, 0, decode(repeat('ab', $2::int), 'hex'), c.last_value
+    FROM added a, omoide.current_generation c
     WHERE cardinality($3::text[]) > 0
   ), charged AS (
     INSERT INTO omoide.ledger (day, account, bytes, media)

@@ -23,10 +23,13 @@ export async function fillHistory(
   for (const { name } of indexes) await connection.query(`DROP INDEX omoide.${name}`);
   for (let from = 1; from <= history; from += PART) {
     const to = Math.min(history, from + PART - 1);
-    await connection.query(MEDIA(true), [from, to]);
+    await connection.query(MEDIA, [from, to]);
     await connection.query(RECEIPTS, [from, to]);
   }
-  if (owed > 0) await connection.query(MEDIA(false), [history + 1, history + owed]);
+  if (owed > 0) {
+    await connection.query(MEDIA, [history + 1, history + owed]);
+    await connection.query(WAITING, [history + 1, history + owed]);
+  }
   for (const { definition } of indexes) await connection.query(definition);
   await connection.query("SET session_replication_role = origin");
   await connection.query(OWED);
@@ -34,8 +37,7 @@ export async function fillHistory(
     "SELECT setval('omoide.media_id_seq', greatest(1, (SELECT max(id) FROM omoide.media)))",
   );
   await connection.query(
-    "INSERT INTO omoide.holding_mark SELECT DISTINCT id >> 12 FROM omoide.media " +
-      "WHERE released_at IS NOT NULL",
+    "INSERT INTO omoide.holding_mark SELECT DISTINCT id >> 12 FROM omoide.media",
   );
   await foldHoldings(connection);
   // Not new: a worker looks through all that waits at each sweep for an hour, and then every five minutes.
@@ -44,26 +46,28 @@ export async function fillHistory(
   await connection.query("CHECKPOINT");
 }
 
-const MEDIA = (released: boolean) => `
-  INSERT INTO omoide.media (id, owner_uuid, item_uuid, media_type, ext, size, sha256, public_name,
-    holds_name, sealed_at, released_at)
+const MEDIA = `
+  INSERT INTO omoide.media (id, owner_uuid, item_uuid, media_type, ext, size, sha256, has_plain_name,
+    holds_name, sealed_at)
   OVERRIDING SYSTEM VALUE
   SELECT g, md5('o' || g / 300)::uuid, i.item,
-    (ARRAY['content', 'preview', 'thumbnail'])[1 + g % 3], 'jpg', 2000 + g % 10000,
-    sha256(g::text::bytea), i.item || '.jpg', true, now(), ${released ? "now()" : "NULL"}
+    (ARRAY['content', 'preview', 'thumbnail']::omoide.media_type[])[1 + g % 3], 'jpg', 2000 + g % 10000,
+    sha256(g::text::bytea), true, true, now()
   FROM generate_series($1::bigint, $2::bigint) g, LATERAL (SELECT md5('i' || g / 3)::uuid AS item) i`;
+
+const WAITING = `
+  INSERT INTO omoide.waiting (media_id, size, generation)
+  SELECT g, 2000 + g % 10000, 0 FROM generate_series($1::bigint, $2::bigint) g`;
 
 const RECEIPTS = `
   INSERT INTO omoide.stored (storage_id, media_id, outcome)
   SELECT s.id, g, 'stored' FROM omoide.storage s, generate_series($1::bigint, $2::bigint) g`;
 
 const OWED = `
-  WITH waiting AS (
-    SELECT m.id, m.size FROM omoide.media m WHERE m.released_at IS NULL
-  ), owed AS (
+  WITH owed AS (
     INSERT INTO omoide.delivery (storage_id, media_id, size)
-    SELECT s.id, w.id, w.size FROM omoide.storage s, waiting w
+    SELECT s.id, w.media_id, w.size FROM omoide.storage s, omoide.waiting w
   )
   INSERT INTO omoide.ledger (day, account, bytes, media)
-  SELECT '-infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', sum(size), count(*) FROM waiting
+  SELECT '-infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', sum(size), count(*) FROM omoide.waiting
   HAVING count(*) > 0`;

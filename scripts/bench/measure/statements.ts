@@ -199,7 +199,8 @@ async function acknowledge(
 async function someFiles({ admin }: Sessions, time: number): Promise<HeldFile[]> {
   const { rows } = await admin.connection.query<HeldFile>(
     `SELECT m.id AS "mediaId", m.owner_uuid AS "ownerUuid", m.item_uuid AS "itemUuid",
-      m.media_type AS "mediaType", m.ext, m.public_name AS "publicName", r.path, m.size::float8,
+      m.media_type AS "mediaType", m.ext,
+      omoide.public_name(m.item_uuid, m.ext, m.sha256, m.has_plain_name) AS "publicName", r.path, m.size::float8,
       encode(m.sha256, 'hex') AS sha256, extract(epoch FROM now())::float8 AS "writtenAt"
     FROM omoide.receipt r JOIN omoide.media m ON m.id = r.media_id
     WHERE r.storage = 'hot' AND r.media_id > $1 ORDER BY r.media_id LIMIT 500`,

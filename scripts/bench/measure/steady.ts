@@ -54,7 +54,7 @@ export function steadyUploads(size: number): Contender {
       await workers.during(allReleased(connection));
       const bill = await meter.bill();
       const { rows: [row] } = await connection.query<{ media: string }>(
-        "SELECT count(*) AS media FROM omoide.media WHERE released_at IS NOT NULL",
+        "SELECT count(*) - (SELECT count(*) FROM omoide.waiting) AS media FROM omoide.media",
       );
       const media = Number(row?.media);
       const gb = media * size / 1e9;

@@ -63,12 +63,11 @@ const ROW_BY_ROW = `
   'BEGIN END';
   CREATE FUNCTION omoide.delete_chunks() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
   'BEGIN
-    DELETE FROM omoide.media_chunk_0 c USING released r
-    WHERE c.media_id = r.id AND r.released_at IS NOT NULL;
+    DELETE FROM omoide.media_chunk_0 c USING released r WHERE c.media_id = r.media_id;
     RETURN NULL;
   END';
-  CREATE TRIGGER delete_chunks AFTER UPDATE ON omoide.media
-    REFERENCING NEW TABLE AS released FOR EACH STATEMENT EXECUTE FUNCTION omoide.delete_chunks();
+  CREATE TRIGGER delete_chunks AFTER DELETE ON omoide.waiting
+    REFERENCING OLD TABLE AS released FOR EACH STATEMENT EXECUTE FUNCTION omoide.delete_chunks();
   -- As they were then.
   ALTER TABLE omoide.media_chunk_0 SET (
     autovacuum_enabled = on, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0,
@@ -90,7 +89,7 @@ export async function timeOf(connection: Connection): Promise<string> {
 export async function allReleased(connection: Connection): Promise<void> {
   for (;;) {
     const { rows: [row] } = await connection.query<{ left: boolean }>(
-      "SELECT EXISTS (SELECT FROM omoide.media WHERE released_at IS NULL) AS left",
+      "SELECT EXISTS (SELECT FROM omoide.waiting) AS left",
     );
     if (row?.left === false) return;
     await sleep(50);

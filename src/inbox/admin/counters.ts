@@ -194,8 +194,7 @@ async function recountInbox({ connection }: AdminInbox, fix: boolean): Promise<M
         FROM omoide.ledger WHERE day = '-infinity') a
       CROSS JOIN (
         SELECT sum(w.media) AS media, sum(w.bytes) AS bytes FROM (
-          SELECT count(*) AS media, sum(m.size) AS bytes FROM omoide.media m
-          WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
+          SELECT count(*) AS media, sum(w.size) AS bytes FROM omoide.waiting w
           UNION ALL
           -- Also of one that turned out to be there already, until it expires.
           SELECT 0, sum(least(u.chunks * 262144::bigint + octet_length(u.tail), u.size))

@@ -62,8 +62,8 @@ export async function ownerState({ connection }: AdminInbox, owner: string): Pro
       (SELECT count(*) FROM (${EARLIER}) e)::float8 AS earlier,
       (SELECT count(*) FROM omoide.token t WHERE t.owner_uuid = $1 AND ${VALID})::float8 AS tokens,
       (SELECT count(*) FROM omoide.item i WHERE i.owner_uuid = $1)::float8 AS items
-    FROM (SELECT count(*) AS n, coalesce(sum(m.size), 0) AS bytes FROM omoide.media m
-      WHERE m.released_at IS NULL AND m.owner_uuid = $1) w`,
+    FROM (SELECT count(*) AS n, coalesce(sum(a.size), 0) AS bytes
+      FROM omoide.waiting a JOIN omoide.media m ON m.id = a.media_id WHERE m.owner_uuid = $1) w`,
     [owner],
   );
   if (state === undefined) throw new TypeError("the inbox said nothing about this owner");
@@ -84,7 +84,8 @@ export async function ownersNotDrained(
   const rows = await ask<{ owner: string }>(
     connection,
     `SELECT o.owner FROM unnest($1::uuid[]) AS o (owner)
-    WHERE EXISTS (SELECT FROM omoide.media m WHERE m.released_at IS NULL AND m.owner_uuid = o.owner)
+    WHERE EXISTS (SELECT FROM omoide.waiting w JOIN omoide.media m ON m.id = w.media_id
+        WHERE m.owner_uuid = o.owner)
       OR EXISTS (SELECT FROM omoide.upload u WHERE u.owner_uuid = o.owner AND ${PENDING})
       OR NOT EXISTS (SELECT FROM omoide.frozen f WHERE f.owner_uuid = o.owner)
       OR EXISTS (${EARLIER.replace("$1", "o.owner")})`,
@@ -145,7 +146,8 @@ const STORED = ofBothHalves(
   (half) => `
   SELECT r.storage_id FROM omoide.media m JOIN omoide.stored r ON r.media_id = m.id
   WHERE m.owner_uuid = f.owner AND m.item_uuid = f.item AND m.media_type = f.type AND m.ext = f.ext
-    AND m.sha256 = decode(f.hex, 'hex') AND m.released_at IS NOT NULL AND ${half}`,
+    AND m.sha256 = decode(f.hex, 'hex') AND ${half}
+    AND NOT EXISTS (SELECT FROM omoide.waiting w WHERE w.media_id = m.id)`,
 );
 
 /** Of these files, how many have no receipt of one of these storages. */
@@ -157,7 +159,8 @@ export async function withoutReceipts(
   const [row] = await ask<{ n: number }>(
     connection,
     `SELECT count(*)::int AS n
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS f(owner, item, type, ext, hex)
+    FROM unnest($1::uuid[], $2::uuid[], $3::omoide.media_type[], $4::text[], $5::text[])
+      AS f(owner, item, type, ext, hex)
     WHERE (SELECT count(DISTINCT r.storage_id) FROM (${STORED}) r WHERE r.storage_id = ANY ($6::int[])) < $7`,
     [
       files.map((file) => file.ownerUuid),

@@ -28,6 +28,9 @@ const FOREIGN = `
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
           AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND c.relkind = 'S')
     UNION ALL
+    SELECT 'TYPE ' || t.oid::regtype, t.typowner
+      FROM pg_type t WHERE t.typnamespace = to_regnamespace('omoide') AND t.typtype = 'e'
+    UNION ALL
     SELECT 'ROUTINE ' || p.oid::regprocedure, p.proowner FROM pg_proc p
       WHERE p.pronamespace = to_regnamespace('omoide')
   ) o WHERE o.owner <> (SELECT r.oid FROM pg_roles r WHERE r.rolname = $1) ORDER BY o.object`;

@@ -11,8 +11,9 @@ export interface FileOfMedia {
 
 /** Said twice, since each half is in an index of its own. */
 const UPLOADS = (["m.holds_name", "NOT m.holds_name"] as const).map((half) => `
-  SELECT m.id, m.released_at
-  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS f(owner, item, type, ext, hex)
+  SELECT m.id
+  FROM unnest($1::uuid[], $2::uuid[], $3::omoide.media_type[], $4::text[], $5::text[])
+    AS f(owner, item, type, ext, hex)
   JOIN omoide.media m ON m.owner_uuid = f.owner AND m.item_uuid = f.item AND m.media_type = f.type
     AND m.ext = f.ext AND m.sha256 = decode(f.hex, 'hex') AND ${half}`).join(" UNION ALL ");
 
@@ -33,7 +34,7 @@ export async function stillInInbox(
 ): Promise<number> {
   const [row] = await ask<{ n: number }>(
     connection,
-    `SELECT count(*)::int AS n FROM (${UPLOADS}) u WHERE u.released_at IS NULL`,
+    `SELECT count(*)::int AS n FROM (${UPLOADS}) u JOIN omoide.waiting w ON w.media_id = u.id`,
     columns(files),
   );
   return row?.n ?? 0;

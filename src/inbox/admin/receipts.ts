@@ -48,15 +48,15 @@ function claimedId({ mediaId }: HeldFile): bigint | null {
  */
 const FILES = `
   CREATE TEMP TABLE IF NOT EXISTS admin_file (
-    n int, id bigint, owner uuid, item uuid, type text, ext text, name text, path text, size bigint,
-    sha256 bytea, at timestamptz, media_id bigint
+    n int, id bigint, owner uuid, item uuid, type omoide.media_type, ext text, name text, path text,
+    size bigint, sha256 bytea, at timestamptz, media_id bigint
   ) ON COMMIT DELETE ROWS`;
 const FILL = `
   INSERT INTO admin_file (n, id, owner, item, type, ext, name, path, size, sha256, at)
   SELECT f.n, f.id, f.owner, f.item, f.type, f.ext, f.name, f.path, f.size, decode(f.hex, 'hex'),
     to_timestamp(f.at)
-  FROM unnest($1::int[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-    $8::text[], $9::bigint[], $10::text[], $11::float8[])
+  FROM unnest($1::int[], $2::bigint[], $3::uuid[], $4::uuid[], $5::omoide.media_type[], $6::text[],
+    $7::text[], $8::text[], $9::bigint[], $10::text[], $11::float8[])
     AS f(n, id, owner, item, type, ext, name, path, size, hex, at)`;
 /** Said twice, since each half is in an index of its own. */
 const SAME = (holds: "m.holds_name" | "NOT m.holds_name") => `
@@ -68,16 +68,20 @@ const FIND = `
       AND m.item_uuid = f.item AND m.media_type = f.type AND m.ext = f.ext AND m.sha256 = f.sha256),
     least((${SAME("m.holds_name")}), (${SAME("NOT m.holds_name")})))
   WHERE f.media_id IS NULL`;
-/** Those whose id is free keep it; the others get the next ones. Whose the plain name is, is as sealed. */
+/**
+ * Those whose id is free keep it; the others get the next ones. Whose the plain name is, is as sealed. They do
+ * not wait in the inbox, and are counted as what has left it: no trigger marks what is added to media.
+ */
 const INSERT = (ids: "own" | "new") => `
-  INSERT INTO omoide.media (${ids === "own" ? "id, " : ""}owner_uuid, item_uuid, media_type, ext,
-    size, sha256, public_name, holds_name, opened_at, sealed_at, released_at)
+  WITH made AS (
+    INSERT INTO omoide.media (${ids === "own" ? "id, " : ""}owner_uuid, item_uuid, media_type, ext,
+    size, sha256, has_plain_name, holds_name, sealed_at)
   OVERRIDING ${ids === "own" ? "SYSTEM" : "USER"} VALUE
-  SELECT ${ids === "own" ? "f.id, " : ""}f.owner, f.item, f.type, f.ext, f.size, f.sha256, f.name,
-    f.name = f.item || '.' || f.ext AND NOT EXISTS (
+  SELECT ${ids === "own" ? "f.id, " : ""}f.owner, f.item, f.type, f.ext, f.size, f.sha256,
+    f.name = f.item || '.' || f.ext, f.name = f.item || '.' || f.ext AND NOT EXISTS (
       SELECT FROM omoide.media h WHERE h.owner_uuid = f.owner AND h.item_uuid = f.item
         AND h.media_type = f.type AND h.ext = f.ext AND h.holds_name),
-    f.at, f.at, now()
+    f.at
   FROM admin_file f
   WHERE f.media_id IS NULL AND ${
   ids === "own"
@@ -85,27 +89,30 @@ const INSERT = (ids: "own" | "new") => `
       "NOT EXISTS (SELECT FROM omoide.media m WHERE m.id = f.id)"
     : "true"
 }
-  ORDER BY f.n`;
+  ORDER BY f.n RETURNING id
+  ), marked AS (
+    INSERT INTO omoide.holding_mark (block) SELECT DISTINCT m.id >> 12 FROM made m
+  )
+  SELECT count(*)::int AS n FROM made`;
 const RECEIPTS = `
   WITH known AS (
     SELECT f.media_id, f.at, f.path,
-      omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)
-        AS usual
+      omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid, m.ext, m.sha256, m.has_plain_name,
+        s.prefix_size) AS usual
     FROM admin_file f JOIN omoide.media m ON m.id = f.media_id
     JOIN omoide.storage s ON s.id = $1
-    WHERE m.released_at IS NOT NULL
+    WHERE NOT EXISTS (SELECT FROM omoide.waiting w WHERE w.media_id = m.id)
   ), paid AS (
     DELETE FROM omoide.delivery d USING known k WHERE d.storage_id = $1 AND d.media_id = k.media_id
   ), made AS (
     INSERT INTO omoide.stored (storage_id, media_id, outcome, path, stored_at)
-    SELECT $1, k.media_id, CASE WHEN k.path = k.usual THEN 'stored' ELSE 'renamed' END,
+    SELECT $1, k.media_id, (CASE WHEN k.path = k.usual THEN 'stored' ELSE 'renamed' END)::omoide.outcome,
       nullif(k.path, k.usual), k.at
     FROM known k ON CONFLICT DO NOTHING
     RETURNING media_id
   )
   SELECT (SELECT count(*) FROM made)::int AS receipts,
-    (SELECT count(*) FROM admin_file f JOIN omoide.media m ON m.id = f.media_id
-      WHERE m.released_at IS NULL)::int AS "left"`;
+    (SELECT count(*) FROM admin_file f JOIN omoide.waiting w ON w.media_id = f.media_id)::int AS "left"`;
 /** The next upload must not get an id that an object of a tree has already. */
 const SEQUENCE = `
   SELECT setval(q.name, greatest($1::bigint, (SELECT last_value FROM omoide.media_id_seq)))
@@ -171,7 +178,8 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
   await ask(connection, FIND);
   let made = 0;
   for (const ids of ["own", "new"] as const) {
-    made += (await connection.query(INSERT(ids))).rowCount ?? 0;
+    const [row] = await ask<{ n: number }>(connection, INSERT(ids));
+    made += row?.n ?? 0;
     await ask(connection, FIND);
   }
   return made;
@@ -248,8 +256,10 @@ const ITEMS = `
 
 const RECEIPTS_OF_ITEMS = `
   SELECT DISTINCT ON (p.path COLLATE "C") m.id AS "mediaId", p.path, m.owner_uuid AS "ownerUuid",
-    m.item_uuid AS "itemUuid", m.media_type AS "mediaType", m.ext, m.public_name AS "publicName",
-    encode(m.sha256, 'hex') AS sha256, m.size::float8, m.released_at IS NOT NULL AS released
+    m.item_uuid AS "itemUuid", m.media_type AS "mediaType", m.ext,
+    omoide.public_name(m.item_uuid, m.ext, m.sha256, m.has_plain_name) AS "publicName",
+    encode(m.sha256, 'hex') AS sha256, m.size::float8,
+    NOT EXISTS (SELECT FROM omoide.waiting w WHERE w.media_id = m.id) AS released
   FROM omoide.storage s
   CROSS JOIN unnest($3::uuid[], $4::uuid[]) AS i (owner, item)
   CROSS JOIN LATERAL (${
@@ -263,7 +273,7 @@ const RECEIPTS_OF_ITEMS = `
   ) r
   CROSS JOIN LATERAL (
     SELECT coalesce(r.path, omoide.public_path(
-      m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)) AS path
+      m.media_type, m.owner_uuid, m.item_uuid, m.ext, m.sha256, m.has_plain_name, s.prefix_size)) AS path
   ) p
   WHERE s.name = $1
   ORDER BY p.path COLLATE "C", m.id`;

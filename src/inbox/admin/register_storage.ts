@@ -63,9 +63,8 @@ export async function registerStorage(
     await applyRights(connection, inbox, inboxName);
     const { rowCount } = await connection.query(
       "INSERT INTO omoide.delivery (storage_id, media_id, size) " +
-        "SELECT $1, m.id, m.size FROM omoide.media m " +
-        "WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL AND NOT EXISTS " +
-        "(SELECT FROM omoide.stored r WHERE r.storage_id = $1 AND r.media_id = m.id) " +
+        "SELECT $1, w.media_id, w.size FROM omoide.waiting w WHERE NOT EXISTS " +
+        "(SELECT FROM omoide.stored r WHERE r.storage_id = $1 AND r.media_id = w.media_id) " +
         "ON CONFLICT DO NOTHING",
       [storageId],
     );

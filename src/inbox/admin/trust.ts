@@ -38,12 +38,12 @@ export async function redeliver(
     connection,
     `WITH held AS (
       -- Writing the row, not only locking it, makes a release with an older snapshot fail.
-      UPDATE omoide.media m SET sealed_at = m.sealed_at
-      WHERE m.id = ANY ($2::bigint[]) AND m.released_at IS NULL RETURNING m.id
+      UPDATE omoide.waiting w SET generation = w.generation
+      WHERE w.media_id = ANY ($2::bigint[]) RETURNING w.media_id
     ), void AS (
-      DELETE FROM omoide.stored r USING held h WHERE r.storage_id = $1 AND r.media_id = h.id
+      DELETE FROM omoide.stored r USING held h WHERE r.storage_id = $1 AND r.media_id = h.media_id
     )
-    SELECT omoide.owe_again($1, ARRAY(SELECT h.id FROM held h)) AS media_id`,
+    SELECT omoide.owe_again($1, ARRAY(SELECT h.media_id FROM held h)) AS media_id`,
     [storageId, mediaIds],
   );
   return rows.length;
@@ -143,11 +143,7 @@ export async function countReplaced(
 
 /** A release that is under way, or has an older snapshot, must not go by receipts that go now. */
 async function makeReleasesFail(connection: Connection): Promise<void> {
-  await ask(
-    connection,
-    "UPDATE omoide.media SET sealed_at = sealed_at " +
-      "WHERE released_at IS NULL AND sealed_at IS NOT NULL",
-  );
+  await ask(connection, "UPDATE omoide.waiting SET generation = generation");
 }
 
 /** What replacing a storage's lost root does to its receipts. */
@@ -177,8 +173,7 @@ export async function replaceIdentity(
     storageId,
   ]);
   const owed = await connection.query(
-    `SELECT omoide.owe_again($1, ARRAY(
-      SELECT m.id FROM omoide.media m WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL))`,
+    "SELECT omoide.owe_again($1, ARRAY(SELECT w.media_id FROM omoide.waiting w))",
     [storageId],
   );
   await ask(
@@ -208,7 +203,7 @@ export async function claimsOn(
     `SELECT m.id AS "mediaId",
       EXISTS (SELECT FROM omoide.delivery d WHERE d.storage_id = $1 AND d.media_id = m.id) AS owed,
       CASE WHEN r.media_id IS NULL THEN NULL ELSE coalesce(r.path, omoide.public_path(
-        m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)) END AS path
+        m.media_type, m.owner_uuid, m.item_uuid, m.ext, m.sha256, m.has_plain_name, s.prefix_size)) END AS path
     FROM unnest($2::bigint[], $3::text[]) AS o(id, hex)
     JOIN omoide.media m ON m.id = o.id AND m.sha256 = decode(o.hex, 'hex')
     JOIN omoide.storage s ON s.id = $1

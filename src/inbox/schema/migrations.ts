@@ -18,6 +18,7 @@ import verifyFindings from "./0018_verify_findings.sql" with { type: "text" };
 import lanes from "./0019_lanes.sql" with { type: "text" };
 import miscount from "./0020_miscount.sql" with { type: "text" };
 import frozen from "./0021_frozen.sql" with { type: "text" };
+import narrowRows from "./0022_narrow_rows.sql" with { type: "text" };
 import rights from "./rights.sql" with { type: "text" };
 
 /** One step of the schema. Immutable once released: a change is a new file with the next number. */
@@ -43,6 +44,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 19, name: "lanes", sql: lanes },
   { version: 20, name: "miscount", sql: miscount },
   { version: 21, name: "frozen", sql: frozen },
+  { version: 22, name: "narrow_rows", sql: narrowRows },
 ];
 
 /** Who may do what; run after every migration and every registration of a storage. */

@@ -125,5 +125,6 @@ GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.g
   omoide.history, omoide.lane_status
   TO :monitor;
 -- A function that a view calls needs the right of whoever reads the view.
-GRANT EXECUTE ON FUNCTION omoide.public_path(text, uuid, uuid, text, int), omoide.oldest_snapshot(),
+GRANT EXECUTE ON FUNCTION omoide.public_name(uuid, text, bytea, boolean),
+  omoide.public_path(omoide.media_type, uuid, uuid, text, bytea, boolean, int), omoide.oldest_snapshot(),
   omoide.holdings(), omoide.role_of(text), omoide.storage_worker(smallint) TO :monitor;

@@ -93,7 +93,9 @@ inboxTest(
     assert.ok(first !== undefined && moved !== undefined && last !== undefined);
     await inbox.admin.query("BEGIN");
     await inbox.admin.query("SELECT omoide.move_chunks($1, 0, 5)", [moved]);
-    await inbox.admin.query("UPDATE omoide.media SET generation = 5 WHERE id = $1", [moved]);
+    await inbox.admin.query("UPDATE omoide.waiting SET generation = 5 WHERE media_id = $1", [
+      moved,
+    ]);
     await inbox.admin.query("COMMIT");
     assert.deepEqual([...(await read(session, { mediaIds: ids })).keys()], [first, last]);
     assert.deepEqual([...(await read(session, { mediaIds: [moved] })).values()], [20]);

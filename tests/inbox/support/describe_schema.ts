@@ -41,6 +41,11 @@ const FACTS: Record<string, string> = {
     SELECT format('%s %s owner %s %s', c.relkind, c.relname, c.relowner::regrole,
       (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(c.reloptions) o))
     FROM pg_class c WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind NOT IN ('i', 'I')`,
+  types: `
+    SELECT format('%s owner %s %s', t.oid::regtype, t.typowner::regrole,
+      (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder) FROM pg_enum e
+        WHERE e.enumtypid = t.oid))
+    FROM pg_type t WHERE t.typnamespace = 'omoide'::regnamespace AND t.typtype = 'e'`,
   generations: `
     SELECT count(*) || ' generations ' || min(b) || ' to ' || max(b) FROM (
       SELECT pg_get_expr(c.relpartbound, c.oid) AS b FROM pg_class c

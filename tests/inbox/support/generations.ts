@@ -41,7 +41,7 @@ export async function currentGeneration(inbox: TestInbox): Promise<number> {
 
 export async function generationOf(inbox: TestInbox, id: string): Promise<number> {
   return Number(
-    await valueOf(inbox.admin, "SELECT generation FROM omoide.media WHERE id = $1", [id]),
+    await valueOf(inbox.admin, "SELECT generation FROM omoide.waiting WHERE media_id = $1", [id]),
   );
 }
 
@@ -72,12 +72,12 @@ export async function seal(app: Connection, id: string, chunks: number): Promise
 export async function requireWhole(admin: Connection): Promise<void> {
   const wrong = await rowsOf(
     admin,
-    `SELECT m.id, m.generation, m.size,
+    `SELECT m.id, w.generation, m.size,
       (SELECT sha256(string_agg(c.bytes, '' ORDER BY c.seq)) = m.sha256 FROM omoide.media_chunk c
-        WHERE c.media_id = m.id AND c.generation = m.generation) AS same,
+        WHERE c.media_id = m.id AND c.generation = w.generation) AS same,
       (SELECT count(*)::int FROM omoide.media_chunk c
-        WHERE c.media_id = m.id AND c.generation <> m.generation) AS elsewhere
-    FROM omoide.media m WHERE m.released_at IS NULL AND m.size > 0`,
+        WHERE c.media_id = m.id AND c.generation <> w.generation) AS elsewhere
+    FROM omoide.media m JOIN omoide.waiting w ON w.media_id = m.id WHERE m.size > 0`,
   );
   assert.deepEqual(wrong.filter(({ same, elsewhere }) => same !== true || elsewhere !== 0), []);
 }

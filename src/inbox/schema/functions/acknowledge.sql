@@ -31,8 +31,8 @@ BEGIN
       CASE
         WHEN m.id IS NULL THEN 'unknown'
         WHEN (m.sha256, m.size) IS DISTINCT FROM (g.sha256, g.size) THEN 'mismatch'
-        WHEN g.path <> omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid,
-          omoide.public_name(m.item_uuid, m.ext, m.sha256, NULL), v_storage.prefix_size)
+        WHEN g.path <> omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid, m.ext, m.sha256, false,
+          v_storage.prefix_size)
           THEN 'mismatch'
         WHEN r.has THEN 'repeated'
         WHEN d.has THEN 'acknowledged'
@@ -40,7 +40,7 @@ BEGIN
       END AS result
     FROM given g
     LEFT JOIN LATERAL (
-      SELECT * FROM omoide.media i WHERE i.id = g.id AND i.sealed_at IS NOT NULL LIMIT 1
+      SELECT * FROM omoide.media i WHERE i.id = g.id LIMIT 1
     ) m ON true
     LEFT JOIN LATERAL (
       SELECT true AS has FROM omoide.stored i
@@ -52,7 +52,8 @@ BEGIN
     ) d ON true
   ), receipts AS (
     INSERT INTO omoide.stored (storage_id, media_id, outcome, path)
-    SELECT v_storage.id, j.id, j.outcome, j.path FROM judged j WHERE j.result = 'acknowledged'
+    SELECT v_storage.id, j.id, j.outcome::omoide.outcome, j.path
+    FROM judged j WHERE j.result = 'acknowledged'
     ON CONFLICT DO NOTHING
   ), done AS (
     DELETE FROM omoide.delivery d

@@ -7,8 +7,7 @@ DECLARE
   v_fit boolean;
   v_wrong text;
 BEGIN
-  SELECT m.generation INTO v_generation FROM omoide.media m
-  WHERE m.id = p_media_id AND m.sealed_at IS NULL;
+  SELECT o.generation INTO v_generation FROM omoide.opened o WHERE o.media_id = p_media_id;
   IF NOT FOUND THEN
     v_wrong := format('media %s is not open in this transaction',
       coalesce(p_media_id::text, 'null'));

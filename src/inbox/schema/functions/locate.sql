@@ -9,11 +9,11 @@ DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
 BEGIN
   RETURN QUERY
-  SELECT g.id, m.generation
+  SELECT g.id, w.generation
   FROM unnest(p_ids) AS g(id)
   CROSS JOIN LATERAL (
-    SELECT i.generation FROM omoide.media i WHERE i.id = g.id AND i.released_at IS NULL LIMIT 1
-  ) m
+    SELECT i.generation FROM omoide.waiting i WHERE i.media_id = g.id LIMIT 1
+  ) w
   WHERE (
     SELECT true FROM omoide.delivery d
     WHERE d.storage_id = v_id AND d.media_id = g.id AND d.parked_at IS NULL LIMIT 1

@@ -12,13 +12,13 @@ DECLARE
   v_moved bigint := 0;
 BEGIN
   FOR v_id IN
-    SELECT m.id FROM omoide.media m WHERE m.generation = p_from AND m.released_at IS NULL
-    ORDER BY m.id LIMIT 1024 FOR UPDATE SKIP LOCKED
+    SELECT w.media_id FROM omoide.waiting w WHERE w.generation = p_from
+    ORDER BY w.media_id LIMIT 1024 FOR UPDATE SKIP LOCKED
   LOOP
     EXIT WHEN v_moved >= c_most;
     v_bytes := omoide.move_chunks(v_id, p_from, p_to);
     CONTINUE WHEN v_bytes IS NULL;
-    UPDATE omoide.media m SET generation = p_to WHERE m.id = v_id;
+    UPDATE omoide.waiting w SET generation = p_to WHERE w.media_id = v_id;
     v_moved := v_moved + v_bytes;
   END LOOP;
   FOR v_id IN

@@ -5,7 +5,7 @@ DECLARE
   v_sha256 bytea;
 BEGIN
   SELECT m.sha256 INTO v_sha256 FROM omoide.media m
-  WHERE m.owner_uuid = p_owner AND m.item_uuid = p_item AND m.media_type = p_media_type
+  WHERE m.owner_uuid = p_owner AND m.item_uuid = p_item AND m.media_type = p_media_type::omoide.media_type
     AND m.ext = p_ext AND m.holds_name;
   IF NOT FOUND THEN
     -- It was committed after this transaction's snapshot was taken.

@@ -1,15 +1,12 @@
--- Marks the blocks of media that a statement has released, or changed or removed after that. A trigger's.
--- Internal. A submit's media is in no storage yet, and so not counted.
+-- Marks the blocks of media that a statement has changed or removed. A trigger's. Internal.
+-- Not those that are added: a submit's media is in no storage yet, and so not counted. What makes media that
+-- never were in the inbox (`rebuild`) marks their blocks itself: a trigger would cost every submit.
 CREATE OR REPLACE FUNCTION omoide.note_media()
 RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF TG_OP = 'INSERT' THEN
-    INSERT INTO omoide.holding_mark (block) VALUES (NEW.id >> 12);
-  ELSIF TG_OP = 'UPDATE' THEN
+  IF TG_OP = 'UPDATE' THEN
     INSERT INTO omoide.holding_mark (block)
-    SELECT DISTINCT a.id >> 12 FROM added a WHERE a.released_at IS NOT NULL
-    UNION
-    SELECT g.id >> 12 FROM gone g WHERE g.released_at IS NOT NULL;
+    SELECT DISTINCT a.id >> 12 FROM added a UNION SELECT g.id >> 12 FROM gone g;
   ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO omoide.holding_mark (block) SELECT DISTINCT g.id >> 12 FROM gone g;
   ELSE

@@ -1,4 +1,4 @@
--- Marks the blocks of which a statement has changed receipts. A trigger's. Internal.
+-- Marks the blocks of which a statement has changed receipts, or released media. A trigger's. Internal.
 -- Also if a block is marked already: that mark may be another snapshot's, which does not see this change.
 CREATE OR REPLACE FUNCTION omoide.note_receipts()
 RETURNS trigger LANGUAGE plpgsql AS $$

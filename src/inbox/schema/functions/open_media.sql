@@ -11,7 +11,8 @@ BEGIN
   SELECT * INTO STRICT v_limit FROM omoide.settings;
   SELECT c.last_value INTO v_generation FROM omoide.current_generation c;
   v_fit := omoide.check_room(0, 0, v_generation, v_limit);
-  INSERT INTO omoide.media (owner_uuid, item_uuid, media_type, ext, generation)
-  VALUES (p_owner, p_item, p_media_type, p_ext, v_generation) RETURNING id INTO v_id;
+  v_id := nextval('omoide.media_id_seq');
+  INSERT INTO omoide.opened (media_id, owner_uuid, item_uuid, media_type, ext, generation)
+  VALUES (v_id, p_owner, p_item, p_media_type, p_ext, v_generation);
   RETURN v_id;
 END $$;

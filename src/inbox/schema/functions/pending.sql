@@ -13,8 +13,9 @@ DECLARE
   v_id constant smallint := (omoide.own_storage()).id;
 BEGIN
   RETURN QUERY
-  SELECT m.id, m.owner_uuid, m.item_uuid, m.media_type, m.ext, m.public_name, m.size, m.sha256,
-    d.attempts, m.generation
+  SELECT m.id, m.owner_uuid, m.item_uuid, m.media_type::text, m.ext,
+    omoide.public_name(m.item_uuid, m.ext, m.sha256, m.has_plain_name), m.size, m.sha256, d.attempts,
+    w.generation
   FROM (
     SELECT q.media_id, q.attempts FROM omoide.delivery q
     WHERE q.storage_id = v_id AND q.media_id > p_after AND q.parked_at IS NULL
@@ -26,7 +27,8 @@ BEGIN
   ) d
   CROSS JOIN LATERAL (
     -- A storage that was registered while a media was being released: owed, and gone. See sweep().
-    SELECT * FROM omoide.media i WHERE i.id = d.media_id AND i.released_at IS NULL LIMIT 1
-  ) m
+    SELECT i.generation FROM omoide.waiting i WHERE i.media_id = d.media_id LIMIT 1
+  ) w
+  CROSS JOIN LATERAL (SELECT * FROM omoide.media i WHERE i.id = d.media_id LIMIT 1) m
   ORDER BY d.media_id;
 END $$;

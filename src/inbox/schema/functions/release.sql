@@ -1,5 +1,5 @@
--- Lets the blobs of these media leave: marks them, and recycle() takes their bytes away with those of their
--- generation. A later statement than acknowledge(), with a snapshot of its own: of two storages that acknowledge last
+-- Lets the blobs of these media leave: deletes the rows that say that they wait, and recycle() takes their bytes
+-- away with those of their generation. A later statement than acknowledge(), with a snapshot of its own: of two storages that acknowledge last
 -- at the same moment, the one that commits second sees both receipts here. Where both see both, SKIP
 -- LOCKED gives the media to one and the other goes on without waiting. Within one transaction with its
 -- acknowledge, under repeatable read or serializable, neither might see the other's: then sweep() does it.
@@ -20,36 +20,34 @@ BEGIN
   SELECT t.min_copies INTO STRICT v_copies FROM omoide.settings t;
   IF NOT v_trusted OR cardinality(v_required) < v_copies THEN RETURN 0; END IF;
   WITH ripe AS MATERIALIZED (
-    SELECT m.id FROM omoide.media m
-    WHERE m.id = ANY (p_ids) AND m.sealed_at IS NOT NULL
-      -- Read again on the row itself when another release of it has committed meanwhile.
-      AND m.released_at IS NULL
+    SELECT w.media_id FROM omoide.waiting w
+    WHERE w.media_id = ANY (p_ids)
       AND (
         SELECT count(*) FROM omoide.stored r
-        WHERE r.media_id = m.id AND r.storage_id = ANY (v_required)
+        WHERE r.media_id = w.media_id AND r.storage_id = ANY (v_required)
       ) = cardinality(v_required)
-      AND (SELECT count(*) FROM omoide.delivery d WHERE d.media_id = m.id) = 0
+      AND (SELECT count(*) FROM omoide.delivery d WHERE d.media_id = w.media_id) = 0
     FOR UPDATE SKIP LOCKED
   )
-  SELECT array_agg(ripe.id) INTO v_ids FROM ripe;
+  SELECT array_agg(ripe.media_id) INTO v_ids FROM ripe;
   IF v_ids IS NULL THEN RETURN 0; END IF;
-  -- Once more, in a snapshot that was taken after the rows were locked: whoever takes back a receipt locks
-  -- the media's row first. (A transaction with an older snapshot, under repeatable read or serializable,
+  -- Once more, in a snapshot that was taken after the rows were locked: whoever takes back a receipt writes
+  -- the row of waiting first. (A transaction with an older snapshot, under repeatable read or serializable,
   -- fails at the lock, since taking back writes that row.)
   SELECT array_agg(s.id), bool_and(s.distrusted_at IS NULL) INTO v_required, v_trusted
   FROM omoide.storage s WHERE s.retired_at IS NULL;
   IF NOT v_trusted OR cardinality(v_required) < v_copies THEN RETURN 0; END IF;
   WITH gone AS (
-    UPDATE omoide.media m SET released_at = now()
-    WHERE m.id = ANY (v_ids)
+    DELETE FROM omoide.waiting w
+    WHERE w.media_id = ANY (v_ids)
       AND (
         SELECT count(*) FROM omoide.stored r
-        WHERE r.media_id = m.id AND r.storage_id = ANY (v_required)
+        WHERE r.media_id = w.media_id AND r.storage_id = ANY (v_required)
       ) = cardinality(v_required)
-      AND (SELECT count(*) FROM omoide.delivery d WHERE d.media_id = m.id) = 0
-    RETURNING m.id, m.size
+      AND (SELECT count(*) FROM omoide.delivery d WHERE d.media_id = w.media_id) = 0
+    RETURNING w.media_id, w.size
   )
-  SELECT array_agg(g.id), sum(g.size) INTO v_ids, v_bytes FROM gone g;
+  SELECT array_agg(g.media_id), sum(g.size) INTO v_ids, v_bytes FROM gone g;
   IF v_ids IS NULL THEN RETURN 0; END IF;
   PERFORM omoide.tally_inbox(-v_bytes, -cardinality(v_ids));
   RETURN cardinality(v_ids);

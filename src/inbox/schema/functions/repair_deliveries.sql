@@ -8,20 +8,20 @@ DECLARE
 BEGIN
   -- The storage was registered while a seal was uncommitted.
   INSERT INTO omoide.delivery (storage_id, media_id, size)
-  SELECT p_storage, m.id, m.size FROM omoide.media m
-  WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
-    AND (
-      SELECT count(*) FROM omoide.delivery d WHERE d.storage_id = p_storage AND d.media_id = m.id
+  SELECT p_storage, w.media_id, w.size FROM omoide.waiting w
+  WHERE (
+      SELECT count(*) FROM omoide.delivery d WHERE d.storage_id = p_storage AND d.media_id = w.media_id
     ) = 0
     AND (
-      SELECT count(*) FROM omoide.stored r WHERE r.storage_id = p_storage AND r.media_id = m.id
+      SELECT count(*) FROM omoide.stored r WHERE r.storage_id = p_storage AND r.media_id = w.media_id
     ) = 0
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS v_added = ROW_COUNT;
   -- It was registered while a release was uncommitted: owed, but the bytes are gone.
   DELETE FROM omoide.delivery d
   WHERE d.storage_id = p_storage
-    AND (SELECT m.released_at FROM omoide.media m WHERE m.id = d.media_id) IS NOT NULL;
+    AND (SELECT count(*) FROM omoide.waiting w WHERE w.media_id = d.media_id) = 0
+    AND (SELECT count(*) FROM omoide.media m WHERE m.id = d.media_id) = 1;
   -- One was retired while a seal was uncommitted. No worker of it is left to ask.
   DELETE FROM omoide.delivery d WHERE d.ctid = ANY (ARRAY(
     SELECT q.ctid FROM omoide.delivery q

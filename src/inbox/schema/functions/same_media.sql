@@ -14,7 +14,7 @@ BEGIN
     SELECT b.id, b.media_type, b.ext, b.size, b.sha256 FROM omoide.media b
     WHERE b.owner_uuid = p_owner AND b.item_uuid = p_item AND NOT b.holds_name
   ) m
-  WHERE m.media_type = p_media_type AND m.ext = p_ext AND m.size = p_size AND m.sha256 = p_sha256
+  WHERE m.media_type::text = p_media_type AND m.ext = p_ext AND m.size = p_size AND m.sha256 = p_sha256
     AND NOT EXISTS (
       SELECT FROM omoide.delivery d WHERE d.media_id = m.id AND d.parked_at IS NOT NULL
     );

@@ -22,13 +22,16 @@ BEGIN
       SELECT i.media_id, i.path FROM omoide.stored i
       WHERE i.storage_id = v_storage.id AND i.media_id = m.id LIMIT 1
     ) r ON true
+    LEFT JOIN LATERAL (
+      SELECT true AS is_waiting FROM omoide.waiting i WHERE i.media_id = m.id LIMIT 1
+    ) w ON true
     WHERE (r.media_id IS NOT NULL AND coalesce(r.path, omoide.public_path(m.media_type, m.owner_uuid,
-        m.item_uuid, m.public_name, v_storage.prefix_size)) = g.path)
-      OR (r.media_id IS NULL AND m.released_at IS NULL AND g.path IN (
-        omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid, m.public_name,
+        m.item_uuid, m.ext, m.sha256, m.has_plain_name, v_storage.prefix_size)) = g.path)
+      OR (r.media_id IS NULL AND w.is_waiting AND g.path IN (
+        omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid, m.ext, m.sha256, m.has_plain_name,
           v_storage.prefix_size),
-        omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid,
-          omoide.public_name(m.item_uuid, m.ext, m.sha256, NULL), v_storage.prefix_size)))
+        omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid, m.ext, m.sha256, false,
+          v_storage.prefix_size)))
     LIMIT 1
   );
 END $$;

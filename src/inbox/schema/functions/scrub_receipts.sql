@@ -9,7 +9,7 @@ DECLARE
 BEGIN
   RETURN QUERY
   SELECT m.id, coalesce(r.path, omoide.public_path(m.media_type, m.owner_uuid, m.item_uuid,
-      m.public_name, v_storage.prefix_size)), m.size, m.sha256
+      m.ext, m.sha256, m.has_plain_name, v_storage.prefix_size)), m.size, m.sha256
   FROM (
     SELECT i.media_id, i.path FROM omoide.stored i
     WHERE i.storage_id = v_storage.id AND i.media_id > p_after

@@ -11,10 +11,14 @@ SET enable_seqscan = off SET jit = off AS $$
     SELECT s.id, s.prefix_size FROM omoide.storage s
     WHERE s.name = p_storage OR (p_storage IS NULL AND s.retired_at IS NULL) ORDER BY s.id LIMIT 1
   )
-  SELECT m.item_uuid, m.id, m.media_type, m.ext, m.size, m.sha256, m.sealed_at, m.released_at,
+  SELECT m.item_uuid, m.id, m.media_type::text, m.ext, m.size, m.sha256, m.sealed_at,
+    CASE WHEN NOT EXISTS (SELECT FROM omoide.waiting w WHERE w.media_id = m.id) THEN coalesce(
+      (SELECT max(r.stored_at) FROM omoide.storage s JOIN omoide.stored r ON r.storage_id = s.id
+        WHERE r.media_id = m.id), m.sealed_at) END,
     coalesce(
       (SELECT r.path FROM omoide.stored r, served WHERE r.storage_id = served.id AND r.media_id = m.id),
-      (SELECT omoide.public_path(m.media_type, p_owner, m.item_uuid, m.public_name, served.prefix_size)
+      (SELECT omoide.public_path(m.media_type, p_owner, m.item_uuid, m.ext, m.sha256, m.has_plain_name,
+          served.prefix_size)
         FROM served)
     ),
     EXISTS (SELECT FROM omoide.stored r, served WHERE r.storage_id = served.id AND r.media_id = m.id),
@@ -40,5 +44,5 @@ SET enable_seqscan = off SET jit = off AS $$
     SELECT * FROM omoide.media b
     WHERE b.owner_uuid = p_owner AND b.item_uuid = i.uuid AND NOT b.holds_name
   ) m
-  WHERE m.sealed_at IS NOT NULL ORDER BY m.id LIMIT 4000
+  ORDER BY m.id LIMIT 4000
 $$;

@@ -12,8 +12,8 @@ SELECT
   (SELECT sum(greatest(0, pg_table_size(i.inhrelid) - 8192)) FROM pg_inherits i
     WHERE i.inhparent = 'omoide.media_chunk'::regclass)::bigint AS disk_bytes,
   t.max_inbox_disk_bytes,
-  (SELECT m.sealed_at FROM omoide.media m WHERE m.released_at IS NULL AND m.sealed_at IS NOT NULL
-    ORDER BY m.id LIMIT 1) AS oldest_sealed_at,
+  (SELECT m.sealed_at FROM omoide.media m
+    WHERE m.id = (SELECT min(w.media_id) FROM omoide.waiting w)) AS oldest_sealed_at,
   -- Within bytes, but not within media: they are none yet.
   (SELECT count(*) FROM omoide.upload u WHERE u.media_id IS NULL) AS pending_uploads,
   (SELECT coalesce(sum(least(u.chunks * 262144::bigint + octet_length(u.tail), u.size)), 0)

@@ -4,7 +4,7 @@
 CREATE OR REPLACE VIEW omoide.shared_paths AS
 SELECT s.name AS storage,
   coalesce(r.path, omoide.public_path(
-    m.media_type, m.owner_uuid, m.item_uuid, m.public_name, s.prefix_size)) AS path,
+    m.media_type, m.owner_uuid, m.item_uuid, m.ext, m.sha256, m.has_plain_name, s.prefix_size)) AS path,
   array_agg(m.id ORDER BY m.id) AS media_ids
 FROM (
   SELECT DISTINCT n.owner_uuid, n.item_uuid
@@ -14,7 +14,7 @@ FROM (
   ) b
   CROSS JOIN LATERAL (
     SELECT i.id, i.owner_uuid, i.item_uuid, i.holds_name FROM omoide.media i
-    WHERE i.id >= b.block << 12 AND i.id < (b.block + 1) << 12 AND i.sealed_at IS NOT NULL
+    WHERE i.id >= b.block << 12 AND i.id < (b.block + 1) << 12
     ORDER BY i.id LIMIT 4096
   ) n
   WHERE NOT n.holds_name OR (

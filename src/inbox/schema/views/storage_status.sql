@@ -11,7 +11,8 @@ SELECT s.id, s.name AS storage, s.identity, s.retired_at, s.distrusted_reason,
   (SELECT min(m.sealed_at) FROM (
     SELECT d.media_id FROM omoide.delivery d WHERE d.storage_id = s.id
     ORDER BY d.storage_id, d.media_id LIMIT 100
-  ) f JOIN omoide.media m ON m.id = f.media_id AND m.released_at IS NULL) AS oldest_sealed_at,
+  ) f
+  JOIN omoide.waiting a ON a.media_id = f.media_id JOIN omoide.media m ON m.id = f.media_id) AS oldest_sealed_at,
   (SELECT count(*) FROM omoide.delivery d
     WHERE d.storage_id = s.id AND d.attempts > 0 AND d.parked_at IS NULL) AS failing,
   (SELECT count(*) FROM omoide.delivery d
