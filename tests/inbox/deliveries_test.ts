@@ -13,6 +13,7 @@ import {
   sha256,
   submit,
   take,
+  untilOneWaits,
   valueOf,
 } from "./support/inbox_test.ts";
 
@@ -272,6 +273,29 @@ inboxTest("each row of an acknowledgement has its own result", async (inbox) => 
   ]);
   assert.deepEqual(await pendingIds(hot), [wrongSize]);
 });
+
+inboxTest(
+  "of two sessions that acknowledge the same media at once, one makes its receipt",
+  async (inbox) => {
+    const [app, first, second] = [
+      await inbox.as("app"),
+      await inbox.as("hot"),
+      await inbox.as("hot"),
+    ];
+    const ids = [await submit(app), await submit(app), await submit(app)];
+    await first.query("BEGIN");
+    assert.deepEqual(await acknowledge(first, ids.slice(0, 2)), ["acknowledged", "acknowledged"]);
+    const late = acknowledge(second, ids);
+    await untilOneWaits(inbox);
+    await first.query("COMMIT");
+    assert.deepEqual(await late, ["acknowledged", "acknowledged", "acknowledged"]);
+    assert.deepEqual(
+      await rowsOf(inbox.admin, "SELECT media_id FROM omoide.stored ORDER BY media_id"),
+      ids.map((media_id) => ({ media_id })),
+    );
+    assert.deepEqual(await pendingIds(first), []);
+  },
+);
 
 inboxTest(
   "a lost answer to an acknowledgement may be asked for again, also after the release",

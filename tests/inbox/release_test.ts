@@ -13,6 +13,7 @@ import {
   release,
   rowsOf,
   submit,
+  untilOneWaits,
   valueOf,
 } from "./support/inbox_test.ts";
 
@@ -248,6 +249,40 @@ inboxTest("a transaction that the application holds open is ended by evict", asy
   await assert.rejects(app.query("COMMIT"));
   assert.equal(await valueOf(inbox.admin, "SELECT count(*) FROM omoide.media"), "0");
 });
+
+inboxTest(
+  "of a release and the taking back of a receipt at once, who comes second changes nothing",
+  async (inbox) => {
+    const [app, hot] = [await inbox.as("app"), await inbox.as("hot")];
+    const [leaves, stays] = [await submit(app), await submit(app)];
+    for (const worker of [hot, await inbox.as("cold")]) await acknowledge(worker, [leaves, stays]);
+    const cold = Number(
+      await valueOf(inbox.admin, "SELECT id FROM omoide.storage WHERE name = 'cold'"),
+    );
+    const other = await inbox.pg.connect(inbox.database);
+    const takeBack = (id: string) => redeliver({ connection: other } as AdminInbox, cold, [id]);
+
+    await hot.query("BEGIN");
+    assert.equal(await release(hot, [leaves]), 1);
+    const late = takeBack(leaves);
+    await untilOneWaits(inbox);
+    await hot.query("COMMIT");
+    assert.equal(await late, 0);
+
+    await other.query("BEGIN");
+    assert.equal(await takeBack(stays), 1);
+    assert.equal(await release(hot, [stays]), 0);
+    await other.query("COMMIT");
+    assert.equal(await release(hot, [stays]), 0);
+    assert.deepEqual(
+      await rowsOf(inbox.admin, "SELECT storage, media_id FROM omoide.owed"),
+      [{ storage: "cold", media_id: stays }],
+    );
+    assert.deepEqual(await rowsOf(inbox.admin, "SELECT media_id FROM omoide.waiting"), [
+      { media_id: stays },
+    ]);
+  },
+);
 
 for (const level of ["repeatable read", "serializable"]) {
   inboxTest(

@@ -161,7 +161,7 @@ export function watching(people: number): Contender {
 /** As if workers had carried everything. */
 async function releaseAll(server: Server): Promise<void> {
   const connection = await server.connect("bench");
-  await connection.query("UPDATE omoide.media SET released_at = now() WHERE released_at IS NULL");
+  await connection.query("DELETE FROM omoide.waiting");
   await connection.query("DELETE FROM omoide.delivery");
   await connection.end();
 }

@@ -6,7 +6,7 @@
 -- Not kept any more: the public name, which follows from item, ext and sha256; when a media was opened; and
 -- when its blob left, which is when its last receipt came.
 --
--- 30 s for a million media, in which nothing else reads or writes them.
+-- 16 s and 450 MB of WAL for a million media, in which nothing else reads or writes them.
 
 LOCK TABLE omoide.media, omoide.stored, omoide.delivery IN ACCESS EXCLUSIVE MODE;
 -- views/ and functions/ have what takes their place.

@@ -129,6 +129,13 @@ export async function submit(
   ]) as string;
 }
 
+/** Until a session of this database waits for what another one has locked. */
+export async function untilOneWaits({ admin }: TestInbox): Promise<void> {
+  const waits = "SELECT EXISTS (SELECT FROM pg_stat_activity " +
+    "WHERE datname = current_database() AND wait_event_type = 'Lock')";
+  while (await valueOf(admin, waits) === false);
+}
+
 /** The identity of the storage whose role this is. */
 export async function identityOf(worker: Connection): Promise<string> {
   const name = await valueOf(worker, "SELECT replace(session_user, 'omoide_', '')");
