@@ -13,7 +13,7 @@ import {
   sha256,
   submit,
   take,
-  untilOneWaits,
+  untilItWaits,
   valueOf,
 } from "./support/inbox_test.ts";
 
@@ -286,7 +286,7 @@ inboxTest(
     await first.query("BEGIN");
     assert.deepEqual(await acknowledge(first, ids.slice(0, 2)), ["acknowledged", "acknowledged"]);
     const late = acknowledge(second, ids);
-    await untilOneWaits(inbox);
+    await untilItWaits(inbox, late);
     await first.query("COMMIT");
     assert.deepEqual(await late, ["acknowledged", "acknowledged", "acknowledged"]);
     assert.deepEqual(

@@ -13,7 +13,7 @@ import {
   release,
   rowsOf,
   submit,
-  untilOneWaits,
+  untilItWaits,
   valueOf,
 } from "./support/inbox_test.ts";
 
@@ -265,7 +265,7 @@ inboxTest(
     await hot.query("BEGIN");
     assert.equal(await release(hot, [leaves]), 1);
     const late = takeBack(leaves);
-    await untilOneWaits(inbox);
+    await untilItWaits(inbox, late);
     await hot.query("COMMIT");
     assert.equal(await late, 0);
 

@@ -129,11 +129,17 @@ export async function submit(
   ]) as string;
 }
 
-/** Until a session of this database waits for what another one has locked. */
-export async function untilOneWaits({ admin }: TestInbox): Promise<void> {
+/** Until a statement of another session waits for what is locked; fails if it ends without. */
+export async function untilItWaits(
+  { admin }: TestInbox,
+  statement: Promise<unknown>,
+): Promise<void> {
+  let isOver = false;
+  const end = () => isOver = true;
+  statement.then(end, end);
   const waits = "SELECT EXISTS (SELECT FROM pg_stat_activity " +
     "WHERE datname = current_database() AND wait_event_type = 'Lock')";
-  while (await valueOf(admin, waits) === false);
+  while (await valueOf(admin, waits) === false) assert.ok(!isOver, "it waited for nobody");
 }
 
 /** The identity of the storage whose role this is. */
