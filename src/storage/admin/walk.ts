@@ -29,12 +29,11 @@ export function secondsOf(info: Deno.FileInfo): number {
 export type Strange = (path: string, why: string) => void;
 
 /** The names of a directory in byte order; reported as unexpected if it cannot be read as a directory. */
-function list(tree: GuardedTree, path: string, strange: Strange): Listed[] {
+function* each(tree: GuardedTree, path: string, strange: Strange): Generator<Listed> {
   try {
-    return tree.list(path);
+    yield* tree.each(path);
   } catch (error) {
     strange(path, `cannot be read as a directory: ${messageOf(error)}`);
-    return [];
   }
 }
 
@@ -65,7 +64,7 @@ export function* walkObjectDirectory(
   directory: string,
   strange: Strange,
 ): Generator<Found<ObjectName>> {
-  for (const { name: file, info } of list(tree, directory, strange)) {
+  for (const { name: file, info } of each(tree, directory, strange)) {
     const path = `${directory}/${file}`;
     const name = parseObjectName(file);
     if (name === null || directory !== tree.objects.directoryOf(name.sha256)) {
@@ -94,7 +93,9 @@ export function* walkPublic(
   directories: (path: string, info: Deno.FileInfo) => void = () => {},
 ): Generator<Found<PublicPath>> {
   function* inside(path: string): Generator<Listed & { readonly path: string }> {
-    for (const each of list(tree, path, strange)) yield { ...each, path: `${path}/${each.name}` };
+    for (const found of each(tree, path, strange)) {
+      yield { ...found, path: `${path}/${found.name}` };
+    }
   }
   const enter = (path: string, info: Deno.FileInfo) => {
     if (!isDirectory(tree, path, info, strange)) return false;
@@ -122,14 +123,14 @@ export function* walkPublic(
 /** Names at the root, in `.omoide` and in `.omoide/objects` that nobody of this project makes. */
 export function unexpectedAtTheTop(tree: GuardedTree, strange: Strange): void {
   for (const directory of TOP_DIRECTORIES) {
-    for (const { name } of list(tree, directory, strange)) {
+    for (const { name } of each(tree, directory, strange)) {
       if (!belongsToStorage(tree.objects, directory, name)) {
         strange(join(directory, name), "is not part of a storage");
       }
     }
   }
   const objects = new Map(
-    list(tree, OBJECTS_DIRECTORY, () => {}).map(({ name, info }) => [name, info]),
+    [...each(tree, OBJECTS_DIRECTORY, () => {})].map(({ name, info }) => [name, info]),
   );
   for (const path of tree.objects.directories) {
     const found = objects.get(basename(path));

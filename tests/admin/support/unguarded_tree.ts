@@ -34,6 +34,9 @@ export class UnguardedTree implements Pick<GuardedTree, keyof GuardedTree> {
     return [...Deno.readDirSync(at(this, path))]
       .map(({ name }) => ({ name, info: Deno.statSync(at(this, `${path}/${name}`)) }));
   }
+  *each(path: string): Generator<Listed> {
+    yield* this.list(path);
+  }
   openRead(path: string): number {
     return openSync(at(this, path), "r");
   }
