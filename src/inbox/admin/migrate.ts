@@ -133,6 +133,13 @@ export async function asAdministrator<T>(
         { cause: error },
       );
     }
+    if (sqlstateOf(error) === "40P01") {
+      throw new ConfigurationError(
+        "Cannot change the inbox: this and another transaction have waited for each other; nothing was " +
+          "changed. Run this again; if it happens again, stop the workers meanwhile",
+        { cause: error },
+      );
+    }
     throw error;
   }
 }

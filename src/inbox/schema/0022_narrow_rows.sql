@@ -8,14 +8,14 @@
 --
 -- 16 s and 450 MB of WAL for a million media, in which nothing else reads or writes them.
 
-LOCK TABLE omoide.media, omoide.stored, omoide.delivery IN ACCESS EXCLUSIVE MODE;
+-- Not delivery: a sweep has that first, and media later.
+LOCK TABLE omoide.media, omoide.stored IN ACCESS EXCLUSIVE MODE;
 -- views/ and functions/ have what takes their place.
 DROP VIEW IF EXISTS omoide.receipt, omoide.parked, omoide.generation_status, omoide.releasable,
   omoide.shared_paths, omoide.storage_status, omoide.inbox_status;
 DROP FUNCTION IF EXISTS
   omoide.public_name(uuid, text, bytea, bytea),
-  omoide.public_path(text, uuid, uuid, text, int),
-  omoide.insert_sealed(bigint, int, uuid, uuid, text, text, bigint, bytea);
+  omoide.public_path(text, uuid, uuid, text, int);
 
 -- Media whose blobs are in the inbox. Its row is what release() deletes, and what whoever takes back a receipt
 -- writes first.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigurationError } from "../../../src/errors.ts";
-import { initInbox } from "../../../src/inbox/admin/migrate.ts";
+import { asAdministrator, initInbox } from "../../../src/inbox/admin/migrate.ts";
 import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
 import { FUNCTIONS } from "../../../src/inbox/schema/functions.ts";
 import { MIGRATIONS } from "../../../src/inbox/schema/migrations.ts";
@@ -156,3 +156,25 @@ Deno.test("every SQLSTATE that the SQL raises is known to the programs, and the 
   );
   assert.deepEqual([...raised].sort(), Object.values(SQLSTATE).sort());
 });
+
+inboxTest(
+  "of a deadlock with a change of the inbox an administrator is told what to do",
+  async (inbox) => {
+    const other = await inbox.pg.connect(inbox.database);
+    // So that it is the administrator's transaction that is given up.
+    await other.query("SET deadlock_timeout = '1h'");
+    await other.query("BEGIN; LOCK TABLE omoide.media");
+    let waits: Promise<unknown> = Promise.resolve();
+    await assert.rejects(
+      asAdministrator(inbox.admin, async () => {
+        await inbox.admin.query("LOCK TABLE omoide.stored");
+        waits = other.query("LOCK TABLE omoide.stored");
+        await inbox.admin.query("LOCK TABLE omoide.media");
+      }),
+      (error: unknown) =>
+        error instanceof ConfigurationError && /Run this again/.test(error.message),
+    );
+    await waits;
+    await other.end();
+  },
+);
