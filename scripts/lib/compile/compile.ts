@@ -114,13 +114,18 @@ async function putInPlace(staged: string, path: string): Promise<void> {
   }
 }
 
+/** What Deno said, as one sentence: of its output what follows `error:`, without the backtrace. */
 function explain(stderr: string): string {
   const hint = /download|dl\.deno\.land|denort/i.test(stderr) && !Deno.env.has("DENORT_BIN")
-    ? "\nWhere that host cannot be reached, DENORT_BIN names the runtime to build on: the `denort` of " +
+    ? ". Where that host cannot be reached, DENORT_BIN names the runtime to build on: the `denort` of " +
       `exactly Deno ${Deno.version.deno}, for the target.`
     : "";
-  const [message = ""] = stderr.split("Stack backtrace:");
-  return `deno compile failed: ${message.trim()}${hint}`;
+  const [output = ""] = stderr.split("Stack backtrace:");
+  const message = output.slice(Math.max(0, output.search(/^error: /m))).replace(/^error: /, "");
+  const lines = message.split("\n").map((line) => line.trim()).filter((line) =>
+    !["", "Caused by:"].includes(line)
+  );
+  return `deno compile failed: ${lines.join("; ")}${hint}`;
 }
 
 /** What was baked, for people. */
