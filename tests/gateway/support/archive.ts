@@ -105,6 +105,8 @@ export class Archive implements AsyncDisposable {
     const page = await context.newPage();
     const errors: string[] = [];
     page.on("pageerror", ({ message }) => errors.push(message));
+    // While anybody listens, choosers are taken over. Turned on for one alone, it can come behind the key.
+    page.on("filechooser", () => {});
     await page.goto(`${this.url(look)}/${token === null ? "" : `#token=${token.text}`}`);
     await page.waitForSelector(token === null ? "#log-in:not([hidden])" : "#archive:not([hidden])");
     const row = (name: string) => {
