@@ -6,7 +6,7 @@ import type { Media } from "../media.ts";
 import type { NotStored, StoreBatch, WriteOnceStorage } from "../storage/storage.ts";
 import type { Stored } from "../stored.ts";
 import { chunkWindows } from "./chunk_windows.ts";
-import { Intake } from "./intake.ts";
+import { Intake, MediaMemory } from "./intake.ts";
 import { Releaser } from "./releaser.ts";
 
 /** What became of a group. A media of it that is in no list is still owed: `paused` says why. */
@@ -53,6 +53,7 @@ export class Courier {
   readonly #windowBytes: number;
   readonly #onDurable: (files: number, seconds: number) => void;
   readonly #releaser: Releaser;
+  readonly #memory: MediaMemory;
   /** The group that came last: the next one looks at how it went. */
   #lastCarried: Promise<Carried> = Promise.resolve(NOTHING);
   #lastFates: Promise<unknown> = Promise.resolve();
@@ -62,17 +63,20 @@ export class Courier {
   /**
    * @param windowBytes how much one COPY may bring, in bytes
    * @param onDurable learns how many seconds the storage took for how many media of one group
+   * @param memory used by no other courier meanwhile
    */
   constructor(
     session: InboxSession,
     storage: WriteOnceStorage,
     windowBytes: number,
     onDurable: (files: number, seconds: number) => void = () => {},
+    memory = new MediaMemory(),
   ) {
     this.#session = session;
     this.#storage = storage;
     this.#windowBytes = windowBytes;
     this.#onDurable = onDurable;
+    this.#memory = memory;
     this.#releaser = new Releaser(session);
   }
 
@@ -107,7 +111,7 @@ export class Courier {
     }
     const began = performance.now();
     const batch = await this.#storage.beginBatch();
-    const intake = await Intake.open(batch, group);
+    const intake = await Intake.open(batch, group, this.#memory);
     let broken: Carried["broken"] = null;
     try {
       for (const window of chunkWindows(intake.needed, this.#windowBytes)) {

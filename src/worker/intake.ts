@@ -10,6 +10,20 @@ import {
 } from "../storage/storage.ts";
 
 /**
+ * Where a small media is put together, one after the other. Used again by the next group: of uploads that come one
+ * by one each is a group, and 300 KB for each of a hundred a second waited for V8 to collect them.
+ */
+export class MediaMemory {
+  #bytes = new Uint8Array(0);
+
+  /** At least this many bytes; what was in them is over. */
+  of(size: number): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length < size) this.#bytes = new Uint8Array(size);
+    return this.#bytes;
+  }
+}
+
+/**
  * Takes the chunks of a batch's media, in order, and hands each media to the store. What concerns one
  * media never stops the others; what concerns the storage stops the storing, but not the taking: a COPY
  * must be read to its end.
@@ -34,8 +48,13 @@ export class Intake {
    * Settles the larger media that are here already, then takes the chunks of those that are `needed`.
    *
    * @param media in the order in which their chunks will come: by id
+   * @param memory used by this intake alone, until it has ended
    */
-  static async open(batch: StoreBatch, media: readonly Media[]): Promise<Intake> {
+  static async open(
+    batch: StoreBatch,
+    media: readonly Media[],
+    memory: MediaMemory,
+  ): Promise<Intake> {
     const intake = new Intake(batch);
     const needed: Media[] = [];
     for (const each of media) {
@@ -48,9 +67,8 @@ export class Intake {
       }
     }
     intake.#needed = needed;
-    // No larger than this group needs it: at rest each upload is a group of its own.
     const small = needed.map(({ size }) => size).filter((size) => size <= IN_MEMORY_BYTES);
-    intake.#buffer = new Uint8Array(Math.max(0, ...small));
+    intake.#buffer = memory.of(Math.max(0, ...small));
     return intake;
   }
 
@@ -154,7 +172,7 @@ export class Intake {
           );
         }
         if (this.#writer !== null) await this.#writer.close();
-        else await this.#batch.storeBytes(media, this.#buffer.subarray(0, media.size));
+        else await this.#batch.storeBytes(media, this.#buffer.subarray(0, this.#filled));
         this.#writer = null;
       } catch (error) {
         this.#fail(error);

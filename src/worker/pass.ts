@@ -5,6 +5,7 @@ import type { Media } from "../media.ts";
 import type { NotStored, WriteOnceStorage } from "../storage/storage.ts";
 import { Courier, type Fates } from "./courier.ts";
 import type { GroupSize } from "./group_size.ts";
+import type { MediaMemory } from "./intake.ts";
 import { partsOf } from "./parts.ts";
 import type { Probation } from "./probation.ts";
 import type { Progress } from "./progress.ts";
@@ -21,6 +22,7 @@ export interface PassContext {
   readonly probation: Probation;
   readonly progress: Progress;
   readonly group: GroupSize;
+  readonly memory: MediaMemory;
   readonly stop: AbortSignal;
 }
 
@@ -35,12 +37,13 @@ export class Pass {
 
   constructor(context: PassContext) {
     this.#context = context;
-    const { session, storage, group } = context;
+    const { session, storage, group, memory } = context;
     this.#courier = new Courier(
       session,
       storage,
       group.bytes,
       (files, seconds) => group.took(files, seconds),
+      memory,
     );
   }
 

@@ -2,6 +2,7 @@ import { DatabaseDamagedError, StorageHeldError, StoragePausedError } from "../e
 import type { InboxSession } from "../inbox/session.ts";
 import { checkStorage, type Delivery, pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
 import { requireInbox } from "../storage/identity.ts";
+import { MediaMemory } from "./intake.ts";
 import { LaneShare } from "./lane_share.ts";
 import { PAGE, Pass } from "./pass.ts";
 import { PausedStorage } from "./paused_storage.ts";
@@ -34,6 +35,7 @@ export class Service {
   readonly #idle: IdleWait;
   readonly #storedLog: StoredLog;
   readonly #paused: PausedStorage;
+  readonly #memory = new MediaMemory();
   /** The storage was paused: the next media goes first and alone, to show whether it takes them again. */
   #isProbing = false;
 
@@ -189,7 +191,8 @@ export class Service {
   #newPass(): Pass {
     const { storage, probation, progress, group } = this.#context;
     const stop = AbortSignal.any([this.#context.stop, this.#lanes.due]);
-    return new Pass({ session: this.#session, storage, probation, progress, group, stop });
+    const session = this.#session;
+    return new Pass({ session, storage, probation, progress, group, memory: this.#memory, stop });
   }
 
   async #sweep(): Promise<void> {

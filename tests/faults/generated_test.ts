@@ -16,6 +16,7 @@ import { pending, sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
 import type { pg } from "../../src/inbox/pg.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import { GroupSize } from "../../src/worker/group_size.ts";
+import { MediaMemory } from "../../src/worker/intake.ts";
 import { PAGE, Pass } from "../../src/worker/pass.ts";
 import { Probation } from "../../src/worker/probation.ts";
 import { Progress } from "../../src/worker/progress.ts";
@@ -335,6 +336,7 @@ class Scene {
       progress: new Progress(SILENT),
       stop: new AbortController().signal,
       group: new GroupSize({ files: 3, bytes: 1024 * 1024 }, false),
+      memory: new MediaMemory(),
     });
     await pass.run(await pending(session, 0n, PAGE), Infinity);
   }
