@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
+import { untilItWaits } from "../inbox/support/inbox_test.ts";
 import { adminExits, databaseOf } from "./support/run.ts";
 import { auditLogOf, flipBit } from "./support/tree.ts";
 
@@ -45,4 +46,37 @@ Deno.test("a storage is trusted again only when everything it stored is right", 
   assert.ok(auditLogOf(hot).some(({ action }) => action === "trust"));
   await world.requireInvariants();
   await adminExits(0, ...trust);
+});
+
+Deno.test("what leaves the inbox while it would be redelivered keeps its storage distrusted", async () => {
+  await using world = await template().world();
+  await world.query("UPDATE omoide.settings SET min_copies = 3");
+  await world.submitMany(new Random(2), 2);
+  await world.drainAll();
+  await world.query("UPDATE omoide.settings SET min_copies = 2");
+  const cold = await world.connect();
+  await cold.query("SET SESSION AUTHORIZATION omoide_cold; BEGIN; SELECT omoide.release('{1}')");
+  await world.query(
+    "UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'EIO' WHERE name = 'hot'",
+  );
+  const hot = world.root("hot");
+  for (
+    const { path } of await world.query<{ path: string }>(
+      "SELECT path FROM omoide.receipt WHERE storage = 'hot'",
+    )
+  ) flipBit(`${hot}/${path}`);
+
+  const trust = ["storage", "trust", "hot", "--root", hot, ...databaseOf(world), "--remounted"];
+  const still = adminExits(8, ...trust, "--redeliver");
+  await untilItWaits({ admin: await world.superuser() }, still);
+  await cold.query("COMMIT");
+  assert.match(
+    (await still).stdout,
+    /1 media will be stored again.\nSTILL DISTRUSTED: 1 file of hot/,
+  );
+  await adminExits(0, "storage", "sync", "--from", world.root("cold"), "--to", hot);
+  await adminExits(0, ...trust, "--redeliver");
+  await world.drainAll();
+  await adminExits(0, "storage", "compare", hot, world.root("cold"));
+  await world.requireInvariants();
 });

@@ -10,7 +10,14 @@ import type { Connection } from "../../src/inbox/connect.ts";
 import { MIGRATIONS } from "../../src/inbox/schema/migrations.ts";
 import { startPostgres, VERSIONS } from "../support/postgres.ts";
 import { describeSchema } from "./support/describe_schema.ts";
-import { inboxTest, pendingIds, release, rowsOf, valueOf } from "./support/inbox_test.ts";
+import {
+  inboxTest,
+  pendingIds,
+  release,
+  rowsOf,
+  untilItWaits,
+  valueOf,
+} from "./support/inbox_test.ts";
 
 const GOLDEN = new URL("schema.txt", import.meta.url);
 const VERSION_8 = new URL("support/version_8.sql", import.meta.url);
@@ -114,7 +121,15 @@ for (const version of VERSIONS) {
       admin,
       "SELECT id AS media_id, size, generation FROM omoide.media WHERE released_at IS NULL ORDER BY id",
     );
-    await initInbox(admin);
+    // Beside a submit that has its id and not yet its row, and a worker that waits.
+    const [submitting, watching] = [await pg.connect(database), await pg.connect(database)];
+    await submitting.query("BEGIN; SELECT nextval('omoide.media_id_seq')");
+    const older = await pg.connect(database, "omoide_hot");
+    const migrated = initInbox(admin);
+    await untilItWaits({ admin: watching }, migrated);
+    await submitting.query("LOCK TABLE omoide.media IN ROW EXCLUSIVE MODE; COMMIT");
+    await migrated;
+    await assert.rejects(older.query("SELECT 1"));
     for (const [n, query] of asked.entries()) {
       assert.deepEqual(await rowsOf(admin, query), before[n], query);
     }
@@ -126,7 +141,7 @@ for (const version of VERSIONS) {
       waiting,
     );
     assert.ok(waiting.length > 2);
-    assert.equal(await valueOf(admin, "SELECT nextval('omoide.media_id_seq')"), "21");
+    assert.equal(await valueOf(admin, "SELECT nextval('omoide.media_id_seq')"), "22");
     // Nothing of it goes: generation 0 and 3 have bytes that somebody waits for.
     const hot = await pg.connect(database, "omoide_hot");
     await hot.query("SELECT omoide.recycle(true)");
@@ -138,7 +153,7 @@ for (const version of VERSIONS) {
       await valueOf(admin, "SELECT count(*)::int FROM omoide.media_chunk WHERE generation = 3"),
       3,
     );
-    for (const connection of [hot, admin]) await connection.end();
+    for (const connection of [hot, admin, submitting, watching]) await connection.end();
   });
 }
 

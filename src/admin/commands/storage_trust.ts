@@ -1,6 +1,6 @@
 import { ConfigurationError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
+import { type AdminInbox, openInbox, transaction } from "../../inbox/admin/inbox.ts";
 import { type HeldReceipt, receiptsOf } from "../../inbox/admin/receipts.ts";
 import { clearDistrust, redeliver } from "../../inbox/admin/trust.ts";
 import { EventLoopYielder } from "../../storage/admin/event_loop_yielder.ts";
@@ -78,8 +78,9 @@ export const storageTrust = treeCommand<Options>({
     using held = await hold(root, inbox, false);
     const tree = new GuardedTree(root.path, root.identity.format);
     const { read, bad } = await readAll(inbox, root, tree, context);
-    let redelivered = 0;
-    if (options.redeliver === true && held.storageId !== null) {
+    const owedAgain = new Set<string>();
+    const { storageId } = held;
+    if (options.redeliver === true && storageId !== null) {
       const again = bad.filter(({ released }) => !released);
       for (const receipt of again) {
         if (!isOwnPath(receipt, root.identity.prefixSize)) continue;
@@ -87,10 +88,13 @@ export const storageTrust = treeCommand<Options>({
       }
       const ids = again.map(({ mediaId }) => mediaId);
       for await (const batch of inBatches(ids, AT_ONCE)) {
-        redelivered += await redeliver(inbox, held.storageId, batch);
+        const ids = await transaction(inbox, () => redeliver(inbox, storageId, batch));
+        for (const id of ids) owedAgain.add(id);
       }
     }
-    const wrong = bad.filter(({ released }) => options.redeliver !== true || released);
+    const redelivered = owedAgain.size;
+    // Not by `released`, which was asked before: a release that began before the distrust may end after it.
+    const wrong = bad.filter(({ mediaId }) => !owedAgain.has(mediaId));
     for (const { path, why } of wrong) console.say(`wrong: ${path} ${why}`);
     if (redelivered > 0) {
       console.say(`${count(redelivered, "media", "media")} will be stored again.`);
@@ -107,7 +111,8 @@ export const storageTrust = treeCommand<Options>({
       trusted
         ? `TRUSTED: ${name}: ${amount}, all as their receipts say. Its worker may start.`
         : `STILL DISTRUSTED: ${count(wrong.length, "file")} of ${name} not as the receipts say, ` +
-          `${amount}. \`storage repair\` from another storage, or --redeliver what is in the inbox.`,
+          `${amount}. From another storage: \`storage repair\`, and what is missing by \`storage sync\`; ` +
+          "or --redeliver what is in the inbox.",
     );
     return trusted ? EXIT.OK : EXIT.ATTENTION;
   },

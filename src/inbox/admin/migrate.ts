@@ -90,6 +90,7 @@ export async function initInbox(
     const { rows: [durability] } = await connection.query<Durability>(ASK_DURABILITY);
     if (durability === undefined) throw new TypeError("the database said nothing about itself");
     const warnings = await closeOtherDatabases(connection, app);
+    if (found !== null && applied.length > 0) await endSessions(connection);
     return {
       inbox,
       name,
@@ -274,6 +275,19 @@ async function migrate(
   );
   await connection.query("RESET ROLE");
   return missing.map(({ version, name }) => `${version} ${name}`);
+}
+
+/**
+ * Ends the sessions of the inbox's roles, last before the commit. Whoever waits for a table that a migration has
+ * replaced would go on in the old body of a function, and hear of a missing column, or of damage ("could not open
+ * relation"). Ended, a program logs in again, and one that is written for the older schema is told so, instead of
+ * working on with the newer one until it loses its connection.
+ */
+async function endSessions(connection: Connection): Promise<void> {
+  await connection.query(
+    "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a " +
+      "WHERE a.datname = current_database() AND a.usename IN (SELECT omoide.login_roles())",
+  );
 }
 
 /**

@@ -27,13 +27,13 @@ export async function clearDistrust(
 /**
  * Takes back receipts of media that are still in the inbox, and owes them to the storage again.
  *
- * @returns how many; those that have left the inbox are not touched
+ * @returns their ids: what has left the inbox, even a moment ago, is not touched and not among them
  */
 export async function redeliver(
   { connection }: AdminInbox,
   storageId: number,
   mediaIds: readonly string[],
-): Promise<number> {
+): Promise<string[]> {
   const rows = await ask<{ media_id: string }>(
     connection,
     `WITH held AS (
@@ -46,7 +46,7 @@ export async function redeliver(
     SELECT omoide.owe_again($1, ARRAY(SELECT h.media_id FROM held h)) AS media_id`,
     [storageId, mediaIds],
   );
-  return rows.length;
+  return rows.map(({ media_id }) => media_id);
 }
 
 /**

@@ -131,7 +131,7 @@ export async function submit(
 
 /** Until a statement of another session waits for what is locked; fails if it ends without. */
 export async function untilItWaits(
-  { admin }: TestInbox,
+  { admin }: Pick<TestInbox, "admin">,
   statement: Promise<unknown>,
 ): Promise<void> {
   let isOver = false;
