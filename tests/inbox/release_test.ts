@@ -17,6 +17,8 @@ import {
   valueOf,
 } from "./support/inbox_test.ts";
 
+const RELEASE = new URL("../../src/inbox/schema/functions/release.sql", import.meta.url);
+
 const inboxTest = inboxTestOn(EVERY_SERVER);
 const raceTest = inboxTestOn(VERSIONS);
 
@@ -280,6 +282,35 @@ inboxTest(
     );
     assert.deepEqual(await rowsOf(inbox.admin, "SELECT media_id FROM omoide.waiting"), [
       { media_id: stays },
+    ]);
+  },
+);
+
+inboxTest(
+  "a receipt that is taken back between a release's look and its lock keeps the blob",
+  async (inbox) => {
+    const id = await submit(await inbox.as("app"));
+    const hot = await inbox.as("hot");
+    for (const worker of [hot, await inbox.as("cold")]) await acknowledge(worker, [id]);
+    const look = "WHERE w.media_id = ANY (p_ids)";
+    const parts = (await Deno.readTextFile(RELEASE)).split(look);
+    assert.equal(parts.length, 2, "release() looks in another way");
+    await inbox.admin.query(
+      "CREATE FUNCTION omoide.pause() RETURNS boolean LANGUAGE sql SECURITY DEFINER AS " +
+        "'SELECT pg_advisory_xact_lock_shared(1, 1); SELECT true'; " +
+        parts.join(`${look} AND omoide.pause()`),
+    );
+    const other = await inbox.pg.connect(inbox.database);
+    await other.query("SELECT pg_advisory_lock(1, 1)");
+    const released = release(hot, [id]);
+    await untilItWaits(inbox, released);
+    const cold = await valueOf(inbox.admin, "SELECT id FROM omoide.storage WHERE name = 'cold'");
+    const back = await redeliver({ connection: other } as AdminInbox, Number(cold), [id]);
+    assert.deepEqual(back, [id]);
+    await other.query("SELECT pg_advisory_unlock(1, 1)");
+    assert.equal(await released, 0);
+    assert.deepEqual(await rowsOf(inbox.admin, "SELECT media_id FROM omoide.waiting"), [
+      { media_id: id },
     ]);
   },
 );
