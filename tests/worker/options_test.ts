@@ -36,6 +36,7 @@ Deno.test("the sandbox follows from the options, files to read included", () => 
     read: ["/srv/hot", "/run/secret", "/etc/ca.pem"],
     write: ["/srv/hot"],
     sys: ["statfs", "uid"],
+    unchecked: [],
   });
 });
 
