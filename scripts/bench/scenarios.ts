@@ -328,7 +328,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "history-10m",
-    title: "The same with ten million, which take half an hour to be made",
+    title: "The same with ten million, which take four minutes to be made",
     contenders: {
       "none": grown({ backlog: 10_000 }),
       "10,000,000": grown({ backlog: 10_000, history: 10_000_000 }),
