@@ -247,21 +247,20 @@ Deno.test({
         port: proxy.port,
         trace: { log, calls: ["fdatasync"], inject: ["fdatasync:error=EIO"] },
       });
-      // The database falls silent when a media has come, so that no word of the disk gets through to it …
-      proxy.onServer = (_bytes, wire) => {
-        if (wire.copied < 50_000) return;
-        proxy.refusing = true;
+      // The database falls silent when it would be told of the disk …
+      let silent = false;
+      proxy.onClient = (bytes) => {
+        if (!new TextDecoder().decode(bytes).includes("omoide.distrust")) return;
+        silent = proxy.refusing = true;
         proxy.freeze();
       };
-      await until(
-        "the disk has failed",
-        async () => (await Deno.readTextFile(log)).includes("EIO"),
-      );
-      // … and is gone when the disk has failed.
+      await until("the worker says that the disk has failed", () => silent);
+      assert.ok((await Deno.readTextFile(log)).includes("EIO"));
+      // … and is gone, before it has heard it.
+      proxy.onClient = () => {};
       proxy.cutAll();
       proxy.thaw();
       await hot.says(/(waiting[\s\S]*){2}/);
-      proxy.onServer = () => {};
       if (stopped) hot.signal("SIGTERM");
       else proxy.refusing = false;
       assert.equal((await hot.ended).code, 5, hot.output);
