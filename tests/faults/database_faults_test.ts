@@ -1,7 +1,7 @@
 /** The database goes away, comes back, lies or keeps silent: nothing is lost, and nobody spins. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePort } from "../support/free_port.ts";
+import { freePort } from "../../scripts/lib/free_port.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { run, until } from "../lab/command.ts";
 import { NameWatcher } from "../lab/name_watcher.ts";

@@ -8,7 +8,7 @@ import { initInbox } from "../../src/inbox/admin/migrate.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { MIGRATIONS } from "../../src/inbox/schema/migrations.ts";
-import { startPostgres, VERSIONS } from "../support/postgres.ts";
+import { startPostgres, type TestPostgres, VERSIONS } from "../support/postgres.ts";
 import { describeSchema } from "./support/describe_schema.ts";
 import {
   inboxTest,
@@ -28,13 +28,20 @@ inboxTest("the schema is the one that is kept here, access rights included", asy
   assert.equal(schema, await Deno.readTextFile(GOLDEN));
 });
 
+/** @returns the name of a new database with an inbox of version 8 */
+async function restoreVersion8(pg: TestPostgres): Promise<string> {
+  const database = await pg.createDatabase();
+  // A connection of its own: the dump changes what its session searches.
+  const restore = await pg.connect(database);
+  await restore.query(await Deno.readTextFile(VERSION_8));
+  await restore.end();
+  return database;
+}
+
 for (const version of VERSIONS) {
   Deno.test(`an inbox of version 8 comes to the same schema with all that it holds (PostgreSQL ${version})`, async () => {
     await using pg = await startPostgres({ version, fsync: false });
-    const database = await pg.createDatabase();
-    const restore = await pg.connect(database);
-    await restore.query(await Deno.readTextFile(VERSION_8));
-    await restore.end();
+    const database = await restoreVersion8(pg);
     const admin = await pg.connect(database);
     const before = asOfNow(await allRows(admin));
     const { applied, inbox } = await initInbox(admin);
@@ -85,10 +92,7 @@ for (const version of VERSIONS) {
 for (const version of VERSIONS) {
   Deno.test(`an inbox of version 21 keeps what waits where its chunks are (PostgreSQL ${version})`, async () => {
     await using pg = await startPostgres({ version, fsync: false });
-    const database = await pg.createDatabase();
-    const restore = await pg.connect(database);
-    await restore.query(await Deno.readTextFile(VERSION_8));
-    await restore.end();
+    const database = await restoreVersion8(pg);
     const admin = await pg.connect(database);
     await admin.query("BEGIN; SET LOCAL ROLE omoide_owner");
     for (const each of MIGRATIONS.filter((each) => each.version > 8 && each.version < 22)) {

@@ -18,7 +18,7 @@ import {
   type TestPostgres,
 } from "../support/postgres.ts";
 import { startStandby } from "../support/standby.ts";
-import { freePort } from "../support/free_port.ts";
+import { freePort } from "../../scripts/lib/free_port.ts";
 import { valueOf } from "./support/inbox_test.ts";
 
 /** A primary with an inbox, and its standby. Tests promote neither. */

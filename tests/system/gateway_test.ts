@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import { run, until } from "../lab/command.ts";
 import { baseRuntime } from "../support/denort.ts";
-import { freePort } from "../support/free_port.ts";
+import { freePort } from "../../scripts/lib/free_port.ts";
 import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;

@@ -8,7 +8,7 @@ import { type BaseRuntime, baseRuntime } from "../support/denort.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { type Block, blocksOf, DEPLOYMENT, fitted, TOOLS } from "./support/chapter.ts";
 import { Machine, NEEDS_MACHINE } from "./support/machine.ts";
-import { freePort } from "../support/free_port.ts";
+import { freePort } from "../../scripts/lib/free_port.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
 const runtime = await baseRuntime();

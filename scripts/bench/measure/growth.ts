@@ -1,10 +1,10 @@
-import { foldHoldings } from "../../../src/inbox/admin/counters.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { makeInbox, type StorageName, STORAGES, Workers } from "../inbox.ts";
 import { Meter } from "../meter.ts";
 import { sleep } from "../command.ts";
 import type { Contender, Stage } from "../stage.ts";
 import { othersCores, ourSeconds } from "./carry.ts";
+import { age } from "./history.ts";
 import { untilAsleep } from "./latency.ts";
 import { timeOf } from "./workers.ts";
 
@@ -67,18 +67,6 @@ function sizesOf({ backlog, history = 0, absent = 0 }: Growth, { quick }: Stage)
     absent: scale(absent),
     measured: scale(MEASURED),
   };
-}
-
-/**
- * As if what was filled in had been there for long. Until the next checkpoint the first change of each page is
- * written to the WAL as a whole page, blocks are counted again, and a worker of a storage that was registered less than
- * an hour ago looks at all that waits at each sweep: with 100,000 owed that is up to two seconds.
- */
-async function age(connection: Connection): Promise<void> {
-  await foldHoldings(connection);
-  await connection.query("UPDATE omoide.storage SET required_since = now() - interval '1 day'");
-  await connection.query("VACUUM (ANALYZE)");
-  await connection.query("CHECKPOINT");
 }
 
 /** Fills a backlog, and waits until `count` of it have their receipts. @returns seconds that took */

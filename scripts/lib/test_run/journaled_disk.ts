@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { answer } from "./answer.ts";
 
 /** As large as the tests together could want. Sparse: what is not written takes no space. */
 const BYTES = 64 * 1024 ** 3;
@@ -42,11 +43,4 @@ async function lacksJournal(directory: string): Promise<boolean> {
   if (!(await has(`/proc/fs/ext4/${name}`))) return false;
   const journals = await Array.fromAsync(Deno.readDir("/proc/fs/jbd2")).catch(() => []);
   return !journals.some((journal) => journal.name.startsWith(`${name}-`));
-}
-
-/** @returns what a program prints, undefined where it is missing or fails */
-async function answer(program: string, ...args: string[]): Promise<string | undefined> {
-  const options = { args, stdin: "null", stderr: "null" } as const;
-  const output = await new Deno.Command(program, options).output().catch(() => undefined);
-  return output?.success ? new TextDecoder().decode(output.stdout) : undefined;
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { answer } from "./answer.ts";
 import { machineCgroups, removeCgroup } from "./cgroups.ts";
 
 const PREFIX = "omoide-tests-";
@@ -56,7 +57,7 @@ export class RunDirectory implements AsyncDisposable {
   async #release(): Promise<void> {
     // Only where mounts could not have a namespace of their own.
     for (const path of (await mountsBelow(this.path)).reverse()) {
-      await quietly("umount", "-l", path);
+      await answer("umount", "-l", path);
     }
     await within(RELEASE_MS, `a loop device uses a file in ${this.path}`, async () => {
       return (await loopDevicesBelow(this.path)).length === 0;
@@ -65,7 +66,7 @@ export class RunDirectory implements AsyncDisposable {
       await within(RELEASE_MS, `processes are left in ${machine}`, () => removeCgroup(machine));
     }
     // Append-only directories keep their entries from root too.
-    if (Deno.uid() === 0) await quietly("chattr", "-R", "-f", "-a", "-i", this.path);
+    if (Deno.uid() === 0) await answer("chattr", "-R", "-f", "-a", "-i", this.path);
   }
 }
 
@@ -97,11 +98,6 @@ export async function loopDevicesBelow(directory: string): Promise<string[]> {
     if (file.startsWith(`${directory}/`)) found.push(name);
   }
   return found;
-}
-
-async function quietly(program: string, ...args: string[]): Promise<void> {
-  const options = { args, stdout: "null", stderr: "null" } as const;
-  await new Deno.Command(program, options).output().catch(() => {});
 }
 
 /** Asks again until it is so. The kernel gives no event of either. @throws what is, if it stays so */

@@ -6,7 +6,7 @@ import {
 } from "../../../scripts/lib/nginx_site.ts";
 import { until } from "../../lab/command.ts";
 import { Tool } from "../../lab/tool.ts";
-import { freePort } from "../../support/free_port.ts";
+import { freePort } from "../../../scripts/lib/free_port.ts";
 
 /** Who NGINX runs as; by name, since its configuration takes no number. */
 export interface Reader {

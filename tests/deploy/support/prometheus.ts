@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { until } from "../../lab/command.ts";
 import { Tool } from "../../lab/tool.ts";
-import { freePort } from "../../support/free_port.ts";
+import { freePort } from "../../../scripts/lib/free_port.ts";
 
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;

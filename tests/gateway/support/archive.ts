@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { type Front, startFront } from "../../../scripts/demo/front.ts";
-import { freePort } from "../../support/free_port.ts";
+import { freePort } from "../../../scripts/lib/free_port.ts";
 import type { WorkerProcess } from "../../lab/worker_process.ts";
 import type { World } from "../../lab/world.ts";
 import { CHROMIUM } from "../../monitor/support/browser.ts";

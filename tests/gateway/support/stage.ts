@@ -9,7 +9,7 @@ import {
   type TestInbox,
   type TestPostgres,
 } from "../../support/postgres.ts";
-import { freePort } from "../../support/free_port.ts";
+import { freePort } from "../../../scripts/lib/free_port.ts";
 import { until } from "../../lab/command.ts";
 
 export const OWNER = "0a0a0a0a-0000-4000-8000-0000000000aa";

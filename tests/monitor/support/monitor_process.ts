@@ -4,7 +4,7 @@ import { denoArguments } from "../../../scripts/lib/program_command.ts";
 import { until } from "../../lab/command.ts";
 import { FaultyProxy } from "../../lab/proxy.ts";
 import type { World } from "../../lab/world.ts";
-import { freePort } from "../../support/free_port.ts";
+import { freePort } from "../../../scripts/lib/free_port.ts";
 
 export interface Got {
   readonly status: number;

@@ -1,8 +1,8 @@
 -- Lets the blobs of these media leave: deletes the rows that say that they wait, and recycle() takes their bytes
--- away with those of their generation. A later statement than acknowledge(), with a snapshot of its own: of two storages that acknowledge last
--- at the same moment, the one that commits second sees both receipts here. Where both see both, SKIP
--- LOCKED gives the media to one and the other goes on without waiting. Within one transaction with its
--- acknowledge, under repeatable read or serializable, neither might see the other's: then sweep() does it.
+-- away with those of their generation. A later statement than acknowledge(), with a snapshot of its own: of two
+-- storages that acknowledge last at the same moment, the one that commits second sees both receipts here. Where
+-- both see both, SKIP LOCKED gives the media to one and the other goes on without waiting. Within one transaction
+-- with its acknowledge, under repeatable read or serializable, neither might see the other's: then sweep() does it.
 -- A serialization failure has changed nothing: the caller tries again, or leaves it to sweep().
 CREATE OR REPLACE FUNCTION omoide.release(p_ids bigint[])
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
