@@ -17,13 +17,18 @@ export interface TakenScrub {
   readonly cycle: number | null;
 }
 
-/** How far a look is. Times in milliseconds since the epoch, sizes in bytes. */
-export interface LookState {
-  /** Null between two looks. */
-  readonly startedAt: number | null;
+/** How far a look has come. */
+export interface Reached {
+  /** What it goes on after; null at its beginning. */
   readonly position: string | null;
   readonly files: number;
   readonly bytes: number;
+}
+
+/** How far a look is, and when it and the last one began. Times in milliseconds since the epoch, sizes in bytes. */
+export interface LookState extends Reached {
+  /** Null between two looks. */
+  readonly startedAt: number | null;
   readonly lastStartedAt: number | null;
   readonly finishedAt: number | null;
 }
@@ -123,28 +128,37 @@ export class ScrubSession {
     await this.#ask("SELECT omoide.begin_look($1)", [depth]);
   }
 
-  async advance(depth: Depth, position: string, files: number, bytes: number): Promise<void> {
+  async advance(depth: Depth, reached: Reached): Promise<void> {
+    const { position, files, bytes } = reached;
     await this.#ask("SELECT omoide.advance_look($1, $2, $3, $4)", [depth, position, files, bytes]);
   }
 
-  /** @returns how many findings the look had */
-  async finish(depth: Depth, files: number, bytes: number): Promise<number> {
+  /** @returns how many findings the look had; null if `storage verify --database` has ended it meanwhile */
+  async finish(depth: Depth, files: number, bytes: number): Promise<number | null> {
     const [row] = await this.#ask<{ n: string | null }>(
       "SELECT omoide.finish_look($1, $2, $3) AS n",
       [depth, files, bytes],
     );
-    return Number(row?.n ?? 0);
+    return row === undefined || row.n === null ? null : Number(row.n);
   }
 
-  async report(depth: Depth, findings: readonly Finding[]): Promise<void> {
-    if (findings.length === 0) return;
-    await this.#ask("SELECT omoide.report_findings($1, $2, $3, $4, $5)", [
-      depth,
-      findings.map(({ kind }) => kind),
-      findings.map(({ path }) => storable(path)),
-      findings.map(({ detail }) => storable(detail)),
-      findings.map(({ mediaId }) => mediaId),
-    ]);
+  /**
+   * Keeps findings and how far the look has come with them, both or neither: whoever dies in between would
+   * find, and count, them again.
+   */
+  async report(depth: Depth, findings: readonly Finding[], reached: Reached): Promise<void> {
+    const { position, files, bytes } = reached;
+    await this.#ask(
+      "SELECT omoide.report_findings($1, $2, $3, $4, $5), omoide.advance_look($1, $6, $7, $8)",
+      [
+        depth,
+        findings.map(({ kind }) => kind),
+        findings.map(({ path }) => storable(path)),
+        findings.map(({ detail }) => storable(detail)),
+        findings.map(({ mediaId }) => mediaId),
+        ...[position, files, bytes],
+      ],
+    );
   }
 
   /** Open findings of a depth with an id above `after`, by id. */

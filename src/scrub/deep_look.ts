@@ -12,7 +12,7 @@ const PIECE = 1024 * 1024;
  * disk: paced, a seek a file does not matter. Holds the names of one directory in memory.
  *
  * @param isDue asked between two objects: something else should be done first
- * @returns how many findings it had, or null if it was stopped, or interrupted, before its end
+ * @returns how many findings it had, or null if it was stopped, interrupted or given up before its end
  */
 export async function lookDeeply(
   context: LookContext,

@@ -1,5 +1,5 @@
 import type { Depth, Finding } from "../finding.ts";
-import type { ScrubSession } from "../inbox/scrub_session.ts";
+import type { Reached, ScrubSession } from "../inbox/scrub_session.ts";
 import type { ReadOnlyTree } from "../storage/scrub/read_only_tree.ts";
 
 /** What a look asks of the inbox, and tells it. */
@@ -18,8 +18,16 @@ export interface LookContext {
 /** How often the inbox is told how far a look is. What is lost by a restart is read again. */
 const SAY_MS = 10_000;
 
+/**
+ * Bytes of a position that the inbox takes. Only two hostile names in a row are longer, whose bytes are no
+ * UTF-8; after a restart their directory is looked at again.
+ */
+const MAX_POSITION = 1024;
+
+const encoder = new TextEncoder();
+
 /** A look that is under way: what it has seen, what it has reported, and where it goes on after a restart. */
-export class LookProgress {
+export class LookProgress implements Reached {
   files: number;
   bytes: number;
   position: string | null;
@@ -28,7 +36,7 @@ export class LookProgress {
   private constructor(
     private readonly context: LookContext,
     readonly depth: Depth,
-    state: { readonly files: number; readonly bytes: number; readonly position: string | null },
+    state: Reached,
   ) {
     this.files = state.files;
     this.bytes = state.bytes;
@@ -45,33 +53,32 @@ export class LookProgress {
   }
 
   /**
-   * Keeps what was found.
+   * Everything up to `position` has been looked at. What was found is kept, together with the place: it is
+   * neither found nor counted a second time, whenever the scrub dies.
    *
    * @throws {StorageLostError} all of it may be because the disk is not there
    */
-  async found(findings: readonly Finding[]): Promise<void> {
-    if (findings.length === 0) return;
-    this.context.tree.requireThere();
-    await this.context.session.report(this.depth, findings);
-  }
-
-  /** Everything up to `position` has been looked at. Errors as `found`. */
   async reached(position: string, findings: readonly Finding[]): Promise<void> {
-    await this.found(findings);
-    this.position = position;
-    // At once after a finding: it must not be counted a second time.
-    if (findings.length > 0 || performance.now() - this.#saidAt >= SAY_MS) await this.say();
+    if (encoder.encode(position).length <= MAX_POSITION) this.position = position;
+    if (findings.length > 0) {
+      this.context.tree.requireThere();
+      await this.context.session.report(this.depth, findings, this);
+      this.#saidAt = performance.now();
+    } else if (performance.now() - this.#saidAt >= SAY_MS) await this.say();
   }
 
   /** Tells the inbox how far it is. */
   async say(): Promise<void> {
     if (this.position === null) return;
-    await this.context.session.advance(this.depth, this.position, this.files, this.bytes);
+    await this.context.session.advance(this.depth, this);
     this.#saidAt = performance.now();
   }
 
-  /** @returns how many findings the look had. Errors as `found` */
-  async finish(): Promise<number> {
+  /**
+   * @returns how many findings the look had; null if it came to no end of its own, since an administrator's
+   *   `storage verify --database` has read everything meanwhile. Errors as `reached`
+   */
+  async finish(): Promise<number | null> {
     this.context.tree.requireThere();
     return await this.context.session.finish(this.depth, this.files, this.bytes);
   }

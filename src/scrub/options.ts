@@ -98,6 +98,7 @@ Exit statuses:
   3  --once: the database is out of reach, or another scrub looks at the storage
   4  an administrator must act: permissions, root, identity, role, password, schema
   8  --once: something is not as it should be; \`inbox status\` says what
+  130  --once: stopped by a signal before its end
 
 Signals:
   SIGTERM, SIGINT  stop; a second one leaves at once

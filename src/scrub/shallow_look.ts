@@ -1,4 +1,4 @@
-import type { Finding } from "../finding.ts";
+import type { Finding, FindingKind } from "../finding.ts";
 import {
   lookAtNames,
   lookAtTop,
@@ -22,7 +22,7 @@ const TOP = ".";
  * page of receipts, or the names of one directory, in memory.
  *
  * @param between called between two pages
- * @returns how many findings it had, or null if it was stopped before its end
+ * @returns how many findings it had, or null if it was stopped, or given up, before its end
  */
 export async function lookShallowly(
   context: LookContext,
@@ -89,9 +89,9 @@ async function lookAtTree(
     if (stop.aborted) return;
     if (finding !== null) await progress.reached(`names ${path}`, [finding]);
     else {
-      for (const look of lookAtNames(tree, path, prefixSize)) {
+      for (const look of lookAtNames(tree, path, prefixSize, after)) {
         if (stop.aborted) return;
-        await reportNames(context, progress, look);
+        await progress.reached(`names ${look.path}`, await findingsOf(context, look));
         const pause = pace.after(look.files.length, 0);
         if (pause !== null) await pause;
       }
@@ -101,11 +101,11 @@ async function lookAtTree(
   }
 }
 
-async function reportNames(
+/** What is wrong with the names in a directory, those that the inbox does not know among them. */
+async function findingsOf(
   { session, tree }: LookContext,
-  progress: LookProgress,
   { files, findings }: NamesLook,
-): Promise<void> {
+): Promise<Finding[]> {
   const found = [...findings];
   for (let at = 0; at < files.length; at += PAGE) {
     const page = files.slice(at, at + PAGE);
@@ -114,13 +114,18 @@ async function reportNames(
       ...page.filter(({ path }) => !known.has(path)).flatMap((file) => strange(tree, file)),
     );
   }
-  // Its position is the owner's directory, once that is done.
-  await progress.found(found);
+  return found;
 }
 
-/** Unless it has gone since: an administrator may have purged it. */
+/** What has no receipt, unless it has gone since: an administrator may have purged it. */
 function strange(tree: ReadOnlyTree, { path }: PublicFile): Finding[] {
-  if (tree.look(path) === null) return [];
-  const detail = "is a file of which the inbox knows nothing; `storage rebuild` makes its receipt";
-  return [{ kind: "file without receipt", path, detail, mediaId: null }];
+  const info = tree.look(path);
+  if (info === null) return [];
+  const [kind, detail]: [FindingKind, string] = info.isFile
+    ? [
+      "file without receipt",
+      "is a file of which the inbox knows nothing; `storage rebuild` makes its receipt",
+    ]
+    : ["unexpected", "is no file of a media; see who made it"];
+  return [{ kind, path, detail, mediaId: null }];
 }

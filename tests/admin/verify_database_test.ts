@@ -88,6 +88,8 @@ Deno.test("what only verify looks at stays open until it finds it well, whatever
   await adminExits(8, ...verify);
   const both = [`unexpected: ${directory}`, `unexpected: ${directory}/notes.txt`];
   assert.deepEqual(await open(world), both);
+  const [look] = await world.query("SELECT finished_findings::int AS findings FROM omoide.look");
+  assert.deepEqual(look, { findings: 2 }, "this look's, whatever can find them well");
 
   assert.equal((await scrubOnce(world)).code, 8, "it sees the note, too");
   assert.deepEqual(await open(world), both);

@@ -1,10 +1,12 @@
 /** A scrub that ends in the middle of a look goes on where it was, and says nothing of a disk that is away. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { adminExits, databaseOf } from "../admin/support/run.ts";
 import { flipBit } from "../admin/support/tree.ts";
 import { until } from "../lab/command.ts";
 import { KILLED } from "../lab/program_process.ts";
 import { FaultyProxy } from "../lab/proxy.ts";
+import { parentOf } from "../../src/storage/layout.ts";
 import { parseStrace, quoted, succeeded } from "../lab/strace.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
@@ -89,6 +91,32 @@ Deno.test({
       assert.deepEqual([...before, ...after], objects);
     });
 
+    await t.step("by SIGKILL, before it has heard that its finding is kept", async () => {
+      await world.query(
+        "UPDATE omoide.look SET last_started_at = now() - interval '40 days' WHERE depth = 'deep'",
+      );
+      await using wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+      const isLost = wire.swallowAnswerTo("omoide.report_findings");
+      await using first = await startScrub(world, { port: wire.port });
+      await isLost;
+      await first.kill();
+      const { position } = await lookOf(world, "deep");
+      await using second = await startScrub(world);
+      await until("the look is at its end", async () => !(await lookOf(world, "deep")).under_way);
+      assert.equal((await second.stop()).code, 0);
+      const { files, findings } = await lookOf(world, "deep");
+      assert.deepEqual({ files, findings }, { files: COUNT, findings: 1 });
+      assert.equal(position, wrong);
+    });
+
+    await t.step("`--once` whose look `storage verify` has ended begins it again", async () => {
+      await using scrub = await startScrub(world, { args: ["--once", ...SLOWLY] });
+      await until("it is at it", async () => (await lookOf(world, "deep")).position === wrong);
+      await adminExits(8, "storage", "verify", world.root("hot"), ...databaseOf(world));
+      assert.equal((await lookOf(world, "deep")).under_way, false);
+      assert.equal((await scrub.ended).code, 8, scrub.output);
+    });
+
     await t.step("`--once` begins anew, whatever was under way", async () => {
       await world.query(
         "UPDATE omoide.look SET started_at = now(), position = $1, files = 20",
@@ -115,7 +143,7 @@ Deno.test({
     await using world = await template().world();
     const media = await store(world, COUNT);
     assert.equal((await scrubOnce(world)).code, 0);
-    const middle = join(world.root("hot"), media[12]?.path ?? "");
+    const root = world.root("hot"), path = media[12]?.path ?? "";
     const due = (shallow: string) =>
       world.query(
         "UPDATE omoide.look SET position = NULL, started_at = NULL, last_started_at = " +
@@ -123,9 +151,10 @@ Deno.test({
         [shallow],
       );
     // The signal comes with the call that looks at this file, for the first or the second time.
-    const endedBy = async (signal: "TERM" | "KILL", when: number) => {
+    const endedBy = async (signal: "TERM" | "KILL", when: number, at = path) => {
       const inject = [`statx:signal=${signal}:when=${when}`];
-      const trace = { log: await world.temporaryFile(), calls: ["statx"], inject, paths: [middle] };
+      const paths = [join(root, at)];
+      const trace = { log: await world.temporaryFile(), calls: ["statx"], inject, paths };
       await using scrub = await startScrub(world, { trace });
       return (await scrub.ended).code;
     };
@@ -154,13 +183,31 @@ Deno.test({
     await t.step("by SIGKILL, among the files", async () => {
       await due("2 days");
       // What it finds it tells at once, and so that it is through with the receipts.
-      await Deno.writeTextFile(join(world.root("hot"), "notes.txt"), "a note");
+      await Deno.writeTextFile(join(root, "notes.txt"), "a note");
       assert.equal(await endedBy("KILL", 2), KILLED);
       assert.equal((await lookOf(world, "shallow")).position, "names .");
       assert.deepEqual(await goesOn(), []);
       const { files, findings } = await lookOf(world, "shallow");
       assert.deepEqual({ files, findings }, { files: COUNT, findings: 1 });
       assert.deepEqual(await openFindings(world), ["unexpected: notes.txt"]);
+      await Deno.remove(join(root, "notes.txt"));
+    });
+
+    await t.step("by SIGKILL, in the middle of an owner's directory", async () => {
+      await due("2 days");
+      // Before all else of that owner, and an owner whose name goes on as no directory in the first one's.
+      const owner = path.split("/").slice(0, 2).join("/");
+      const strange = [`${owner}!/a/one`, `${owner}/-a/two`, `${owner}/-b/three`];
+      for (const each of strange) {
+        await Deno.mkdir(join(root, parentOf(each)), { recursive: true });
+        await Deno.writeTextFile(join(root, each), "a note");
+      }
+      assert.equal(await endedBy("KILL", 1, strange[2]), KILLED);
+      const { position } = await lookOf(world, "shallow");
+      await goesOn();
+      assert.equal((await lookOf(world, "shallow")).findings, strange.length, "each counted once");
+      assert.deepEqual(await openFindings(world), strange.map((each) => `unexpected: ${each}`));
+      assert.equal(position, `names ${owner}/-a`);
     });
   },
 });

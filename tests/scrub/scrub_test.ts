@@ -131,8 +131,8 @@ Deno.test({
 
 Deno.test("a name that is no text is found as well, and a directory that is none is no scrub's end", async () => {
   await using world = await template().world();
-  const [first] = await store(world, 1);
-  assert.ok(first !== undefined);
+  const [first, replaced] = await store(world, 2);
+  assert.ok(first !== undefined && replaced !== undefined);
   const root = world.root("hot");
   const directory = first.path.slice(0, first.path.lastIndexOf("/"));
   const objects = first.object.slice(0, first.object.lastIndexOf("/"));
@@ -141,6 +141,9 @@ Deno.test("a name that is no text is found as well, and a directory that is none
   // A link where a directory should be, and a directory that is not there.
   await Deno.rename(join(root, "preview"), join(root, "content/preview"));
   await Deno.symlink("/etc", join(root, "preview"));
+  // And a directory in a media's place, which both its receipt and its name lead to.
+  await Deno.remove(join(root, replaced.path));
+  await Deno.mkdir(join(root, replaced.path));
   const other = objects.endsWith("ff") ? ".omoide/objects/fe" : ".omoide/objects/ff";
   await Deno.remove(join(root, other));
   const { code, output } = await scrubOnce(world);
@@ -151,9 +154,14 @@ Deno.test("a name that is no text is found as well, and a directory that is none
       `missing: ${other}`,
       `unexpected: ${directory}/no\u{fffd}tes`,
       `unexpected: ${objects}/no\u{fffd}tes`,
+      `unexpected: ${replaced.path}`,
       "unexpected: preview",
     ].sort(),
   );
+  const [counted] = await world.query(
+    "SELECT sum(finished_findings)::int AS findings FROM omoide.look",
+  );
+  assert.deepEqual(counted, { findings: 5 }, "each counted once");
 });
 
 /** A storage's role gives a receipt for what it never stored; the other one stores it. */

@@ -35,14 +35,17 @@ export async function recordDeepLook(
   { startedAt, files, bytes, findings }: DeepLook,
 ): Promise<void> {
   const { connection } = inbox;
+  // As the inbox keeps them: a name may have a wrong mode and a wrong owner.
+  const count = new Set(findings.map(({ kind, path }) => `${kind}: ${path}`)).size;
   await transaction(inbox, async () => {
     await ask(
       connection,
-      `INSERT INTO omoide.look AS l (storage_id, depth, started_at, seen_at)
-      VALUES ($1, 'deep', $2, clock_timestamp())
+      `INSERT INTO omoide.look AS l (storage_id, depth, started_at, seen_at, findings)
+      VALUES ($1, 'deep', $2, clock_timestamp(), $3)
       ON CONFLICT (storage_id, depth) DO UPDATE SET started_at = excluded.started_at,
-        seen_at = excluded.seen_at, position = NULL, files = 0, bytes = 0, findings = 0`,
-      [storageId, startedAt],
+        seen_at = excluded.seen_at, position = NULL, files = 0, bytes = 0,
+        findings = excluded.findings`,
+      [storageId, startedAt, count],
     );
     for (const [closedBy, own] of Map.groupBy(findings, (each) => each.closedBy)) {
       for (let at = 0; at < own.length; at += PAGE) {

@@ -18,6 +18,9 @@ export interface PublicFile {
 
 /** The names in one directory of the public tree. */
 export interface NamesLook {
+  /** That directory, or what else is in its place. */
+  readonly path: string;
+  /** What has a media's name, even if it is no file: whether it belongs there the receipts say. */
   readonly files: readonly PublicFile[];
   readonly findings: readonly Finding[];
 }
@@ -38,45 +41,62 @@ export function lookAtTop(tree: ReadOnlyTree): Finding[] {
   );
 }
 
-/** Every owner's directory, as `content/<owner>`, sorted, or what is wrong with `content`; after `after` only. */
+/**
+ * Every owner's directory, as `content/<owner>`, sorted, or what is wrong with `content`.
+ *
+ * @param after such a path, after which to begin, or that of a directory in it, with whose owner to begin
+ */
 export function* ownerDirectories(
   tree: ReadOnlyTree,
   after: string,
 ): Generator<{ readonly path: string; readonly finding: Finding | null }> {
-  for (const type of [...MEDIA_TYPES].sort()) {
-    for (const each of listed(tree, type, "is missing; `storage init` makes it again")) {
-      const [path, finding] = typeof each === "string" ? [`${type}/${each}`, null] : [type, each];
-      if (path > after) yield { path, finding };
+  // Name by name: as one text, `a!` would come before `a/b`.
+  const [type = "", owner, inside] = after.split("/");
+  const last = owner === undefined ? type : `${type}/${owner}`;
+  for (const mediaType of [...MEDIA_TYPES].sort()) {
+    for (const each of listed(tree, mediaType, "is missing; `storage init` makes it again")) {
+      const [path, finding] = typeof each === "string"
+        ? [`${mediaType}/${each}`, null]
+        : [mediaType, each];
+      if (path > last || path === last && inside !== undefined) yield { path, finding };
     }
   }
 }
 
-/** Looks at the names below one owner's directory, directory by directory. */
+/**
+ * Looks at the names below one owner's directory, directory by directory.
+ *
+ * @param after the path of one of these, after which to begin; any other path for all of them
+ */
 export function* lookAtNames(
   tree: ReadOnlyTree,
   owner: string,
   prefixSize: number,
+  after: string,
 ): Generator<NamesLook> {
   const before = Date.now() - YOUNG_MS;
+  const isBehind = (path: string) => after.startsWith(`${owner}/`) && path <= after;
   for (const prefix of namesIn(tree, owner)) {
     if ("finding" in prefix) {
-      yield { files: [], findings: [prefix.finding] };
+      const { finding } = prefix;
+      if (!isBehind(finding.path)) yield { path: finding.path, files: [], findings: [finding] };
       continue;
     }
+    if (isBehind(prefix.path)) continue;
     const files: PublicFile[] = [], findings: Finding[] = [];
     for (const found of namesIn(tree, prefix.path)) {
       if ("finding" in found) findings.push(found.finding);
       else {
         const { path, info } = found;
         const name = parsePublicPath(path, prefixSize);
-        if (name === null || !info.isFile) {
+        if (name === null) {
           findings.push(unexpected(path, "is no file of a media; see who made it"));
-        } else if ((info.ctime ?? info.mtime ?? new Date()).getTime() < before) {
+        } else if (!info.isFile || (info.ctime ?? info.mtime ?? new Date()).getTime() < before) {
           files.push({ path, ownerUuid: name.ownerUuid, itemUuid: name.itemUuid });
         }
       }
     }
-    yield { files, findings };
+    yield { path: prefix.path, files, findings };
   }
 }
 

@@ -1,5 +1,5 @@
--- As report_findings, of a storage that the caller names; returns how many counted. What only `storage verify`
--- can find well has the depth `verify`, and counts as found by a deep look. Internal.
+-- Keeps findings of a storage that the caller names; see report_findings. What only `storage verify` can find
+-- well has the depth `verify`. Returns how many count. Internal.
 --
 -- Each is looked up in the index by itself: joined with those that are open, a page of 1,000 took half a
 -- minute beside 10,000 of them.
@@ -42,7 +42,5 @@ BEGIN
       DO UPDATE SET seen_at = excluded.seen_at, detail = excluded.detail
   )
   SELECT count(*) INTO v_counted FROM given;
-  UPDATE omoide.look l SET findings = l.findings + v_counted
-  WHERE l.storage_id = p_storage AND l.depth = CASE p_depth WHEN 'shallow' THEN p_depth ELSE 'deep' END;
   RETURN v_counted;
 END $$;
