@@ -5,6 +5,7 @@ import { type DatabaseAddress, type DatabaseServer, showAddress } from "./databa
 import { noteTimeline, refuseOldTimeline } from "./newest_timelines.ts";
 import { pg } from "./pg.ts";
 import { onFirstServer } from "./servers.ts";
+import { sqlstateOf, stateOfServer } from "./server_error.ts";
 import { SESSION_SETTINGS } from "./session_settings.ts";
 
 export type Connection = pg.Client;
@@ -179,14 +180,14 @@ export function streamOf(connection: pg.ClientBase): Duplex {
   return (connection as unknown as { connection: { stream: Duplex } }).connection.stream;
 }
 
+/** Whether the connection has ended, whoever ended it. */
+export function isGone(connection: Connection): boolean {
+  return streamOf(connection).destroyed;
+}
+
 /** The server's process that it named at login, which `pg` keeps beyond its published types. */
 export function processIdOf(connection: Connection): number | null {
   return (connection as unknown as { processID: number | null }).processID;
-}
-
-/** SQLSTATE of an error that the server sent, undefined for any other. */
-export function sqlstateOf(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
 /** What could not be connected to, as an error on which a caller decides. */
@@ -220,8 +221,9 @@ export function connectError(
       { cause: error },
     );
   }
-  return new DatabaseUnavailableError(
-    `Cannot reach the database at ${where}: ${message}; see that it runs and that this machine may reach it`,
-    { cause: error },
-  );
+  const why = stateOfServer(error) ??
+    `${message}; see that it runs and that this machine may reach it`;
+  return new DatabaseUnavailableError(`Cannot reach the database at ${where}: ${why}`, {
+    cause: error,
+  });
 }

@@ -1,20 +1,11 @@
 import {
   ConfigurationError,
-  DatabaseDamagedError,
   DatabaseUnavailableError,
   StorageDistrustedError,
   StorageHeldError,
 } from "../errors.ts";
-import { sqlstateOf } from "./connect.ts";
-import { pg } from "./pg.ts";
+import { messageWithHint, serverTrouble, sqlstateOf } from "./server_error.ts";
 import { SQLSTATE } from "./sqlstates.ts";
-
-/**
- * SQLSTATEs, or their classes, after which a new connection may help: connection lost (08), out of
- * resources (53), read-only after a failover (25006), transaction ended by a time limit (25P), server
- * shutting down or starting (57P0), query cancelled (57014), lost against a concurrent one (40, 55P03).
- */
-const TRY_AGAIN = ["08", "53", "25006", "25P", "57P0", "57014", "40", "55P03"];
 
 /** Something that `inbox init` makes is not there: function, schema, table. */
 const NOT_INITIALISED = ["42883", "3F000", "42P01"];
@@ -25,7 +16,7 @@ const NOT_INITIALISED = ["42883", "3F000", "42P01"];
  */
 export function inboxError(error: unknown): unknown {
   const state = sqlstateOf(error);
-  const message = messageOf(error);
+  const message = messageWithHint(error);
   const options = { cause: error };
   if (state === undefined) {
     return new DatabaseUnavailableError(
@@ -33,13 +24,8 @@ export function inboxError(error: unknown): unknown {
       options,
     );
   }
-  if (TRY_AGAIN.some((prefix) => state.startsWith(prefix))) {
-    return new DatabaseUnavailableError(`The database cannot answer now: ${message}`, options);
-  }
-  // 58: the database's own disk does not give what it holds (EIO, a file that has gone).
-  if (state.startsWith("XX") || state.startsWith("58")) {
-    return new DatabaseDamagedError(`The database cannot read its own data: ${message}`, options);
-  }
+  const trouble = serverTrouble(error);
+  if (trouble !== null) return trouble;
   if (state === SQLSTATE.STORAGE_HELD) return new StorageHeldError(message, options);
   if (state === SQLSTATE.STORAGE_DISTRUSTED) return new StorageDistrustedError(message, options);
   if (CONFIGURATION.includes(state)) return new ConfigurationError(message, options);
@@ -57,13 +43,6 @@ export function inboxError(error: unknown): unknown {
     );
   }
   return error;
-}
-
-/** What the server said, with its hint: that is where the inbox's functions say how to fix it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const hint = error instanceof pg.DatabaseError ? error.hint : undefined;
-  return hint === undefined ? error.message : `${error.message}. ${hint}`;
 }
 
 const CONFIGURATION: readonly string[] = [

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { readIdentity } from "../../src/storage/identity.ts";
+import { run } from "../lab/command.ts";
+import { unmountAtLast } from "../lab/mount.ts";
+import { requireTools } from "../support/require_tool.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { admin, adminJson } from "./support/run.ts";
 
@@ -14,6 +17,45 @@ Deno.test("storage init without an inbox says to make one", async () => {
   assert.equal(ran.code, 4);
   assert.match(ran.stderr, /^omoide-admin: There is no inbox at .*make it with `inbox init`\n$/);
   assert.throws(() => Deno.statSync(`${parent}/early`), Deno.errors.NotFound);
+});
+
+Deno.test({
+  ...requireTools([], { root: true }),
+  name: "inbox init on a full disk says so, leaves nothing, and works once there is room",
+  fn: async () => {
+    const client = await postgres.connect("postgres");
+    const place = await Deno.makeTempDir({ prefix: "omoide-full-" });
+    await run("mount", "-t", "tmpfs", "-o", "mode=0777", "tmpfs", place);
+    try {
+      const { uid, gid } = await Deno.stat(postgres.server.dataDirectory);
+      await Deno.mkdir(`${place}/pg`);
+      await Deno.chown(`${place}/pg`, uid, gid);
+      await client.query(`CREATE TABLESPACE tiny LOCATION '${place}/pg'`);
+      await client.query("CREATE DATABASE tiny TABLESPACE tiny");
+      const used = await run("df", "--block-size=1", "--output=used", place);
+      const init = ["inbox", "init", "--name", "tiny", "--database", postgres.url("tiny")];
+      // Not even enough for a login, and enough for no more.
+      for (
+        const [KiB, what] of [[0, "Cannot reach .*"], [256, "The database cannot .*"]] as const
+      ) {
+        const size = Number(/\d+/.exec(used)?.[0]) + KiB * 1024;
+        await run("mount", "-o", `remount,size=${size}`, place);
+        const { code, stderr } = await admin(init);
+        assert.equal(code, 3, stderr);
+        const fix =
+          "its disk is full \\(.*No space left on device\\); make room on that server, and try again";
+        assert.match(stderr, new RegExp(`^omoide-admin: ${what}: ${fix}\n$`));
+      }
+      await run("mount", "-o", "remount,size=64m", place);
+      assert.equal((await admin(init)).code, 0);
+    } finally {
+      await client.query("DROP DATABASE IF EXISTS tiny");
+      await client.query("DROP TABLESPACE IF EXISTS tiny");
+      await client.end();
+      await unmountAtLast(place);
+      await Deno.remove(place);
+    }
+  },
 });
 
 Deno.test("inbox init makes an inbox once, also when it is run by eight at the same time", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
 import { replaceIdentity } from "../../src/inbox/admin/trust.ts";
-import { type Connection, sqlstateOf } from "../../src/inbox/connect.ts";
+import type { Connection } from "../../src/inbox/connect.ts";
+import { sqlstateOf } from "../../src/inbox/server_error.ts";
 import {
   append,
   CHUNK,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Connection, sqlstateOf } from "../../src/inbox/connect.ts";
+import type { Connection } from "../../src/inbox/connect.ts";
+import { sqlstateOf } from "../../src/inbox/server_error.ts";
 import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
 import { redeliver } from "../../src/inbox/admin/trust.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";

@@ -1,5 +1,6 @@
 import { ConfigurationError, messageOf } from "../../errors.ts";
-import { connect, type Connection, sqlstateOf } from "../connect.ts";
+import { connect, type Connection } from "../connect.ts";
+import { sqlstateOf } from "../server_error.ts";
 import { type DatabaseAddress, parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
 import { endBlockers } from "./blockers.ts";
 import { inboxError } from "../inbox_error.ts";
@@ -108,8 +109,25 @@ export async function ask<Row extends object>(
   sql: string,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
+  return (await result<Row>(connection, sql, values)).rows;
+}
+
+/** As `ask`, of a statement that changes rows. @returns how many */
+export async function change(
+  connection: Connection,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<number> {
+  return (await result(connection, sql, values)).rowCount ?? 0;
+}
+
+async function result<Row extends object>(
+  connection: Connection,
+  sql: string,
+  values: readonly unknown[],
+) {
   try {
-    return (await connection.query<Row>(sql, [...values])).rows;
+    return await connection.query<Row>(sql, [...values]);
   } catch (error) {
     if (sqlstateOf(error) === "42501") {
       throw new ConfigurationError(

@@ -1,5 +1,5 @@
 import { ConfigurationError, messageOf } from "../../errors.ts";
-import { sqlstateOf } from "../connect.ts";
+import { sqlstateOf } from "../server_error.ts";
 import { type AdminInbox, ask } from "./inbox.ts";
 
 /** The inbox's limits, by their columns in `omoide.settings`. Bytes, numbers of media, or seconds. */

@@ -5,12 +5,14 @@ import {
   type DurabilityVerdict,
   judgeDurability,
 } from "../durability.ts";
-import { type Connection, sqlstateOf } from "../connect.ts";
+import { type Connection, isGone } from "../connect.ts";
 import { foldHoldings } from "./counters.ts";
 import { applyDefinitions } from "./definitions.ts";
 import { repairOwnership } from "./ownership.ts";
 import { applyRights } from "./rights.ts";
 import { ensureRole, FORMS, workerForm } from "./roles.ts";
+import { inboxError } from "../inbox_error.ts";
+import { serverTrouble, sqlstateOf } from "../server_error.ts";
 import { isInboxName, roleOf, scrubRole } from "../role_names.ts";
 import { MIGRATIONS } from "../schema/migrations.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
@@ -141,7 +143,7 @@ export async function asAdministrator<T>(
         { cause: error },
       );
     }
-    throw error;
+    throw serverTrouble(error) ?? (isGone(connection) ? inboxError(error) : error);
   }
 }
 

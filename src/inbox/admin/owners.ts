@@ -1,5 +1,5 @@
 import { ofBothHalves } from "./both_halves.ts";
-import { type AdminInbox, ask, transaction } from "./inbox.ts";
+import { type AdminInbox, ask, change, transaction } from "./inbox.ts";
 import type { FileOfMedia } from "./purge.ts";
 
 /** What an inbox has of one owner. */
@@ -121,7 +121,8 @@ export async function handOver(
     [owner],
   );
   return await transaction(to, async () => {
-    const made = await to.connection.query(
+    const made = await change(
+      to.connection,
       `INSERT INTO omoide.item (owner_uuid, item_uuid, file_name, last_modified, recorded_at)
       SELECT i.owner_uuid, i.item_uuid, i.file_name, i.last_modified, i.recorded_at
       FROM json_to_recordset($1::json) AS i (owner_uuid uuid, item_uuid uuid, seq bigint, file_name text,
@@ -129,7 +130,8 @@ export async function handOver(
       WHERE i.owner_uuid = $2 ORDER BY i.seq ON CONFLICT (owner_uuid, item_uuid) DO NOTHING`,
       [items[0]?.json, owner],
     );
-    const valid = await to.connection.query(
+    const valid = await change(
+      to.connection,
       `INSERT INTO omoide.token (sha256, owner_uuid, label, made_at, expires_at)
       SELECT t.sha256, t.owner_uuid, t.label, t.made_at, t.expires_at
       FROM json_to_recordset($1::json) AS t (id int, sha256 bytea, owner_uuid uuid, label text,
@@ -137,7 +139,7 @@ export async function handOver(
       WHERE t.owner_uuid = $2 ORDER BY t.id ON CONFLICT (sha256) DO NOTHING`,
       [tokens[0]?.json, owner],
     );
-    return { items: made.rowCount ?? 0, tokens: valid.rowCount ?? 0 };
+    return { items: made, tokens: valid };
   });
 }
 

@@ -1,6 +1,6 @@
 import { InterruptedError } from "../../errors.ts";
 import type { Connection } from "../connect.ts";
-import { type AdminInbox, ask, transaction } from "./inbox.ts";
+import { type AdminInbox, ask, change, transaction } from "./inbox.ts";
 import type { RegisteredStorage } from "./storages.ts";
 
 /** Believes a storage again. Its worker may take it, and its receipts count. */
@@ -101,11 +101,11 @@ export async function voidReceipts(
   for (let from = await nextReceipt(inbox, storageId, 0n); from !== null;) {
     if (signal.aborted) throw new InterruptedError("stopped before the end; run it again");
     const to: bigint = from + VOIDED_IDS;
-    const { rowCount } = await inbox.connection.query(
+    receipts += await change(
+      inbox.connection,
       "DELETE FROM omoide.stored WHERE storage_id = $1 AND media_id >= $2 AND media_id < $3",
       [storageId, from, to],
     );
-    receipts += rowCount ?? 0;
     progress(receipts);
     from = await nextReceipt(inbox, storageId, to);
   }
@@ -169,10 +169,11 @@ export async function replaceIdentity(
     [storageId, identity],
   );
   await makeReleasesFail(connection);
-  const gone = await connection.query("DELETE FROM omoide.stored WHERE storage_id = $1", [
+  const receipts = await change(connection, "DELETE FROM omoide.stored WHERE storage_id = $1", [
     storageId,
   ]);
-  const owed = await connection.query(
+  const owed = await change(
+    connection,
     "SELECT omoide.owe_again($1, ARRAY(SELECT w.media_id FROM omoide.waiting w))",
     [storageId],
   );
@@ -181,7 +182,7 @@ export async function replaceIdentity(
     "UPDATE omoide.worker SET state = 'stopped', reason = NULL WHERE storage_id = $1",
     [storageId],
   );
-  return { receipts: gone.rowCount ?? 0, owed: owed.rowCount ?? 0 };
+  return { receipts, owed };
 }
 
 /** Which of these objects' media a storage is owed, or holds a receipt for, and where the file should be. */

@@ -1,5 +1,5 @@
 import { DatabaseUnavailableError } from "../../errors.ts";
-import { sqlstateOf } from "../connect.ts";
+import { sqlstateOf } from "../server_error.ts";
 import { inboxError } from "../inbox_error.ts";
 import { pg } from "../pg.ts";
 import { SQLSTATE } from "../sqlstates.ts";

@@ -1,5 +1,6 @@
 import { ConfigurationError, messageOf } from "../../errors.ts";
-import { type Connection, sqlstateOf } from "../connect.ts";
+import type { Connection } from "../connect.ts";
+import { sqlstateOf } from "../server_error.ts";
 import { inboxError } from "../inbox_error.ts";
 
 /**

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ConfigurationError } from "../../../src/errors.ts";
+import { ConfigurationError, DatabaseUnavailableError } from "../../../src/errors.ts";
+import { type Connection, streamOf } from "../../../src/inbox/connect.ts";
 import { asAdministrator, initInbox } from "../../../src/inbox/admin/migrate.ts";
 import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
 import { FUNCTIONS } from "../../../src/inbox/schema/functions.ts";
@@ -178,3 +179,24 @@ inboxTest(
     await other.end();
   },
 );
+
+inboxTest("a connection that ends under a change of the inbox is no bug", async (inbox) => {
+  const ends: Readonly<Record<string, (connection: Connection) => unknown>> = {
+    "by its server": async (connection) => {
+      const pid = await valueOf(connection, "SELECT pg_backend_pid()");
+      await inbox.admin.query("SELECT pg_terminate_backend($1)", [pid]);
+    },
+    "on its way": (connection) => streamOf(connection).destroy(),
+  };
+  for (const [how, end] of Object.entries(ends)) {
+    const connection = await inbox.pg.connect(inbox.database);
+    await assert.rejects(
+      asAdministrator(connection, async () => {
+        await end(connection);
+        await connection.query("SELECT 1");
+      }),
+      DatabaseUnavailableError,
+      how,
+    );
+  }
+});

@@ -1,7 +1,8 @@
 /** Tests of the inbox on the oldest and the newest PostgreSQL, each on a database of its own. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { type Connection, sqlstateOf } from "../../../src/inbox/connect.ts";
+import type { Connection } from "../../../src/inbox/connect.ts";
+import { sqlstateOf } from "../../../src/inbox/server_error.ts";
 import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
 import {
   IDENTITIES,
