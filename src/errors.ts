@@ -83,7 +83,12 @@ export function endsStorage(error: unknown): error is StorageDistrustedError | S
   return error instanceof StorageDistrustedError || error instanceof StorageLostError;
 }
 
-/** What to say of anything that was thrown: it need not be an Error. */
+/** Anything that was thrown, which need not be an Error, as one. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** What to say of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

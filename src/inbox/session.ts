@@ -1,4 +1,4 @@
-import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
+import { asError, ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
 import { showTimeline, type Timeline } from "../timeline.ts";
 import {
   type Connection,
@@ -184,7 +184,7 @@ export class InboxSession {
         stop: this.ended,
       });
     } catch (error) {
-      this.end(error instanceof Error ? error : new Error(String(error)));
+      this.end(asError(error));
     }
   }
 

@@ -281,28 +281,20 @@ export async function heartbeat(session: InboxSession, beat: Beat): Promise<numb
   return row?.lanes ?? 0;
 }
 
-export interface Swept {
-  readonly released: number;
-  /** Milliseconds until the next media that failed earlier is due again; null if there is none. */
-  readonly nextAttemptInMs: number | null;
-}
-
 /**
  * The inbox's housekeeping, if the session has lane 0: releases, missing deliveries, limits, old snapshots, and
- * the generations, in a transaction of their own that has nothing else locked. With any lanes: when what failed
- * in these is due again.
+ * the generations, in a transaction of their own that has nothing else locked.
+ *
+ * @returns milliseconds until a media of its lanes that failed earlier is due again; null if there is none
  */
-export async function sweep(session: InboxSession): Promise<Swept> {
-  const [row] = await session.query<{ released: string; wait: number | null }>(
+export async function sweep(session: InboxSession): Promise<number | null> {
+  const [row] = await session.query<{ wait: number | null }>(
     session.releasing,
-    "SELECT released, extract(epoch FROM next_attempt_in)::float8 AS wait FROM omoide.sweep($1, $2)",
+    "SELECT extract(epoch FROM next_attempt_in)::float8 AS wait FROM omoide.sweep($1, $2)",
     [session.lanes.count, session.lanes.mine],
   );
   if (session.lanes.mine.includes(0)) await recycle(session, true);
-  return {
-    released: Number(row?.released ?? 0),
-    nextAttemptInMs: typeof row?.wait === "number" ? Math.max(0, row.wait * 1000) : null,
-  };
+  return typeof row?.wait === "number" ? Math.max(0, row.wait * 1000) : null;
 }
 
 /**

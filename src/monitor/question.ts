@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.ts";
+import { asError } from "../errors.ts";
 import type { StatusSession } from "../inbox/status/status_session.ts";
 import type { Logger } from "../log.ts";
 
@@ -75,9 +75,9 @@ export class Question<T> implements Disposable {
     } catch (thrown) {
       this.#session?.[Symbol.dispose]();
       this.#session = null;
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const error = asError(thrown);
       if (this.#error?.message !== error.message) {
-        this.log.error("{message}; the last answer is shown", { message: messageOf(error) });
+        this.log.error("{message}; the last answer is shown", { message: error.message });
       }
       this.#error = error;
     }

@@ -6,8 +6,19 @@ import type { Media } from "../media.ts";
 import type { NotStored, StoreBatch, WriteOnceStorage } from "../storage/storage.ts";
 import type { Stored } from "../stored.ts";
 import { chunkWindows } from "./chunk_windows.ts";
-import { Intake, MediaMemory } from "./intake.ts";
+import type { GroupSize } from "./group_size.ts";
+import { Intake, type MediaMemory } from "./intake.ts";
 import { Releaser } from "./releaser.ts";
+
+/** What a courier goes between, and what it learns on its way. */
+export interface CourierContext {
+  readonly session: InboxSession;
+  readonly storage: WriteOnceStorage;
+  /** Bounds one COPY, and learns how long each group took. */
+  readonly group: GroupSize;
+  /** Used by no other courier meanwhile. */
+  readonly memory: MediaMemory;
+}
 
 /** What became of a group. A media of it that is in no list is still owed: `paused` says why. */
 export interface Fates {
@@ -48,36 +59,17 @@ const NOTHING = { batch: null, notStored: [], paused: null, broken: null, second
  * comes back at once: these are stored, this one failed, the others wait until the pause has passed.
  */
 export class Courier {
-  readonly #session: InboxSession;
-  readonly #storage: WriteOnceStorage;
-  readonly #windowBytes: number;
-  readonly #onDurable: (files: number, seconds: number) => void;
+  readonly #context: CourierContext;
   readonly #releaser: Releaser;
-  readonly #memory: MediaMemory;
   /** The group that came last: the next one looks at how it went. */
   #lastCarried: Promise<Carried> = Promise.resolve(NOTHING);
   #lastFates: Promise<unknown> = Promise.resolve();
   /** The storage is distrusted or lost: nothing more is acknowledged, whatever has been published. */
   #over: Error | null = null;
 
-  /**
-   * @param windowBytes how much one COPY may bring, in bytes
-   * @param onDurable learns how many seconds the storage took for how many media of one group
-   * @param memory used by no other courier meanwhile
-   */
-  constructor(
-    session: InboxSession,
-    storage: WriteOnceStorage,
-    windowBytes: number,
-    onDurable: (files: number, seconds: number) => void = () => {},
-    memory = new MediaMemory(),
-  ) {
-    this.#session = session;
-    this.#storage = storage;
-    this.#windowBytes = windowBytes;
-    this.#onDurable = onDurable;
-    this.#memory = memory;
-    this.#releaser = new Releaser(session);
+  constructor(context: CourierContext) {
+    this.#context = context;
+    this.#releaser = new Releaser(context.session);
   }
 
   /**
@@ -109,13 +101,14 @@ export class Courier {
     if (earlier.paused !== null || earlier.broken !== null) {
       return { ...earlier, batch: null, notStored: [] };
     }
+    const { session, storage, group: { bytes: windowBytes }, memory } = this.#context;
     const began = performance.now();
-    const batch = await this.#storage.beginBatch();
-    const intake = await Intake.open(batch, group, this.#memory);
+    const batch = await storage.beginBatch();
+    const intake = await Intake.open(batch, group, memory);
     let broken: Carried["broken"] = null;
     try {
-      for (const window of chunkWindows(intake.needed, this.#windowBytes)) {
-        await readChunks(this.#session, window, (piece) => intake.take(piece));
+      for (const window of chunkWindows(intake.needed, windowBytes)) {
+        await readChunks(session, window, (piece) => intake.take(piece));
         if (intake.isOver || ("toSeq" in window && intake.lacks(window.toSeq))) break;
       }
     } catch (error) {
@@ -142,7 +135,7 @@ export class Courier {
       // its name, so that the next session finds it instead of writing it again beside a thousand orphans.
       const published = await batch?.publish() ?? { stored: [], notStored: [], paused: null };
       const { length } = published.stored;
-      if (length > 0) this.#onDurable(length, seconds + secondsSince(began));
+      if (length > 0) this.#context.group.took(length, seconds + secondsSince(began));
       await before;
       const receipts = await this.#acknowledge(published.stored);
       if (broken !== null) throw broken.error;
@@ -160,8 +153,9 @@ export class Courier {
   async #acknowledge(stored: readonly Stored[]): Promise<Pick<Fates, "acknowledged" | "refused">> {
     if (this.#over !== null) throw this.#over;
     if (stored.length === 0) return { acknowledged: [], refused: [] };
-    await this.#storage.enterTimeline(this.#session.timeline);
-    const refused = await acknowledge(this.#session, stored);
+    const { session, storage } = this.#context;
+    await storage.enterTimeline(session.timeline);
+    const refused = await acknowledge(session, stored);
     const refusedIds = new Set(refused.map(({ mediaId }) => mediaId));
     const acknowledged = stored.filter(({ media }) => !refusedIds.has(media.id));
     this.#releaser.add(acknowledged.map(({ media }) => media));

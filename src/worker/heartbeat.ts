@@ -1,3 +1,4 @@
+import { asError } from "../errors.ts";
 import { type Beat, heartbeat, type WorkerState } from "../inbox/worker_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { showAcceptance } from "../storage/mounted.ts";
@@ -70,7 +71,7 @@ export class Heartbeat {
       try {
         onLanes(await this.beat(session));
       } catch (error) {
-        session.end(error instanceof Error ? error : new Error(String(error)));
+        session.end(asError(error));
       }
       await sleep(BEAT_EVERY_MS, session.ended);
     }

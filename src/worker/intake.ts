@@ -1,4 +1,4 @@
-import { MediaDefectError, MediaFailureError, messageOf } from "../errors.ts";
+import { asError, MediaDefectError, MediaFailureError } from "../errors.ts";
 import { CHUNK_BYTES } from "../inbox/copy/chunk_bytes.ts";
 import type { ChunkPiece } from "../inbox/copy/copy_binary.ts";
 import type { Media } from "../media.ts";
@@ -107,7 +107,7 @@ export class Intake {
   breakOff(error: unknown): void {
     this.#writer?.abandon();
     this.#writer = null;
-    const reason = error instanceof Error ? error : new Error(messageOf(error));
+    const reason = asError(error);
     for (const media of this.#needed.slice(this.#index)) {
       this.#notStored.push({ media, error: reason });
     }

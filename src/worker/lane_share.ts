@@ -1,3 +1,4 @@
+import { asError } from "../errors.ts";
 import { lanesDue, takeLanes } from "../inbox/lane_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { sleep } from "../sleep.ts";
@@ -41,7 +42,7 @@ export class LaneShare {
       try {
         if (!this.due.aborted && await lanesDue(this.#session)) this.lookNow();
       } catch (error) {
-        this.#session.end(error instanceof Error ? error : new Error(String(error)));
+        this.#session.end(asError(error));
       }
     }
   }

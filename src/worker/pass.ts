@@ -1,11 +1,8 @@
 import { DatabaseDamagedError, endsStorage, MediaDefectError } from "../errors.ts";
-import type { InboxSession } from "../inbox/session.ts";
 import { type Delivery, pending, reportFailure } from "../inbox/worker_calls.ts";
 import type { Media } from "../media.ts";
-import type { NotStored, WriteOnceStorage } from "../storage/storage.ts";
-import { Courier, type Fates } from "./courier.ts";
-import type { GroupSize } from "./group_size.ts";
-import type { MediaMemory } from "./intake.ts";
+import type { NotStored } from "../storage/storage.ts";
+import { Courier, type CourierContext, type Fates } from "./courier.ts";
 import { partsOf } from "./parts.ts";
 import type { Probation } from "./probation.ts";
 import type { Progress } from "./progress.ts";
@@ -16,13 +13,10 @@ export const PAGE = 4096;
 /** Groups under way at once: one being read, one being flushed, one being acknowledged. */
 const IN_FLIGHT = 3;
 
-export interface PassContext {
-  readonly session: InboxSession;
-  readonly storage: WriteOnceStorage;
+export interface PassContext extends CourierContext {
   readonly probation: Probation;
   readonly progress: Progress;
-  readonly group: GroupSize;
-  readonly memory: MediaMemory;
+  /** Aborted when the groups under way are to be the last. */
   readonly stop: AbortSignal;
 }
 
@@ -37,14 +31,7 @@ export class Pass {
 
   constructor(context: PassContext) {
     this.#context = context;
-    const { session, storage, group, memory } = context;
-    this.#courier = new Courier(
-      session,
-      storage,
-      group.bytes,
-      (files, seconds) => group.took(files, seconds),
-      memory,
-    );
+    this.#courier = new Courier(context);
   }
 
   /**

@@ -96,7 +96,7 @@ export class Service {
           await sleep(WAIT_MS, lanes.due, session.ended, stop);
           continue;
         }
-        if (performance.now() >= this.#schedule.sweepAt) await this.#sweep();
+        if (performance.now() >= this.#schedule.sweepAt) this.#schedule.swept(await this.#sweep());
         const owed = await pending(session, 0n, this.#isProbing ? 1 : PAGE);
         if (owed.length > 0) {
           await this.#pass(owed, attempt);
@@ -104,7 +104,10 @@ export class Service {
         }
         this.#isProbing = false;
         probation.end();
-        if (options.mode === "drain") return progress.failures + await this.#awaitingRetry();
+        if (options.mode === "drain") {
+          // What waits for another attempt is not stored: how many media that is does not matter.
+          return progress.failures + (await this.#sweep() === null ? 0 : 1);
+        }
         attempt.succeeded();
         await heartbeat.become(session, "idle");
         this.#storedLog.sayIfDue();
@@ -195,24 +198,14 @@ export class Service {
     return new Pass({ session, storage, probation, progress, group, memory: this.#memory, stop });
   }
 
-  async #sweep(): Promise<void> {
-    this.#schedule.swept(await this.#nextAttemptInMs());
-  }
-
-  /** How many media at least wait for another attempt. */
-  async #awaitingRetry(): Promise<number> {
-    return await this.#nextAttemptInMs() === null ? 0 : 1;
-  }
-
   /**
-   * Sweeps. A blob that the database can't read, and so can't delete, must not keep others from being
-   * stored.
+   * A blob that the database can't read, and so can't delete, must not keep others from being stored.
    *
-   * @returns when a media that failed may be tried again; null where there is none
+   * @returns as `sweep`
    */
-  async #nextAttemptInMs(): Promise<number | null> {
+  async #sweep(): Promise<number | null> {
     try {
-      return (await sweep(this.#session)).nextAttemptInMs;
+      return await sweep(this.#session);
     } catch (error) {
       if (!(error instanceof DatabaseDamagedError)) throw error;
       this.#context.progress.sweepFailed(error.message);

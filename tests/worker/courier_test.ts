@@ -8,6 +8,8 @@ import { type FileCalls, fileCalls } from "../../src/storage/file_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import type { WriteOnceStorage } from "../../src/storage/storage.ts";
 import { Courier } from "../../src/worker/courier.ts";
+import { GroupSize } from "../../src/worker/group_size.ts";
+import { MediaMemory } from "../../src/worker/intake.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import type { World } from "../lab/world.ts";
@@ -20,7 +22,8 @@ class Lane implements AsyncDisposable {
   readonly courier: Courier;
 
   private constructor(readonly session: InboxSession, readonly storage: WriteOnceStorage) {
-    this.courier = new Courier(session, storage, 32 * MiB);
+    const group = new GroupSize({ files: 1024, bytes: 32 * MiB }, false);
+    this.courier = new Courier({ session, storage, group, memory: new MediaMemory() });
   }
 
   static async open(world: World, failing: Partial<FileCalls>): Promise<Lane> {

@@ -9,6 +9,8 @@ import { fileCalls } from "../../src/storage/file_calls.ts";
 import { openStorage } from "../../src/storage/open_storage.ts";
 import type { WriteOnceStorage } from "../../src/storage/storage.ts";
 import { Courier } from "../../src/worker/courier.ts";
+import { GroupSize } from "../../src/worker/group_size.ts";
+import { MediaMemory } from "../../src/worker/intake.ts";
 import type { EmbeddedPostgres } from "../../scripts/lib/embedded_postgres.ts";
 import { FaultyProxy } from "../lab/proxy.ts";
 import { Random } from "../lab/random.ts";
@@ -91,7 +93,9 @@ class Side implements AsyncDisposable {
   /** Carries all that is owed to this side. @returns how many media were acknowledged */
   async carry(): Promise<number> {
     const owed = await pending(this.session, 0n, 100);
-    const courier = new Courier(this.session, this.storage, 1024 * 1024);
+    const { session, storage } = this;
+    const group = new GroupSize({ files: 100, bytes: 1024 * 1024 }, false);
+    const courier = new Courier({ session, storage, group, memory: new MediaMemory() });
     const { acknowledged } = await courier.handOver(owed.map(({ media }) => media));
     await courier.released();
     return acknowledged.length;
