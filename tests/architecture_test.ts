@@ -173,7 +173,7 @@ Deno.test("each rule is broken by one import or call more, so the tests above ca
     ["src/inbox/session.ts", "src/storage/storage.ts"],
     ["src/storage/publish.ts", "src/inbox/session.ts"],
     ["src/storage/batch.ts", "src/storage/admin/walk.ts"],
-    ["src/inbox/session.ts", "src/inbox/admin/migrate.ts"],
+    ["src/inbox/session.ts", "src/inbox/admin/init_inbox.ts"],
     ["src/worker/service.ts", "src/storage/admin/walk.ts"],
     ["src/worker/service.ts", "src/inbox/admin/roles.ts"],
     ["src/worker/service.ts", "src/admin/roots.ts"],

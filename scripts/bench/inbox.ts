@@ -1,5 +1,5 @@
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
-import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/init_inbox.ts";
 import { roleOf } from "../../src/inbox/role_names.ts";
 import { initStorage } from "../../src/admin/init_storage.ts";
 import { spawnWorker } from "../lib/spawn_worker.ts";

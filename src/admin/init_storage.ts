@@ -1,7 +1,7 @@
 import { ConfigurationError, StorageLostError } from "../errors.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
 import { listStorages } from "../inbox/admin/storages.ts";
-import { type RegisteredStorage, registerStorage } from "../inbox/admin/register_storage.ts";
+import { registerStorage, type Registration } from "../inbox/admin/register_storage.ts";
 import { readIdentityOf } from "../storage/admin/open_for_admin.ts";
 import { initRoot, type InitRootOptions } from "../storage/admin/init_root.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
@@ -40,7 +40,7 @@ export interface StorageInit extends InitRootOptions {
 export async function initStorage(
   inbox: AdminInbox,
   wanted: StorageInit,
-): Promise<RegisteredStorage & { readonly identity: StorageIdentity }> {
+): Promise<Registration & { readonly identity: StorageIdentity }> {
   for (let attempt = 1;; attempt++) {
     const identity = await decideIdentity(inbox, wanted);
     const { storage: name, uuid, prefixSize } = identity;

@@ -1,6 +1,6 @@
 import { foldHoldings } from "../inbox/admin/counters.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
-import { type HeldFile, rebuildReceipts } from "../inbox/admin/receipts.ts";
+import { type HeldFile, rebuildReceipts } from "../inbox/admin/rebuild_receipts.ts";
 import { findStorage, type RegisteredStorage } from "../inbox/admin/storages.ts";
 import { ConfigurationError, InterruptedError } from "../errors.ts";
 import { entriesOf } from "../storage/admin/entries.ts";

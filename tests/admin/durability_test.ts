@@ -1,6 +1,6 @@
 /** A database that does not keep what it commits: until a worker has a media, the inbox is its only copy. */
 import assert from "node:assert/strict";
-import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/init_inbox.ts";
 import { ASK_DURABILITY, type Durability, judgeDurability } from "../../src/inbox/durability.ts";
 import { until } from "../lab/command.ts";
 import { Random } from "../lab/random.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pg } from "../../src/inbox/pg.ts";
-import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/init_inbox.ts";
 import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { EVERY_SERVER, IDENTITIES, type TestInbox } from "../support/postgres.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { recount } from "../../src/inbox/admin/counters.ts";
 import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
 import { forgetReceipts } from "../../src/inbox/admin/purge.ts";
-import { type HeldFile, rebuildReceipts } from "../../src/inbox/admin/receipts.ts";
+import { type HeldFile, rebuildReceipts } from "../../src/inbox/admin/rebuild_receipts.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import { retireStorage } from "../../src/inbox/admin/storages.ts";
 import { redeliver, replaceIdentity } from "../../src/inbox/admin/trust.ts";

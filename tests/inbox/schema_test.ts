@@ -4,7 +4,7 @@
  *     deno test -A tests/inbox/schema_test.ts -- --renew
  */
 import assert from "node:assert/strict";
-import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/init_inbox.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { MIGRATIONS } from "../../src/inbox/schema/migrations.ts";

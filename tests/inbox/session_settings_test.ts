@@ -1,7 +1,7 @@
 /** A database's, a role's and the server's own settings change nothing for the programs. */
 import assert from "node:assert/strict";
 import { DatabaseUnavailableError } from "../../src/errors.ts";
-import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/init_inbox.ts";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
 import { inboxStatus } from "../../src/inbox/status/ask_status.ts";
 import { listStorages } from "../../src/inbox/admin/storages.ts";

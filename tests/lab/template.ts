@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { EmbeddedPostgres, type PostgresOptions } from "../../scripts/lib/embedded_postgres.ts";
-import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/init_inbox.ts";
 import { pg } from "../../src/inbox/pg.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import type { Format } from "../../src/storage/layout.ts";

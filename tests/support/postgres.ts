@@ -9,7 +9,7 @@ import {
   type PostgresVersion,
 } from "../../scripts/lib/embedded_postgres.ts";
 import { type Connection } from "../../src/inbox/connect.ts";
-import { initInbox } from "../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../src/inbox/admin/init_inbox.ts";
 import { pg } from "../../src/inbox/pg.ts";
 import { registerStorage } from "../../src/inbox/admin/register_storage.ts";
 import { requireTools } from "./require_tool.ts";

@@ -4,7 +4,7 @@ import { FUSEPY } from "../../../tests/lab/recorded_disk.ts";
 import { initStorage } from "../../../src/admin/init_storage.ts";
 import { openInbox } from "../../../src/inbox/admin/inbox.ts";
 import { setLanes } from "../../../src/inbox/admin/lanes.ts";
-import { initInbox } from "../../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../../src/inbox/admin/init_inbox.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { FUSE, UNMEASURED } from "../../../src/storage/file_systems.ts";
 import { sleep } from "../command.ts";

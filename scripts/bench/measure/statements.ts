@@ -1,7 +1,7 @@
 import { forgetReceipts } from "../../../src/inbox/admin/purge.ts";
 import { listStorages } from "../../../src/inbox/admin/storages.ts";
 import { type AdminInbox, openInbox } from "../../../src/inbox/admin/inbox.ts";
-import { type HeldFile, rebuildReceipts } from "../../../src/inbox/admin/receipts.ts";
+import { type HeldFile, rebuildReceipts } from "../../../src/inbox/admin/rebuild_receipts.ts";
 import { type Connection, processIdOf } from "../../../src/inbox/connect.ts";
 import { askCounts, askStatus } from "../../../src/inbox/status/ask_status.ts";
 import { ASK_RECENT, ASK_YEAR } from "../../../src/inbox/status/history.ts";

@@ -1,7 +1,7 @@
 import { uuid } from "../../command_line.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
-import { initInbox } from "../../inbox/admin/migrate.ts";
+import { initInbox } from "../../inbox/admin/init_inbox.ts";
 import { roleOf } from "../../inbox/role_names.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
 import { DATABASE, plainCommand } from "../command.ts";

@@ -2,7 +2,7 @@ import { integer } from "../../command_line.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
-import { mediaIdsOf } from "../../inbox/admin/receipts.ts";
+import { mediaIdsOf } from "../../inbox/admin/rebuild_receipts.ts";
 import { adopt } from "../../storage/admin/adopt.ts";
 import { holdStorage } from "../../storage/admin/open_for_admin.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";

@@ -1,6 +1,6 @@
 import { ofBothHalves } from "./both_halves.ts";
+import { columnsOf, type FileOfMedia, FILES, IS_FILE } from "./file_of_media.ts";
 import { type AdminInbox, ask, change, transaction } from "./inbox.ts";
-import type { FileOfMedia } from "./purge.ts";
 
 /** What an inbox has of one owner. */
 export interface OwnerState {
@@ -147,8 +147,7 @@ const STORED = ofBothHalves(
   "m",
   (half) => `
   SELECT r.storage_id FROM omoide.media m JOIN omoide.stored r ON r.media_id = m.id
-  WHERE m.owner_uuid = f.owner AND m.item_uuid = f.item AND m.media_type = f.type AND m.ext = f.ext
-    AND m.sha256 = decode(f.hex, 'hex') AND ${half}
+  WHERE ${IS_FILE} AND ${half}
     AND NOT EXISTS (SELECT FROM omoide.waiting w WHERE w.media_id = m.id)`,
 );
 
@@ -160,19 +159,9 @@ export async function withoutReceipts(
 ): Promise<number> {
   const [row] = await ask<{ n: number }>(
     connection,
-    `SELECT count(*)::int AS n
-    FROM unnest($1::uuid[], $2::uuid[], $3::omoide.media_type[], $4::text[], $5::text[])
-      AS f(owner, item, type, ext, hex)
+    `SELECT count(*)::int AS n FROM ${FILES}
     WHERE (SELECT count(DISTINCT r.storage_id) FROM (${STORED}) r WHERE r.storage_id = ANY ($6::int[])) < $7`,
-    [
-      files.map((file) => file.ownerUuid),
-      files.map((file) => file.itemUuid),
-      files.map((file) => file.mediaType),
-      files.map((file) => file.ext),
-      files.map((file) => file.sha256),
-      storageIds,
-      storageIds.length,
-    ],
+    [...columnsOf(files), storageIds, storageIds.length],
   );
   return row?.n ?? files.length;
 }

@@ -2,7 +2,8 @@ import { ConfigurationError } from "../../errors.ts";
 import { isStorageName, isUuid } from "../../media.ts";
 import type { Connection } from "../connect.ts";
 import { roleOf, scrubRole } from "../role_names.ts";
-import { asAdministrator, ASK_NAME } from "./migrate.ts";
+import { asAdministrator } from "./administrator.ts";
+import { ASK_NAME } from "./found_inbox.ts";
 import { applyRights } from "./rights.ts";
 import { ensureRole, FORMS, workerForm } from "./roles.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
@@ -24,7 +25,8 @@ export interface NewStorage {
   readonly scrubPassword?: string;
 }
 
-export interface RegisteredStorage {
+/** What registering a storage has come to. */
+export interface Registration {
   readonly storageId: number;
   /** The role that its worker logs in as. */
   readonly role: string;
@@ -50,7 +52,7 @@ export async function registerStorage(
   connection: Connection,
   storage: NewStorage,
   makeRoot: () => void = () => {},
-): Promise<RegisteredStorage> {
+): Promise<Registration> {
   refuseUnfit(storage);
   return await asAdministrator(connection, async () => {
     const { inbox, name: inboxName } = await inboxOf(connection);

@@ -37,9 +37,6 @@ export interface Finished {
   readonly existed: boolean;
 }
 
-/** No append takes more bytes. */
-export const MAX_APPEND_BYTES = 4 * 1024 * 1024;
-
 /**
  * Opens an upload; the same key again opens the same one.
  *

@@ -47,7 +47,7 @@ function keyOf(path: string): string {
 }
 
 /** Merges two enumerations sorted by path: each media's path once, with what either side has. */
-export async function* merge<A extends { path: string }, B extends { path: string }>(
+async function* merge<A extends { path: string }, B extends { path: string }>(
   sideA: Side<A>,
   sideB: Side<B>,
 ): AsyncGenerator<Pair<A, B>> {

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
 import { ConfigurationError, messageOf } from "../../errors.ts";
+import { readDescriptor } from "./read_object.ts";
 
 /**
  * A regular file outside the trees that the command line names. It is opened by whoever starts the
@@ -42,15 +43,9 @@ export class NamedFile {
     }
   }
 
-  /** Its bytes from the beginning, in pieces; the buffer is used again for the next. */
-  *pieces(): Generator<Uint8Array> {
-    const buffer = new Uint8Array(256 * 1024);
-    for (let at = 0;;) {
-      const n = readSync(this.fd, buffer, 0, buffer.length, at);
-      if (n === 0) return;
-      at += n;
-      yield buffer.subarray(0, n);
-    }
+  /** Its bytes from the beginning, as `readDescriptor`. */
+  pieces(): Generator<Uint8Array> {
+    return readDescriptor(this.fd);
   }
 
   /** All of it as text. @param most characters, little beyond which no more is read */

@@ -16,7 +16,7 @@ import { walkObjects, walkPublic } from "./walk.ts";
  */
 export const NO_LINKS = "shows no hard links, as sshfs does";
 export const LARGE_INODES = "numbers its files above 2^53, which this program cannot distinguish";
-export const HASHED_INODES = "numbers its files by hashes, so that two of them can have one number";
+const HASHED_INODES = "numbers its files by hashes, so that two of them can have one number";
 
 type Seen = Pick<Deno.FileInfo, "ino" | "nlink">;
 

@@ -1,7 +1,7 @@
 /** Functions and views: one per file, listed, applied as the files have them. */
 import assert from "node:assert/strict";
 import { staleViews } from "../../../src/inbox/admin/definitions.ts";
-import { initInbox } from "../../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../../src/inbox/admin/init_inbox.ts";
 import { FUNCTIONS } from "../../../src/inbox/schema/functions.ts";
 import { MIGRATIONS } from "../../../src/inbox/schema/migrations.ts";
 import { VIEWS } from "../../../src/inbox/schema/views.ts";

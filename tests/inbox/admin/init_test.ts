@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ConfigurationError, DatabaseUnavailableError } from "../../../src/errors.ts";
 import { type Connection, streamOf } from "../../../src/inbox/connect.ts";
-import { asAdministrator, initInbox } from "../../../src/inbox/admin/migrate.ts";
+import { asAdministrator } from "../../../src/inbox/admin/administrator.ts";
+import { initInbox } from "../../../src/inbox/admin/init_inbox.ts";
 import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
 import { FUNCTIONS } from "../../../src/inbox/schema/functions.ts";
 import { MIGRATIONS } from "../../../src/inbox/schema/migrations.ts";

@@ -5,7 +5,7 @@ import {
   type HeldFile,
   HIGHEST_CLAIMED_ID,
   rebuildReceipts,
-} from "../../../src/inbox/admin/receipts.ts";
+} from "../../../src/inbox/admin/rebuild_receipts.ts";
 import { inboxStatus } from "../../../src/inbox/status/ask_status.ts";
 import { retireStorage } from "../../../src/inbox/admin/storages.ts";
 import {

@@ -3,7 +3,7 @@ import { ConfigurationError } from "../../../src/errors.ts";
 import { pg } from "../../../src/inbox/pg.ts";
 import { type NewStorage, registerStorage } from "../../../src/inbox/admin/register_storage.ts";
 import { startPostgres, VERSIONS } from "../../support/postgres.ts";
-import { initInbox } from "../../../src/inbox/admin/migrate.ts";
+import { initInbox } from "../../../src/inbox/admin/init_inbox.ts";
 import {
   acknowledge,
   inboxTest,

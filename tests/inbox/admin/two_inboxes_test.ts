@@ -3,7 +3,7 @@
  * have always been, and one called tokyo. Neither reads nor hurts the other.
  */
 import assert from "node:assert/strict";
-import { type InboxChoices, initInbox } from "../../../src/inbox/admin/migrate.ts";
+import { type InboxChoices, initInbox } from "../../../src/inbox/admin/init_inbox.ts";
 import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { askStatus } from "../../../src/inbox/status/ask_status.ts";
