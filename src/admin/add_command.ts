@@ -13,13 +13,12 @@ const ALWAYS: Partial<Record<ExitCode, string>> = {
   [EXIT.READER_GONE]: "the reader of the output has gone (| head)",
 };
 
-/** How a command's end reaches `main`. */
-export interface Outcome {
-  code: ExitCode;
-}
-
-/** Adds a command to its group. */
-export function addCommand(group: Command, outcome: Outcome, added: AdminCommand): void {
+/** Adds a command to its group. @param onEnd is given the exit code, if it is the one that runs */
+export function addCommand(
+  group: Command,
+  added: AdminCommand,
+  onEnd: (code: ExitCode) => void,
+): void {
   const { description: spec } = added;
   const command = group.command(spec.usage, { hidden: spec.hidden === true })
     .summary(spec.summary).description(spec.description);
@@ -34,7 +33,7 @@ export function addCommand(group: Command, outcome: Outcome, added: AdminCommand
   command.addHelpText("after", afterHelp(spec.examples, { ...ALWAYS, ...spec.exits }));
   command.action(async () => {
     const args: string[] = command.processedArgs.flat().filter((each) => each !== undefined);
-    outcome.code = await added.start(args, command.opts<{ json?: boolean }>());
+    onEnd(await added.start(args, command.opts<{ json?: boolean }>()));
   });
 }
 

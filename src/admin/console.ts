@@ -1,5 +1,9 @@
 import { drawLine, printError, printJson, printLine, printLines } from "../terminal.ts";
+import type { EntriesOptions } from "../storage/admin/entries.ts";
 import { count, showBytes, showDuration } from "../units.ts";
+
+/** The progress of names is drawn once for so many: looking at one takes microseconds. */
+const SHOWN_NAMES = 4096;
 
 /**
  * What a command says: its result on standard output, as sentences or, with `--json`, as one JSON value;
@@ -59,6 +63,17 @@ export class Console {
       parts.push(`${Math.floor(share * 100)} %`, `${showDuration(seconds * (1 / share - 1))} left`);
     }
     this.#draw(parts.join(", "));
+  }
+
+  /** What a walk through a tree calls: for each name, and for what has no place where it is. */
+  walking(what: string): Required<Pick<EntriesOptions, "onName" | "strange">> {
+    let names = 0;
+    return {
+      onName: () => {
+        if (++names % SHOWN_NAMES === 0) this.progress(what, names, null, "names");
+      },
+      strange: (path, why) => this.remark(`${path} ${why}`),
+    };
   }
 
   /** Takes the progress off the screen. */

@@ -1,8 +1,8 @@
 import { StorageHeldError } from "../errors.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
-import { holdInInbox } from "../inbox/admin/trust.ts";
+import { holdInInbox } from "../inbox/admin/storages.ts";
 import { holdStorage } from "../storage/admin/open_for_admin.ts";
-import { requireRegistered } from "./rebuild.ts";
+import { requireRegistered } from "./registered.ts";
 import type { Root } from "./roots.ts";
 
 /** Whose storage it is, held so that no worker can begin until this is disposed of. */
@@ -19,21 +19,18 @@ export interface Held extends Disposable {
  * @throws {StorageHeldError} a worker holds either
  */
 export async function hold(root: Root, inbox: AdminInbox | null, dry: boolean): Promise<Held> {
-  if (dry) {
-    const storageId = inbox === null ? null : (await requireRegistered(inbox, root)).id;
-    return { storageId, [Symbol.dispose]: () => {} };
-  }
-  const lock = await holdStorage(root.path);
+  const lock = dry ? null : await holdStorage(root.path);
+  const free = () => lock?.[Symbol.dispose]();
   try {
     const storageId = inbox === null ? null : (await requireRegistered(inbox, root)).id;
-    if (inbox !== null && storageId !== null && !(await holdInInbox(inbox, storageId))) {
+    if (!dry && inbox !== null && storageId !== null && !(await holdInInbox(inbox, storageId))) {
       throw new StorageHeldError(
         `A worker holds the storage ${root.identity.storage}: stop it, and run this again`,
       );
     }
-    return { storageId, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+    return { storageId, [Symbol.dispose]: free };
   } catch (error) {
-    lock[Symbol.dispose]();
+    free();
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { ConfigurationError } from "../errors.ts";
-import { EXIT, exitCodeOf } from "../exit_codes.ts";
+import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { showFailure } from "../run_program.ts";
 import { osCode } from "../storage/file_calls.ts";
 import { showUncaught } from "../terminal.ts";
@@ -12,10 +12,11 @@ import { buildProgram } from "./program.ts";
  * @returns the exit code; every error has become one line on standard error
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const { program, outcome } = buildProgram();
+  let code: ExitCode = EXIT.OK;
+  const program = buildProgram((ended) => code = ended);
   try {
     await program.parseAsync([...args], { from: "user" });
-    return outcome.code;
+    return code;
   } catch (error) {
     // Commander has printed its own message or the help already; a wrong command line is its 1.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { oneLine } from "../command_line.ts";
-import { EXIT } from "../exit_codes.ts";
+import type { ExitCode } from "../exit_codes.ts";
 import { printError, printHelp, printLines } from "../terminal.ts";
-import { addCommand, type Outcome } from "./add_command.ts";
+import { addCommand } from "./add_command.ts";
 import type { AdminCommand } from "./command.ts";
 import { fleetStatus } from "./commands/fleet_status.ts";
 import { inboxParked, inboxRetry } from "./commands/inbox_deliveries.ts";
@@ -96,9 +96,8 @@ export const GROUPS: readonly Group[] = [
   },
 ];
 
-/** All commands, and where the exit code of the one that runs will be. */
-export function buildProgram(): { readonly program: Command; readonly outcome: Outcome } {
-  const outcome: Outcome = { code: EXIT.OK };
+/** All commands. @param onEnd is given the exit code of the one that runs */
+export function buildProgram(onEnd: (code: ExitCode) => void): Command {
   const program = new Command("omoide-admin")
     .description("The administrator's tools of Omoide Worker.")
     .exitOverride()
@@ -109,7 +108,7 @@ export function buildProgram(): { readonly program: Command; readonly outcome: O
     });
   for (const { name, description, commands } of GROUPS) {
     const group = program.command(name).description(description);
-    for (const command of commands) addCommand(group, outcome, command);
+    for (const command of commands) addCommand(group, command, onEnd);
   }
-  return { program, outcome };
+  return program;
 }

@@ -1,13 +1,13 @@
 import { foldHoldings } from "../inbox/admin/counters.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
 import { type HeldFile, rebuildReceipts } from "../inbox/admin/rebuild_receipts.ts";
-import { findStorage, type RegisteredStorage } from "../inbox/admin/storages.ts";
-import { ConfigurationError, InterruptedError } from "../errors.ts";
+import { InterruptedError } from "../errors.ts";
 import { entriesOf } from "../storage/admin/entries.ts";
 import { GuardedTree } from "../storage/admin/guarded_tree.ts";
 import { inBatches, nameEntry } from "../storage/admin/held_files.ts";
 import { ownerIn } from "../storage/layout.ts";
 import type { Context } from "./command.ts";
+import { requireRegistered } from "./registered.ts";
 import type { Root } from "./roots.ts";
 
 /** What became of a tree's files. */
@@ -58,27 +58,4 @@ export async function rebuild(
   }
   await foldHoldings(inbox.connection);
   return report;
-}
-
-/** The registration of a root's storage. @throws {ConfigurationError} it is another, or retired */
-export async function requireRegistered(
-  inbox: AdminInbox,
-  { path, identity }: Root,
-): Promise<RegisteredStorage> {
-  if (identity.inbox !== inbox.uuid) {
-    throw new ConfigurationError(
-      `${path} belongs to the inbox ${identity.inbox}, this one is ${inbox.uuid}; where that one is ` +
-        `lost, make a new database that inbox: \`inbox init --uuid ${identity.inbox}\``,
-    );
-  }
-  const storage = await findStorage(inbox, identity.storage);
-  if (storage.uuid !== identity.uuid) {
-    throw new ConfigurationError(
-      `${identity.storage} is registered with the identity ${storage.uuid}, ${path} has ${identity.uuid}`,
-    );
-  }
-  if (storage.retiredAt !== null) {
-    throw new ConfigurationError(`${identity.storage} is retired; its receipts are history`);
-  }
-  return storage;
 }

@@ -7,7 +7,7 @@ import type {
 } from "../storage/admin/findings.ts";
 import { OBJECTS_DIRECTORY } from "../storage/layout.ts";
 import type { VerifyReport } from "../storage/admin/verify.ts";
-import { requireRegistered } from "./rebuild.ts";
+import { requireRegistered } from "./registered.ts";
 import type { Root } from "./roots.ts";
 
 /** What a finding of `verify` is called in the inbox; null for those that are none there. */

@@ -11,7 +11,7 @@ const parent = await Deno.makeTempDir({ prefix: "omoide-program-" });
 Deno.test.afterAll(() => Deno.remove(parent, { recursive: true }));
 
 Deno.test("every command has help with examples and exit statuses, and --json", () => {
-  const { program } = buildProgram();
+  const program = buildProgram(() => {});
   const commands = program.commands.flatMap((group) => group.commands);
   const shown = commands.filter((command) => command.name() !== "serve");
   assert.ok(shown.length >= 25, `${shown.length}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
-import { replaceIdentity } from "../../src/inbox/admin/trust.ts";
+import { replaceIdentity } from "../../src/inbox/admin/replace.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { sqlstateOf } from "../../src/inbox/server_error.ts";
 import {

@@ -6,7 +6,7 @@ import { laneGroups, showLaneGroup } from "../../src/verdict/lane_groups.ts";
 import { metricsOf } from "../../src/monitor/metrics.ts";
 import { judge } from "../../src/verdict/verdict.ts";
 import { withCounts } from "../../src/inbox/status/status.ts";
-import { holdInInbox } from "../../src/inbox/admin/trust.ts";
+import { holdInInbox } from "../../src/inbox/admin/storages.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
 import type { TestInbox } from "../support/postgres.ts";

@@ -15,7 +15,8 @@ import { DATABASE, treeCommand } from "../command.ts";
 import { initStorage, LARGE } from "../init_storage.ts";
 import { ACCEPT, lookAtMount } from "../look_at_mount.ts";
 import type { MountFound } from "../../storage/admin/note_mount.ts";
-import { rebuild, requireRegistered } from "../rebuild.ts";
+import { rebuild } from "../rebuild.ts";
+import { requireRegistered } from "../registered.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
 interface Options {

@@ -62,12 +62,7 @@ export const storageCompare = treeCommand<{ database?: string }, Prepared>({
     }
     await using inbox = database === undefined ? null : await openInbox(database);
     if (inbox === null) drop("look");
-    let entries = 0;
-    const onName = () => {
-      if (++entries % 4096 === 0) console.progress("comparing", entries, null, "names");
-    };
-    const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
-    const options = { signal, strange, onName };
+    const walking = console.walking("comparing");
     const sides = new Map<string, ComparedSide>();
     for (const [file, manifest] of manifests) {
       sides.set(file, { owner: manifest.owner, entries: manifest.entries() });
@@ -75,7 +70,7 @@ export const storageCompare = treeCommand<{ database?: string }, Prepared>({
     using sources = new DisposableStack();
     for (const [i, tree] of args.filter((given) => !manifests.has(given)).entries()) {
       const source = sources.use(i === 0 ? openTree(context) : await context.openSource());
-      sides.set(tree, { owner: source.identity, entries: source.entries(options) });
+      sides.set(tree, { owner: source.identity, entries: source.entries({ signal, ...walking }) });
     }
     const a = sideOf(sides, givenA);
     const b = inbox === null ? sideOf(sides, givenB ?? "") : await openReceipts(inbox, a.owner);
@@ -86,7 +81,7 @@ export const storageCompare = treeCommand<{ database?: string }, Prepared>({
     const listed: Difference[] = [];
     const result = new Comparison();
     const yielder = new EventLoopYielder(signal);
-    for await (const each of compare(a.entries, b.entries, result, onName)) {
+    for await (const each of compare(a.entries, b.entries, result, walking.onName)) {
       const pause = yielder.tick();
       if (pause) await pause;
       if (listed.length < LISTED) listed.push(each);

@@ -42,18 +42,14 @@ export const storageManifest = treeCommand<Options>({
   run: async (_args, options, { console, signal, openRoot }) => {
     const root = openRoot();
     const wanted = filter(options);
-    let names = 0, unlisted = 0, text = manifestHead(root.identity, new Date());
+    let unlisted = 0, text = manifestHead(root.identity, new Date());
     const entries: Entry[] = [];
-    const onName = () => {
-      if (++names % 4096 === 0) console.progress("listing", names, null, "names");
-    };
-    const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
+    const walking = console.walking("listing");
     const { prefixSize } = root.identity;
     const found = entriesOf(new GuardedTree(root.path, root.identity.format), prefixSize, {
       signal,
-      strange,
-      onName,
-      onHiddenLinks: (why) => strange(root.path, why),
+      ...walking,
+      onHiddenLinks: (why) => walking.strange(root.path, why),
     });
     for await (const entry of found) {
       if (!wanted(entry)) continue;

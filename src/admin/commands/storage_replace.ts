@@ -2,15 +2,14 @@ import { ConfigurationError, StorageHeldError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { foldHoldings } from "../../inbox/admin/counters.ts";
 import { type AdminInbox, openInbox, transaction } from "../../inbox/admin/inbox.ts";
-import { findStorage } from "../../inbox/admin/storages.ts";
 import {
   beginReplacing,
   countReplaced,
-  holdInInbox,
   replaceIdentity,
   type Voided,
   voidReceipts,
-} from "../../inbox/admin/trust.ts";
+} from "../../inbox/admin/replace.ts";
+import { findStorage, holdInInbox } from "../../inbox/admin/storages.ts";
 import { initRoot } from "../../storage/admin/init_root.ts";
 import { count } from "../../units.ts";
 import { type Context, DATABASE, treeCommand, YES } from "../command.ts";

@@ -1,6 +1,6 @@
 import { EXIT } from "../../exit_codes.ts";
 import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
-import { claimsOn } from "../../inbox/admin/trust.ts";
+import { claimsOn } from "../../inbox/admin/claims.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { inBatches } from "../../storage/admin/held_files.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";

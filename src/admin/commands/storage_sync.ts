@@ -62,15 +62,12 @@ export const storageSync = treeCommand<Options>({
     const dry = options.dryRun === true;
     const writer = dry ? null : requireWriter(b.path);
     const { prefixSize } = a.identity;
-    let names = 0, bytes = 0;
-    const onName = () => {
-      if (++names % 4096 === 0) console.progress("comparing", names, null, "names");
-    };
-    const strange = (path: string, why: string) => console.remark(`${path} ${why}`);
+    let bytes = 0;
+    const walking = console.walking("comparing");
     const tree = new GuardedTree(b.path, b.identity.format);
     const differences = compare(
-      a.entries({ signal, onName, strange }),
-      entriesOf(tree, b.identity.prefixSize, { signal, onName }),
+      a.entries({ signal, ...walking }),
+      entriesOf(tree, b.identity.prefixSize, { signal, onName: walking.onName }),
       new Comparison(),
     );
     using auditLog = writer === null ? null : new AuditLog(tree, writer);

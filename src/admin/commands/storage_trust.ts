@@ -13,7 +13,7 @@ import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { count } from "../../units.ts";
 import { type Context, DATABASE, treeCommand } from "../command.ts";
 import { hold } from "../hold.ts";
-import { requireRegistered } from "../rebuild.ts";
+import { requireRegistered } from "../registered.ts";
 import type { Root } from "../roots.ts";
 
 interface Options {

@@ -93,7 +93,7 @@ export class SourceProcess implements Source {
     return this.#bytes({ ask: "good", sha256, publicPath });
   }
 
-  /** The reader ends with its standard input. */
+  /** The reader ends with its standard input, or has ended already. */
   [Symbol.dispose](): void {
     this.#requests.close().catch(() => {});
   }
@@ -127,6 +127,7 @@ export class SourceProcess implements Source {
       for (let frame = await next(); frame !== null; frame = await next()) yield frame;
     } finally {
       const rest = request.ask !== "entries";
+      // Whatever it meets: nobody asks for these bytes any more.
       while (rest && !ended && (await next().catch(() => null)) !== null);
       if (!ended) this[Symbol.dispose]();
     }

@@ -31,6 +31,21 @@ export async function findStorage(inbox: AdminInbox, name: string): Promise<Regi
   throw new ConfigurationError(`The inbox has no storage ${JSON.stringify(name)}; it has ${known}`);
 }
 
+/**
+ * Takes a storage's lock of the database, which its workers share, alone: for as long as the connection lives,
+ * so that no worker can take any of its lanes.
+ *
+ * @returns false if a worker has it
+ */
+export async function holdInInbox({ connection }: AdminInbox, storageId: number): Promise<boolean> {
+  const [row] = await ask<{ taken: boolean }>(
+    connection,
+    "SELECT pg_try_advisory_lock(omoide.storage_lock_class(), $1) AS taken",
+    [storageId],
+  );
+  return row?.taken === true;
+}
+
 /** What retiring a storage does, or would do. */
 export interface Retirement {
   /** Deliveries that are dropped, and their bytes: these media will never come to this storage. */

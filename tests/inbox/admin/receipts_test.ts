@@ -13,7 +13,7 @@ import {
   countReplaced,
   replaceIdentity,
   voidReceipts,
-} from "../../../src/inbox/admin/trust.ts";
+} from "../../../src/inbox/admin/replace.ts";
 import { registerStorage } from "../../../src/inbox/admin/register_storage.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { IDENTITIES, type TestInbox } from "../../support/postgres.ts";
