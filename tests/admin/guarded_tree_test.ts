@@ -165,6 +165,7 @@ const PATHS: Readonly<Record<string, string>> = {
   "open_for_admin.ts": "opens storage.json for its lock, and compares it",
   "ownership.ts": "the write-once store's calls, which has a guard of its own",
   "two_mounts.ts": "new probes in a directory that the guard has looked at, as the owner",
+  "usable_root.ts": "lists what is there before it is a tree, and opens none of it",
 };
 
 Deno.test("nothing in src/storage/admin goes to a tree past the guard", () => {

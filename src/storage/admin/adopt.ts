@@ -1,5 +1,4 @@
 import { ConfigurationError, InterruptedError, messageOf } from "../../errors.ts";
-
 import { osCode } from "../file_calls.ts";
 import { OBJECT_MODE, parentOf, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
 import type { Owner } from "./ownership.ts";

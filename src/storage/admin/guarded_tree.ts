@@ -1,10 +1,9 @@
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, fsyncSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, fsyncSync } from "node:fs";
 import { mkdirSync, openSync, renameSync, unlinkSync } from "node:fs";
 import { ConfigurationError } from "../../errors.ts";
-
 import { fileCalls } from "../file_calls.ts";
 import { type Format, IDENTITY_PATH, ObjectLayout, parentOf } from "../layout.ts";
-import type { Owner } from "./ownership.ts";
+import { giveTo, type Owner } from "./ownership.ts";
 
 /** Which file something is, whatever its names. */
 export interface FileId {
@@ -307,7 +306,7 @@ function settleDescriptor(fd: number, path: string, owner: Owner | null, mode: n
   const found = fstatSync(fd);
   if (owner !== null && (found.uid !== owner.uid || found.gid !== owner.gid)) {
     requireMine(path, found.uid, owner);
-    fchownSync(fd, owner.uid, owner.gid);
+    giveTo(fd, owner);
   }
   // After the owner, since a change of owner may take bits away.
   if (mode !== null && (fstatSync(fd).mode & 0o7777) !== mode) fchmodSync(fd, mode);

@@ -1,22 +1,29 @@
-import { constants, fchmodSync, fchownSync, fstatSync, fsyncSync } from "node:fs";
-import { closeSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigurationError, messageOf, StorageHeldError } from "../../errors.ts";
-import { MEDIA_TYPES } from "../../media.ts";
 import { fileCalls } from "../file_calls.ts";
 import { formatIdentity, readIdentity, sameIdentity } from "../identity.ts";
 import {
-  FORMATS,
   IDENTITY_PATH,
   OBJECT_MODE,
   ObjectLayout,
   PRIVATE_DIRECTORY,
   PROBE_DIRECTORY,
   PUBLIC_DIRECTORY_MODE,
-  unfitRoot,
 } from "../layout.ts";
 import type { NotedMount, StorageIdentity } from "../storage.ts";
 import { type MountFound, noteMount } from "./note_mount.ts";
+import { giveTo, type Owner } from "./ownership.ts";
+import { requireRealRoot, requireUnused } from "./usable_root.ts";
 
 /** Administrator's code: no worker imports this. */
 
@@ -26,9 +33,6 @@ export interface InitRootOptions {
   /** What is mounted there; without it, storage.json goes on to say what it says. */
   readonly mounted?: MountFound;
 }
-
-/** Who owns what is made, where that is not simply whoever runs this. */
-type Owner = { readonly uid: number; readonly gid: number } | null;
 
 /**
  * Makes `root` the storage `identity`: the root itself where it is missing, the skeleton, and last
@@ -78,39 +82,14 @@ function withMount(
   return mount === undefined ? identity : { ...identity, mount };
 }
 
-function requireRealRoot(root: string): void {
-  const unfit = unfitRoot(root);
-  if (unfit !== null) throw new ConfigurationError(`Cannot make a storage: ${unfit}`);
-  const found = fileCalls.lstat(root);
-  const existing = found === null ? parentOf(root) : root;
-  if (fileCalls.lstat(existing) === null) {
-    throw new ConfigurationError(
-      `Cannot make a storage at ${root}: ${existing} does not exist; mount its disk or make it first`,
-    );
-  }
-  const real = fileCalls.realPath(existing);
-  if (real !== existing) {
-    throw new ConfigurationError(
-      `Cannot make a storage at ${root}: there is a symbolic link in it; ` +
-        `give ${found === null ? `${real}/…` : real} instead`,
-    );
-  }
-  if (found !== null && !found.isDirectory) {
-    throw new ConfigurationError(`Cannot make a storage at ${root}: it is not a directory`);
-  }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
 function makeRoot(root: string): void {
   makeDirectory(root, PUBLIC_DIRECTORY_MODE);
   settle(root, { mode: PUBLIC_DIRECTORY_MODE, owner: null });
-  settle(parentOf(root), null);
+  settle(dirname(root), null);
 }
 
-function ownerOf(root: string): Owner {
+/** Who is to own what is made; null if that is simply the user that runs this. */
+function ownerOf(root: string): Owner | null {
   const { uid, gid } = Deno.lstatSync(root);
   const me = Deno.uid();
   if (uid === null || gid === null || uid === me && me !== 0) return null;
@@ -132,55 +111,6 @@ function requireIdentity(root: string, identity: StorageIdentity): void {
   );
 }
 
-/** Where there is no identity, there may be nothing but what a run of `initRoot` that died has made. */
-function requireUnused(root: string, adopt: boolean): void {
-  const names = namesIn(root).filter((name) => name !== "lost+found");
-  const publicNames: readonly string[] = MEDIA_TYPES;
-  const unexpected = names.filter((name) =>
-    name !== PRIVATE_DIRECTORY && !publicNames.includes(name)
-  );
-  if (unexpected.length > 0) {
-    throw new ConfigurationError(
-      `Cannot make a storage at ${root}: it holds ${some(unexpected)}; ` +
-        (adopt ? "move that away, and adopt it again" : "give an empty directory"),
-    );
-  }
-  const unfinished = names.includes(PRIVATE_DIRECTORY);
-  const held = unfinished
-    ? FORMATS.flatMap((format) => ObjectLayout.of(format).directories)
-      .filter((path) => !isEmpty(`${root}/${path}`))
-    : [];
-  if (held.length > 0) {
-    throw new ConfigurationError(
-      `Cannot make a storage at ${root}: it was one (${some(held)} holds objects), but its ` +
-        `${IDENTITY_PATH} is lost; restore that file from a backup`,
-    );
-  }
-  if (adopt) return;
-  const tree = names.filter((name) =>
-    publicNames.includes(name) && !(unfinished && isEmpty(`${root}/${name}`))
-  );
-  if (tree.length > 0) {
-    throw new ConfigurationError(
-      `Cannot make a storage at ${root}: it holds the tree of an Omoide installation ` +
-        `(${some(tree)}); take it over with \`storage adopt\`, or give an empty directory`,
-    );
-  }
-}
-
-function namesIn(path: string): string[] {
-  return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
-}
-
-function isEmpty(path: string): boolean {
-  const found = fileCalls.lstat(path);
-  return found === null || (found.isDirectory && namesIn(path).length === 0);
-}
-
-function some(names: readonly string[]): string {
-  return names.slice(0, 3).join(", ") + (names.length > 3 ? ` and ${names.length - 3} more` : "");
-}
-
 /** Whether it was made now; what exists must be a directory. */
 function makeDirectory(path: string, mode: number): boolean {
   try {
@@ -199,13 +129,13 @@ function makeDirectory(path: string, mode: number): boolean {
  * Gives a directory its mode and owner, where it is to have one, and fsyncs it. Through a handle that
  * follows no link: as root, a chown by path could be lured elsewhere by whoever owns the tree.
  */
-function settle(path: string, wanted: { mode: number; owner: Owner } | null): void {
+function settle(path: string, wanted: { mode: number; owner: Owner | null } | null): void {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     if (wanted !== null) {
       // The umask may have taken bits; chown may take more, so the mode comes last.
-      own(fd, wanted.owner);
+      if (wanted.owner !== null) giveTo(fd, wanted.owner);
       if ((fstatSync(fd).mode & 0o777) !== wanted.mode) setMode(fd, path, wanted.mode);
     }
     fsyncSync(fd);
@@ -225,17 +155,11 @@ function setMode(fd: number, path: string, mode: number): void {
   }
 }
 
-function own(fd: number, owner: Owner): void {
-  if (owner === null) return;
-  const { uid, gid } = fstatSync(fd);
-  if (uid !== owner.uid || gid !== owner.gid) fchownSync(fd, owner.uid, owner.gid);
-}
-
 /**
  * Written under another name and linked, so that storage.json is whole or absent, whenever this dies.
  * That other name stays in the probe directory, which the administrator's sweep empties.
  */
-function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): void {
+function writeIdentity(root: string, identity: StorageIdentity, owner: Owner | null): void {
   const draft = writeDraft(root, identity, owner);
   try {
     Deno.linkSync(draft, `${root}/${IDENTITY_PATH}`);
@@ -257,7 +181,7 @@ function writeIdentity(root: string, identity: StorageIdentity, owner: Owner): v
  * Puts another storage.json of the same storage in the place of the one that is there, at once and whole.
  * Its inode is what a worker has locked: so no worker may have it, and one that waits for it starts again.
  */
-function replaceIdentity(root: string, identity: StorageIdentity, owner: Owner): void {
+function replaceIdentity(root: string, identity: StorageIdentity, owner: Owner | null): void {
   using before = Deno.openSync(`${root}/${IDENTITY_PATH}`);
   if (!before.tryLockSync(true)) {
     throw new StorageHeldError(
@@ -271,12 +195,12 @@ function replaceIdentity(root: string, identity: StorageIdentity, owner: Owner):
 }
 
 /** An identity under a name of its own, durable. */
-function writeDraft(root: string, identity: StorageIdentity, owner: Owner): string {
+function writeDraft(root: string, identity: StorageIdentity, owner: Owner | null): string {
   const draft = `${root}/${PROBE_DIRECTORY}/storage.json-${crypto.randomUUID()}`;
   const fd = openSync(draft, "wx", OBJECT_MODE);
   try {
     writeSync(fd, new TextEncoder().encode(formatIdentity(identity)));
-    own(fd, owner);
+    if (owner !== null) giveTo(fd, owner);
     setMode(fd, draft, OBJECT_MODE);
     fsyncSync(fd);
   } finally {

@@ -2,7 +2,7 @@ import { closeSync, constants, fchmodSync, fchownSync, fstatSync, openSync } fro
 import { ConfigurationError } from "../../errors.ts";
 import { type FileCalls, fileCalls } from "../file_calls.ts";
 
-/** Whose everything in a root is: the worker's user, who owns the root. */
+/** The owner of every file in a root: the worker's user, who owns the root. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -54,6 +54,12 @@ export function callsAs(owner: Owner): FileCalls {
   };
 }
 
+/** Gives an open file or directory to an owner. */
+export function giveTo(fd: number, { uid, gid }: Owner): void {
+  const found = fstatSync(fd);
+  if (found.uid !== uid || found.gid !== gid) fchownSync(fd, uid, gid);
+}
+
 function own(path: string, owner: Owner, mode: number, made: Deno.FileInfo): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -61,7 +67,7 @@ function own(path: string, owner: Owner, mode: number, made: Deno.FileInfo): voi
     if (found.ino !== made.ino || found.dev !== made.dev) {
       throw new Error(`${path} was replaced at once`);
     }
-    if (found.uid !== owner.uid || found.gid !== owner.gid) fchownSync(fd, owner.uid, owner.gid);
+    giveTo(fd, owner);
     if ((fstatSync(fd).mode & 0o7777) !== mode) fchmodSync(fd, mode);
   } finally {
     closeSync(fd);

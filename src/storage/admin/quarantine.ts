@@ -1,6 +1,5 @@
 import { basename } from "node:path";
 import { parentOf, parseObjectName } from "../layout.ts";
-
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import type { Owner } from "./ownership.ts";
 import { QUARANTINE_DIRECTORY } from "../places.ts";

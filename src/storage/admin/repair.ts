@@ -1,7 +1,6 @@
 import { closeSync, writeSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-
 import {
   OBJECT_MODE,
   objectName,
