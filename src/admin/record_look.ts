@@ -1,17 +1,14 @@
 import type { FindingKind } from "../finding.ts";
 import { openInbox } from "../inbox/admin/inbox.ts";
-import { recordDeepLook, timeInInbox, type VerifiedFinding } from "../inbox/admin/looks.ts";
-import type {
-  Finding as Verified,
-  FindingKind as VerifiedKind,
-} from "../storage/admin/findings.ts";
+import { recordDeepLook, type RecordedFinding, timeInInbox } from "../inbox/admin/looks.ts";
+import type { VerifyFinding, VerifyKind } from "../storage/admin/findings.ts";
 import { OBJECTS_DIRECTORY } from "../storage/layout.ts";
 import type { VerifyReport } from "../storage/admin/verify.ts";
 import { requireRegistered } from "./registered.ts";
 import type { Root } from "./roots.ts";
 
 /** What a finding of `verify` is called in the inbox; null for those that are none there. */
-const KINDS: Readonly<Record<VerifiedKind, FindingKind | null>> = {
+const KINDS: Readonly<Record<VerifyKind, FindingKind | null>> = {
   corrupt: "corrupt",
   unreadable: "unreadable",
   // Nobody can say whether its bytes are right.
@@ -27,7 +24,7 @@ const KINDS: Readonly<Record<VerifiedKind, FindingKind | null>> = {
 };
 
 /** Of these a scrub's look sees too whether they are well; of the others only `verify`. */
-const SEEN_BY_SCRUBS: ReadonlySet<VerifiedKind> = new Set(["corrupt", "unreadable", "unexpected"]);
+const SEEN_BY_SCRUBS: ReadonlySet<VerifyKind> = new Set(["corrupt", "unreadable", "unexpected"]);
 
 /** A verification that the inbox is to hear of. Reading takes hours, for which no connection is kept. */
 export class RecordedLook {
@@ -56,7 +53,7 @@ export class RecordedLook {
   }
 }
 
-function inInbox({ kind, path, detail }: Verified): VerifiedFinding[] {
+function inInbox({ kind, path, detail }: VerifyFinding): RecordedFinding[] {
   const known = KINDS[kind];
   if (known === null) return [];
   const seenBy = path.startsWith(`${OBJECTS_DIRECTORY}/`) ? "deep" : "shallow";

@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import { type Finding, FINDING_KINDS, type FindingKind } from "../storage/admin/findings.ts";
+import { VERIFY_KINDS, type VerifyFinding, type VerifyKind } from "../storage/admin/findings.ts";
 import { NamedFile } from "../storage/admin/named_file.ts";
 import { couldBeReported } from "../storage/admin/reported_paths.ts";
 import type { StorageIdentity } from "../storage/storage.ts";
@@ -41,7 +41,7 @@ function parse(text: string): unknown {
 export function findingsOf(
   { file, uuid, findings }: Report,
   identity: StorageIdentity,
-): Finding[] {
+): VerifyFinding[] {
   if (uuid !== identity.uuid) {
     throw new UsageError(`${file} is of the storage ${uuid}, not of ${identity.uuid}`);
   }
@@ -51,13 +51,13 @@ export function findingsOf(
   });
 }
 
-function isFinding(value: unknown): value is Finding {
+function isFinding(value: unknown): value is VerifyFinding {
   if (typeof value !== "object" || value === null) return false;
   if (!("kind" in value) || !("path" in value) || typeof value.path !== "string") return false;
   const named = !("publicPath" in value) || typeof value.publicPath === "string";
   return named && typeof value.kind === "string" && isKind(value.kind);
 }
 
-function isKind(kind: string): kind is FindingKind {
-  return Object.hasOwn(FINDING_KINDS, kind);
+function isKind(kind: string): kind is VerifyKind {
+  return Object.hasOwn(VERIFY_KINDS, kind);
 }

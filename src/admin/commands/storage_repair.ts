@@ -1,6 +1,6 @@
 import { messageOf } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { type Finding, type FindingKind, isHarm } from "../../storage/admin/findings.ts";
+import { isHarm, type VerifyFinding, type VerifyKind } from "../../storage/admin/findings.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
 import { requireWriter } from "../../storage/admin/ownership.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
@@ -19,7 +19,7 @@ import { findingsOf, readReport, type Report } from "../verify_report.ts";
 import { PARALLEL } from "./storage_verify.ts";
 
 /** What other commands fix (sweep, sync), or a person. */
-const LEFT: readonly FindingKind[] = ["orphan", "unlinked", "unexpected"];
+const LEFT: readonly VerifyKind[] = ["orphan", "unlinked", "unexpected"];
 
 interface Options {
   readonly from: string;
@@ -112,7 +112,7 @@ export const storageRepair = treeCommand<Options, Prepared>({
 async function verifyNow(
   { path, identity }: Root,
   { console, signal }: Context,
-): Promise<Finding[] | null> {
+): Promise<VerifyFinding[] | null> {
   const report = await verify(path, identity, {
     parallel: Number(PARALLEL),
     bytesPerSecond: 0,
@@ -130,7 +130,7 @@ async function verifyNow(
 /** The good storage's objects of the files that have none here. */
 async function objectsOf(
   good: Source,
-  findings: readonly Finding[],
+  findings: readonly VerifyFinding[],
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
   const wanted = new Set(
@@ -145,7 +145,7 @@ async function objectsOf(
 }
 
 async function fix(
-  finding: Finding,
+  finding: VerifyFinding,
   repair: Repair,
   objects: Map<string, string>,
 ): Promise<void> {

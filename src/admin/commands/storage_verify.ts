@@ -1,7 +1,7 @@
 import { integer, share, size } from "../../command_line.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT, type ExitCode } from "../../exit_codes.ts";
-import { type Finding, isHarm, isNote } from "../../storage/admin/findings.ts";
+import { isHarm, isNote, type VerifyFinding } from "../../storage/admin/findings.ts";
 import { Journal } from "../../storage/admin/journal.ts";
 import { NamedFile } from "../../storage/admin/named_file.ts";
 import { verify, type VerifyReport } from "../../storage/admin/verify.ts";
@@ -137,6 +137,6 @@ function printReport(
   return EXIT.ATTENTION;
 }
 
-function sentence({ kind, path, detail, publicPath }: Finding): string {
+function sentence({ kind, path, detail, publicPath }: VerifyFinding): string {
   return `${kind}: ${path} ${detail}${publicPath === undefined ? "" : `; it is ${publicPath}`}`;
 }

@@ -12,7 +12,7 @@ export async function timeInInbox({ connection }: AdminInbox): Promise<string> {
 }
 
 /** A finding with what can find it well again: a look of a scrub, or only another `storage verify`. */
-export interface VerifiedFinding extends Finding {
+export interface RecordedFinding extends Finding {
   readonly closedBy: Depth | "verify";
 }
 
@@ -22,7 +22,7 @@ export interface DeepLook {
   readonly startedAt: string;
   readonly files: number;
   readonly bytes: number;
-  readonly findings: readonly VerifiedFinding[];
+  readonly findings: readonly RecordedFinding[];
 }
 
 /**

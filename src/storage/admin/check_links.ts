@@ -1,8 +1,8 @@
 import { isSha256 } from "../../media.ts";
-import type { Finding, FindingKind } from "./findings.ts";
+import type { VerifyFinding, VerifyKind } from "./findings.ts";
 
 /** Called for what is not as it should be: the kind, the path, and a sentence that follows the path. */
-export type Find = (kind: FindingKind, path: string, detail: string) => void;
+export type Find = (kind: VerifyKind, path: string, detail: string) => void;
 
 /**
  * Joins objects and public files by inode; gives the corrupt their public paths.
@@ -11,7 +11,7 @@ export type Find = (kind: FindingKind, path: string, detail: string) => void;
  */
 export function checkLinks(
   lines: Iterable<string>,
-  findings: readonly Finding[],
+  findings: readonly VerifyFinding[],
   find: Find,
 ): void {
   const bad = new Map(findings.map((finding) => [finding.path, finding]));

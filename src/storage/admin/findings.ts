@@ -4,7 +4,7 @@
  * - disorder: nothing is lost, but something is not as the worker leaves it
  * - note: expected now and then; `storage sweep` clears it away
  */
-export const FINDING_KINDS = {
+export const VERIFY_KINDS = {
   /** The object's bytes are not what its name says. */
   corrupt: "harm",
   /** The object cannot be read, or changed while it was. */
@@ -25,10 +25,10 @@ export const FINDING_KINDS = {
   orphan: "note",
 } as const;
 
-export type FindingKind = keyof typeof FINDING_KINDS;
+export type VerifyKind = keyof typeof VERIFY_KINDS;
 
-export interface Finding {
-  readonly kind: FindingKind;
+export interface VerifyFinding {
+  readonly kind: VerifyKind;
   /** Relative to the root. */
   readonly path: string;
   /** A sentence that follows the path. */
@@ -37,10 +37,10 @@ export interface Finding {
   publicPath?: string;
 }
 
-export function isHarm(finding: Finding): boolean {
-  return FINDING_KINDS[finding.kind] === "harm";
+export function isHarm(finding: VerifyFinding): boolean {
+  return VERIFY_KINDS[finding.kind] === "harm";
 }
 
-export function isNote(finding: Finding): boolean {
-  return FINDING_KINDS[finding.kind] === "note";
+export function isNote(finding: VerifyFinding): boolean {
+  return VERIFY_KINDS[finding.kind] === "note";
 }

@@ -1,7 +1,7 @@
 import { fsyncSync, ftruncateSync, writeSync } from "node:fs";
 import { UsageError } from "../../errors.ts";
 import type { StorageIdentity } from "../storage.ts";
-import type { Finding } from "./findings.ts";
+import type { VerifyFinding } from "./findings.ts";
 import type { NamedFile } from "./named_file.ts";
 
 /** One directory of objects that has been hashed. */
@@ -9,7 +9,7 @@ export interface DirectoryResult {
   readonly directory: string;
   readonly objects: number;
   readonly bytes: number;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly VerifyFinding[];
 }
 
 /**

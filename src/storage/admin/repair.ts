@@ -11,7 +11,7 @@ import {
   PUBLIC_DIRECTORY_MODE,
 } from "../layout.ts";
 import type { AuditLog } from "./audit_log.ts";
-import type { Finding } from "./findings.ts";
+import type { VerifyFinding } from "./findings.ts";
 import type { FileId, GuardedTree } from "./guarded_tree.ts";
 import type { Owner } from "./ownership.ts";
 import { dropName, quarantine, replaceName } from "./quarantine.ts";
@@ -40,7 +40,7 @@ export interface Repair {
  * @throws {Error} no good copy, or the file changed underneath: nothing was changed
  */
 export async function repairObject(
-  finding: Finding,
+  finding: VerifyFinding,
   repair: Repair,
 ): Promise<{ readonly quarantined: string }> {
   const { tree, good, owner, auditLog } = repair;

@@ -1,14 +1,14 @@
 import { isMediaType } from "../../media.ts";
 import { ObjectLayout, parseObjectName, parsePublicPath } from "../layout.ts";
 import type { StorageIdentity } from "../storage.ts";
-import type { Finding } from "./findings.ts";
+import type { VerifyFinding } from "./findings.ts";
 
 /**
  * Whether `verify` could have reported such a path for such a finding. A report comes from a file that
  * anybody may have written, and `repair` acts on it.
  */
 export function couldBeReported(
-  finding: Finding,
+  finding: VerifyFinding,
   { format, prefixSize }: Pick<StorageIdentity, "format" | "prefixSize">,
 ): boolean {
   const layout = ObjectLayout.of(format);

@@ -5,7 +5,7 @@ import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { checkLinks } from "./check_links.ts";
 import { inodeKey } from "./entries.ts";
 import { ExternalSort } from "./external_sort.ts";
-import type { Finding, FindingKind } from "./findings.ts";
+import type { VerifyFinding, VerifyKind } from "./findings.ts";
 import { type Hashed, HashPool } from "./hash_pool.ts";
 import { GuardedTree, sameFile } from "./guarded_tree.ts";
 import type { DirectoryResult, Journal } from "./journal.ts";
@@ -40,7 +40,7 @@ export interface VerifyReport {
   /** Objects and public files seen. */
   objectsSeen: number;
   publicFiles: number;
-  readonly findings: Finding[];
+  readonly findings: VerifyFinding[];
   interrupted: boolean;
 }
 
@@ -64,7 +64,7 @@ export async function verify(
     findings: [],
     interrupted: false,
   };
-  const find = (kind: FindingKind, path: string, detail: string) => {
+  const find = (kind: VerifyKind, path: string, detail: string) => {
     report.findings.push({ kind, path, detail });
   };
   const strange = (path: string, why: string) => find("unexpected", path, why);
@@ -172,7 +172,7 @@ function add(report: VerifyReport, { objects, bytes, findings }: DirectoryResult
 async function* byDirectory(
   results: AsyncIterable<{ thing: Chosen; hashed: Hashed }>,
 ): AsyncGenerator<DirectoryResult> {
-  let directory = "", objects = 0, bytes = 0, findings: Finding[] = [];
+  let directory = "", objects = 0, bytes = 0, findings: VerifyFinding[] = [];
   for await (const { thing, hashed } of results) {
     if (thing.directory !== directory) {
       if (objects > 0) yield { directory, objects, bytes, findings };
@@ -186,7 +186,7 @@ async function* byDirectory(
   if (objects > 0) yield { directory, objects, bytes, findings };
 }
 
-function judge(object: Chosen, hashed: Hashed): Finding | null {
+function judge(object: Chosen, hashed: Hashed): VerifyFinding | null {
   const { path } = object;
   if ("error" in hashed) return { kind: "unreadable", path, detail: hashed.error };
   if (!sameFile(hashed.file, object)) {
