@@ -91,6 +91,16 @@ Deno.test("every link between the documents leads to a file, and to a heading of
   }
 });
 
+Deno.test("CONTRIBUTING lists every task, and no other", () => {
+  const rows = read("../CONTRIBUTING.md").matchAll(/^\| (`deno task .*?`) +\| /gm);
+  const listed = [...rows].flatMap(([, tasks = ""]) =>
+    [...tasks.matchAll(/`(?:deno task )?([\w:-]+)`/g)].map(([, task]) => task)
+  );
+  const { tasks } = JSON.parse(read("../deno.json")) as { tasks: Record<string, unknown> };
+  // The second table has some of them again, with how long they take.
+  assert.deepEqual([...new Set(listed)].sort(), Object.keys(tasks).sort());
+});
+
 Deno.test("every file that CONTRIBUTING names is there", () => {
   const named = [...read("../CONTRIBUTING.md").matchAll(/`((?:src|scripts|tests)\/[\w./-]*)`/g)]
     .map(([, path = ""]) => path).filter((path) => !path.includes("NNNN"));

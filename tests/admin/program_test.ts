@@ -23,6 +23,15 @@ Deno.test("every command has help with examples and exit statuses, and --json", 
   }
 });
 
+Deno.test("the README has a row for every command, and no other", async () => {
+  const readme = await Deno.readTextFile(new URL("../../src/admin/README.md", import.meta.url));
+  const rows = [...readme.matchAll(/^\| `(\w+ [\w-]+)` +\| /gm)].map(([, command]) => command);
+  const commands = buildProgram(() => {}).commands.flatMap((group) =>
+    group.commands.map((command) => `${group.name()} ${command.name()}`)
+  ).filter((command) => command !== "storage serve");
+  assert.deepEqual(rows.sort(), commands.sort());
+});
+
 function helpOf(command: Command): string {
   let text = "";
   command.configureOutput({ writeOut: (more) => text += more });
