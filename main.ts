@@ -1,10 +1,10 @@
 /**
  * The worker, and nothing else: parse, lock down, run, and turn whatever comes of it into an exit code.
  */
-import { type ExitCode, exitCodeOf } from "./src/exit_codes.ts";
+import type { ExitCode } from "./src/exit_codes.ts";
 import { lockDown } from "./src/lock_down.ts";
 import { setUpLog } from "./src/log.ts";
-import { describeError, runProgram } from "./src/run_program.ts";
+import { runLogged, runProgram } from "./src/run_program.ts";
 import { workerNeeds } from "./src/sandbox.ts";
 import { runCheck } from "./src/worker/check.ts";
 import { parseWorkerOptions } from "./src/worker/options.ts";
@@ -15,15 +15,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   await lockDown(workerNeeds(options));
   if (options.mode === "check") return await runCheck(options);
   const log = await setUpLog(options.storage, options);
-  try {
-    return await runWorker(options, log);
-  } catch (error) {
-    log.fatal("{message} (exit {code})", {
-      message: describeError(error),
-      code: exitCodeOf(error),
-    });
-    return exitCodeOf(error);
-  }
+  return await runLogged(log, () => runWorker(options, log));
 }
 
 await runProgram("omoide-worker", main);

@@ -92,3 +92,9 @@ export function asError(thrown: unknown): Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What could not be done, why, and what fixes it: `Cannot create x: No space left; make room`. */
+export function cannot(action: string, error: unknown, fix?: string): string {
+  const what = `Cannot ${action}: ${messageOf(error)}`;
+  return fix === undefined ? what : `${what}; ${fix}`;
+}

@@ -1,6 +1,7 @@
 import { HelpShown } from "./command_line.ts";
 import { ReaderGoneError } from "./errors.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit_codes.ts";
+import type { Logger } from "./log.ts";
 import { printBug, printError, showUncaught } from "./terminal.ts";
 
 /** Runs a program, and ends the process with the exit code that comes of it. */
@@ -15,6 +16,17 @@ export async function runProgram(
     if (error instanceof HelpShown) Deno.exit(EXIT.OK);
     showFailure(name, error);
     Deno.exit(exitCodeOf(error));
+  }
+}
+
+/** Runs what a program with a log is for. What ends it before its time is the log's last line. */
+export async function runLogged(log: Logger, work: () => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = exitCodeOf(error);
+    log.fatal("{message} (exit {code})", { message: describeError(error), code });
+    return code;
   }
 }
 

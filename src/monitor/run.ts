@@ -1,4 +1,5 @@
 import { ConfigurationError } from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import type { Logger } from "../log.ts";
 import { listenForSignals } from "../signals.ts";
@@ -19,7 +20,7 @@ export async function runMonitor(
   options: MonitorOptions,
   credentials: Credentials,
   log: Logger,
-): Promise<void> {
+): Promise<ExitCode> {
   const { listen, tokenSha256 } = options;
   const stop = listenForSignals();
   using watch = new Watch(options.database, credentials, log);
@@ -36,4 +37,5 @@ export async function runMonitor(
   const timer = setTimeout(() => Deno.exit(0), STOP_MS);
   await ended;
   clearTimeout(timer);
+  return EXIT.OK;
 }

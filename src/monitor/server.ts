@@ -1,4 +1,4 @@
-import { ConfigurationError, messageOf } from "../errors.ts";
+import { cannot, ConfigurationError, messageOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { Problem, problem } from "../problem.ts";
 import { type HostPort, showHostPort } from "../sandbox.ts";
@@ -47,7 +47,7 @@ export function serve(monitor: Monitor): Deno.HttpServer<Deno.NetAddr> {
     });
   } catch (error) {
     throw new ConfigurationError(
-      `Cannot listen at ${showHostPort(listen)}: ${messageOf(error)}; see --listen`,
+      cannot(`listen at ${showHostPort(listen)}`, error, "see --listen"),
       { cause: error },
     );
   }

@@ -1,4 +1,4 @@
-import { ConfigurationError, messageOf } from "../errors.ts";
+import { cannot, ConfigurationError } from "../errors.ts";
 
 /** No password and no bundle of certificates is larger. */
 const MAX_BYTES = 1024 * 1024;
@@ -22,9 +22,11 @@ export function readCredentialFile(path: string, option: string): string {
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
     throw new ConfigurationError(
-      `Cannot read ${option} ${path}: ${
-        messageOf(error)
-      }; it must exist and be readable by the worker's user`,
+      cannot(
+        `read ${option} ${path}`,
+        error,
+        "it must exist and be readable by the worker's user",
+      ),
       { cause: error },
     );
   }

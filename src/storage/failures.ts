@@ -1,4 +1,5 @@
 import {
+  cannot,
   ConfigurationError,
   MediaFailureError,
   messageOf,
@@ -48,26 +49,21 @@ export function changeFailure(error: unknown, action: string, mediaId: bigint): 
   const code = osCode(error) ?? "";
   const pausing = PAUSES[code];
   if (pausing !== undefined) {
-    return pausedError(pausing, `Cannot ${action}: ${messageOf(error)}`, error);
+    return pausedError(pausing, cannot(action, error), error);
   }
   if (DAMAGE.includes(code)) {
     return new StorageDistrustedError(
-      `Cannot ${action}: ${
-        messageOf(error)
-      }; the disk or its file system is damaged. ${AFTER_DISTRUST}`,
+      cannot(action, error, `the disk or its file system is damaged. ${AFTER_DISTRUST}`),
       { cause: error },
     );
   }
   if (GONE.includes(code)) {
     return new StorageLostError(
-      `Cannot ${action}: ${
-        messageOf(error)
-      }; the storage's disk has gone. See dmesg, and mount it again`,
+      cannot(action, error, "the storage's disk has gone. See dmesg, and mount it again"),
       { cause: error },
     );
   }
-  if (code === "" || PROCESS.includes(code)) return error;
-  return new MediaFailureError(mediaId, `Cannot ${action}: ${messageOf(error)}`, { cause: error });
+  return readFailure(error, action, mediaId);
 }
 
 /** Not being allowed something. `chattr +i` answers EPERM. */
@@ -93,10 +89,11 @@ export function changeFailureIn(
 export function refusal(error: unknown, action: string): ConfigurationError | null {
   if (!REFUSALS.includes(osCode(error) ?? "")) return null;
   return new ConfigurationError(
-    `Cannot ${action}: ${
-      messageOf(error)
-    }; run the worker as the user that owns the storage, and see the ` +
-      "modes of its directories",
+    cannot(
+      action,
+      error,
+      "run the worker as the user that owns the storage, and see the modes of its directories",
+    ),
     { cause: error },
   );
 }
@@ -108,7 +105,7 @@ export function refusal(error: unknown, action: string): ConfigurationError | nu
 export function readFailure(error: unknown, action: string, mediaId: bigint): unknown {
   const code = osCode(error) ?? "";
   if (code === "" || PROCESS.includes(code)) return error;
-  return new MediaFailureError(mediaId, `Cannot ${action}: ${messageOf(error)}`, { cause: error });
+  return new MediaFailureError(mediaId, cannot(action, error), { cause: error });
 }
 
 /** Whether an error says something about the file or disk, and nothing about this program. */
@@ -124,11 +121,10 @@ const AFTER_DISTRUST = "Remount it, run `storage verify`, then `storage trust`";
  * fsync would succeed without having written them. So its reason decides nothing.
  */
 export function fsyncFailure(error: unknown, path: string): StorageDistrustedError {
+  const said = messageOf(error);
   return new StorageDistrustedError(
-    `The fsync of ${path} failed: ${
-      messageOf(error)
-    }; what this disk has taken since the last one is in ` +
-      `doubt. ${AFTER_DISTRUST}`,
+    `The fsync of ${path} failed: ${said}; what this disk has taken since the last one is in doubt. ` +
+      AFTER_DISTRUST,
     { cause: error },
   );
 }

@@ -1,4 +1,4 @@
-import { ConfigurationError, messageOf, StorageLostError } from "../errors.ts";
+import { cannot, ConfigurationError, StorageLostError } from "../errors.ts";
 import { isStorageName, isUuid } from "../media.ts";
 import { isOfFile } from "./failures.ts";
 import { type AwaitableCalls, type FileCalls, fileCalls, osCode } from "./file_calls.ts";
@@ -184,20 +184,16 @@ function irregular(path: string): ConfigurationError {
 
 function unreadable(path: string, error: unknown): unknown {
   if (!isOfFile(error) && !(error instanceof Deno.errors.NotCapable)) return error;
-  const why = messageOf(error);
+  const action = `read ${path}`, options = { cause: error };
   if (["EACCES", "EPERM"].includes(osCode(error) ?? "")) {
-    return new ConfigurationError(
-      `Cannot read ${path}: ${why}; run this as the user that owns the storage`,
-      { cause: error },
-    );
+    const fix = "run this as the user that owns the storage";
+    return new ConfigurationError(cannot(action, error, fix), options);
   }
   if (error instanceof Deno.errors.NotCapable) {
-    return new ConfigurationError(`Cannot read ${path}: ${why}`, { cause: error });
+    return new ConfigurationError(cannot(action, error), options);
   }
-  return new StorageLostError(
-    `Cannot read ${path}: ${why}; see whether its disk is sound and mounted`,
-    { cause: error },
-  );
+  const fix = "see whether its disk is sound and mounted";
+  return new StorageLostError(cannot(action, error, fix), options);
 }
 
 /** @throws {ConfigurationError} the inbox is not the one that this storage was made for */

@@ -1,4 +1,4 @@
-import { messageOf, StorageLostError, type StoragePausedError } from "../errors.ts";
+import { cannot, StorageLostError, type StoragePausedError } from "../errors.ts";
 import type { FreeSpace } from "../stored.ts";
 import { showBytes } from "../units.ts";
 import { isOfFile, pausedError } from "./failures.ts";
@@ -150,9 +150,11 @@ export class Space {
     const failed = (error: unknown): never => {
       if (!isOfFile(error)) throw error;
       throw new StorageLostError(
-        `Cannot ask how much space is free at ${this.root}: ${
-          messageOf(error)
-        }; see dmesg, and mount its disk again`,
+        cannot(
+          `ask how much space is free at ${this.root}`,
+          error,
+          "see dmesg, and mount its disk again",
+        ),
         { cause: error },
       );
     };

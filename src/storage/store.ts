@@ -1,6 +1,6 @@
 import {
+  cannot,
   ConfigurationError,
-  messageOf,
   StorageDistrustedError,
   StorageHeldError,
   StorageLostError,
@@ -79,9 +79,7 @@ export class Store {
       locked = await this.calls.tryLock(this.#identityFile, alone);
     } catch (error) {
       throw new ConfigurationError(
-        `Cannot lock ${path}: ${
-          messageOf(error)
-        }; use a file system that has flock, such as ext4 or XFS`,
+        cannot(`lock ${path}`, error, "use a file system that has flock, such as ext4 or XFS"),
         { cause: error },
       );
     }

@@ -1,4 +1,4 @@
-import { ConfigurationError, InterruptedError, messageOf } from "../../errors.ts";
+import { cannot, ConfigurationError, InterruptedError, messageOf } from "../../errors.ts";
 import { osCode } from "../file_calls.ts";
 import { OBJECT_MODE, parentOf, PUBLIC_DIRECTORY_MODE } from "../layout.ts";
 import type { Owner } from "./ownership.ts";
@@ -154,7 +154,7 @@ function refused(path: string, act: () => void): string | null {
     if (error instanceof ConfigurationError) return `cannot be made the worker's: ${error.message}`;
     if (code === undefined) throw error;
     if (!OF_THIS_FILE.includes(code)) {
-      throw new ConfigurationError(`Cannot adopt ${path}: ${messageOf(error)}`, { cause: error });
+      throw new ConfigurationError(cannot(`adopt ${path}`, error), { cause: error });
     }
     const hint = code === "EPERM" ? "; is it immutable? See lsattr, and chattr -i" : "";
     return `cannot be made the worker's: ${messageOf(error)}${hint}`;

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { ConfigurationError, messageOf } from "../../errors.ts";
+import { cannot, ConfigurationError, messageOf } from "../../errors.ts";
 
 /**
  * Lines that SQLite is given at once. With one it took a fifth more of the processor, with 2,000 it
@@ -71,10 +71,11 @@ export class ExternalSort {
 function roomless(error: unknown): unknown {
   if (!/disk is full|disk I\/O error|unable to open/.test(messageOf(error))) return error;
   return new ConfigurationError(
-    `Cannot sort more names than fit in memory: ${
-      messageOf(error)
-    }; set TMPDIR to a directory with ` +
-      "room for about 300 bytes a name",
+    cannot(
+      "sort more names than fit in memory",
+      error,
+      "set TMPDIR to a directory with room for about 300 bytes a name",
+    ),
     { cause: error },
   );
 }

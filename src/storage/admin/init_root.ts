@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { ConfigurationError, messageOf, StorageHeldError } from "../../errors.ts";
+import { cannot, ConfigurationError, StorageHeldError } from "../../errors.ts";
 import { fileCalls } from "../file_calls.ts";
 import { formatIdentity, readIdentity, sameIdentity } from "../identity.ts";
 import {
@@ -167,8 +167,11 @@ function writeIdentity(root: string, identity: StorageIdentity, owner: Owner | n
     // Another process made the same root a storage at this moment: the same one, or it is refused.
     if (!(error instanceof Deno.errors.AlreadyExists)) {
       throw new ConfigurationError(
-        `Cannot make a hard link at ${root}: ${messageOf(error)}; ` +
+        cannot(
+          `make a hard link at ${root}`,
+          error,
           "use a file system that has them: ext4 or XFS",
+        ),
         { cause: error },
       );
     }

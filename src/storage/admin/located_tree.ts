@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { ConfigurationError, messageOf } from "../../errors.ts";
+import { cannot, ConfigurationError } from "../../errors.ts";
 import type { Owner } from "./ownership.ts";
 
 /** A tree that a command will work on, as it was found before a single name in it was looked at. */
@@ -65,10 +65,12 @@ function lookAsOwner(path: string, { uid }: Owner): Deno.FileInfo {
     return Deno.lstatSync(path);
   } catch (error) {
     throw new ConfigurationError(
-      `Cannot look at ${path} as its owner (uid ${uid}): ${
-        messageOf(error)
-      }; every directory above it ` +
-        "must let that user pass, and a mount by FUSE, such as sshfs, needs -o allow_other",
+      cannot(
+        `look at ${path} as its owner (uid ${uid})`,
+        error,
+        "every directory above it must let that user pass, and a mount by FUSE, such as sshfs, needs " +
+          "-o allow_other",
+      ),
     );
   }
 }
@@ -99,5 +101,5 @@ function unreadable(path: string, error: unknown): ConfigurationError {
       `${path} does not exist; mount its disk, or name another directory`,
     );
   }
-  return new ConfigurationError(`Cannot look at ${path}: ${messageOf(error)}`);
+  return new ConfigurationError(cannot(`look at ${path}`, error));
 }

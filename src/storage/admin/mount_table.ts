@@ -1,4 +1,4 @@
-import { ConfigurationError, messageOf } from "../../errors.ts";
+import { cannot, ConfigurationError } from "../../errors.ts";
 import { FUSE } from "../file_systems.ts";
 
 /** Administrator's code: no worker imports this. */
@@ -25,7 +25,7 @@ export function mountTypeOf(path: string): string | null {
       stderr: "null",
     }).outputSync();
   } catch (error) {
-    throw new ConfigurationError(`Cannot read ${TABLE} by /bin/cat: ${messageOf(error)}`);
+    throw new ConfigurationError(cannot(`read ${TABLE} by /bin/cat`, error));
   }
   const type = findMountType(new TextDecoder().decode(output.stdout), path);
   if (type !== null) return type;

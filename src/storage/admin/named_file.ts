@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
-import { ConfigurationError, messageOf } from "../../errors.ts";
+import { cannot, ConfigurationError } from "../../errors.ts";
 import { readDescriptor } from "./read_object.ts";
 
 /**
@@ -39,7 +39,7 @@ export class NamedFile {
       return new NamedFile(path, fd);
     } catch (error) {
       if (fd !== null) closeSync(fd);
-      throw new ConfigurationError(`Cannot ${what} ${path}: ${messageOf(error)}`);
+      throw new ConfigurationError(cannot(`${what} ${path}`, error));
     }
   }
 
