@@ -118,7 +118,7 @@ Deno.test("watch tells that the database has been away for a while, and that it 
   await using world = await template().world();
   await world.submitMany(new Random(4), 2);
   await world.drainAll();
-  await using wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+  await using wire = FaultyProxy.before(world.server.port);
   const url = new URL(world.server.url(world.database));
   url.port = String(wire.port);
   await find(world, "missing", "content/a.jpg");

@@ -52,7 +52,7 @@ Deno.test({
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
+    await using proxy = FaultyProxy.before(template().server.port);
     await using hot = world.start("hot", { port: proxy.port });
     await using cold = world.start("cold", { port: proxy.port });
     await Promise.all([hot.says(/serving/), cold.says(/serving/)]);
@@ -81,7 +81,7 @@ Deno.test({
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+    await using proxy = FaultyProxy.before(world.server.port);
     // A death while storing: from now on its media go one at a time, each attempt counted first.
     proxy.delayMs = 20;
     await world.submitMany(random, 1, () => 5_000_000);
@@ -118,7 +118,7 @@ Deno.test({
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
+    await using proxy = FaultyProxy.before(template().server.port);
     await using hot = world.start("hot", { port: proxy.port });
     await hot.says(/serving/);
     await using _cold = world.start("cold");
@@ -140,7 +140,7 @@ Deno.test({
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
+    await using proxy = FaultyProxy.before(template().server.port);
     await using hot = world.start("hot", { port: proxy.port });
     await hot.says(/serving/);
     await world.submitMany(random, 5);
@@ -166,7 +166,7 @@ Deno.test({
   fn: async () => {
     const random = new Random(options.seed);
     await using world = await template().world();
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: template().server.port });
+    await using proxy = FaultyProxy.before(template().server.port);
     await using hot = world.start("hot", { port: proxy.port });
     await hot.says(/serving/);
     const shares = new Map([["idle", await processorShare(hot, 2)]]);
@@ -240,7 +240,7 @@ Deno.test({
     const random = new Random(options.seed);
     for (const stopped of [false, true]) {
       await using world = await template().world();
-      await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+      await using proxy = FaultyProxy.before(world.server.port);
       await world.submitMany(random, 20, () => 20_000);
       const log = await world.temporaryFile();
       await using hot = world.start("hot", {

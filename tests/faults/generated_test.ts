@@ -278,7 +278,7 @@ class Scene {
   /** A worker's life: takes the storage, walks once, and ends well or not. */
   async #work(name: string, crashAfter: number, loseAnswer: boolean): Promise<void> {
     if (!this.#serving().includes(name)) return;
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: this.world.server.port });
+    await using proxy = FaultyProxy.before(this.world.server.port);
     const crashing = new CrashingCalls(crashAfter);
     const storage = await openStorage(this.world.root(name), { storage: name }, {
       calls: crashing.calls,

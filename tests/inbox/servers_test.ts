@@ -78,9 +78,9 @@ Deno.test("a program that only reads takes a standby if it is told that any serv
 });
 
 Deno.test("the server that was good the last time is tried first, and the others if it has gone", async () => {
-  await using first = FaultyProxy.before({ hostname: "127.0.0.1", port: standby.port });
-  await using second = FaultyProxy.before({ hostname: "127.0.0.1", port: primary.port });
-  await using third = FaultyProxy.before({ hostname: "127.0.0.1", port: primary.port });
+  await using first = FaultyProxy.before(standby.port);
+  await using second = FaultyProxy.before(primary.port);
+  await using third = FaultyProxy.before(primary.port);
   const address = addressOf([first.port, second.port, third.port]);
   const open = async () => (await connect(address, {}, "test")).end();
   const accepted = () => [first, second, third].map((proxy) => proxy.accepted);
@@ -95,7 +95,7 @@ Deno.test("the server that was good the last time is tried first, and the others
 });
 
 Deno.test("a server that answers nothing is left after two seconds", async () => {
-  await using silent = FaultyProxy.before({ hostname: "127.0.0.1", port: primary.port });
+  await using silent = FaultyProxy.before(primary.port);
   silent.freeze();
   const connection = await connect(addressOf([silent.port, primary.port]), {}, "test");
   assert.equal(silent.accepted, 1);
@@ -145,7 +145,7 @@ Deno.test("if no server will do, each says why: waiting helps unless all of them
 });
 
 Deno.test("after one connection of the application's was lost, no other of that server's is used", async () => {
-  await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: primary.port });
+  await using proxy = FaultyProxy.before(primary.port);
   const address = addressOf([standby.port, proxy.port], "omoide_app");
   await using pool = new ApplicationPool(address, {}, 3);
   const sleep = (seconds: number) => pool.call("SELECT pg_sleep($1)", [seconds]);

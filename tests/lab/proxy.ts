@@ -32,8 +32,10 @@ export class FaultyProxy implements AsyncDisposable {
     this.#accept();
   }
 
-  static before(target: { hostname: string; port: number }): FaultyProxy {
-    return new FaultyProxy(Deno.listen({ hostname: "127.0.0.1", port: 0 }), target);
+  /** @param port of 127.0.0.1, where the server listens */
+  static before(port: number): FaultyProxy {
+    const hostname = "127.0.0.1";
+    return new FaultyProxy(Deno.listen({ hostname, port: 0 }), { hostname, port });
   }
 
   get open(): number {

@@ -68,7 +68,7 @@ Deno.test("the proxy passes, holds back, swallows and cuts", async () => {
   const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const served = serveUpperCase(server);
   {
-    await using proxy = FaultyProxy.before({ hostname: "127.0.0.1", port: server.addr.port });
+    await using proxy = FaultyProxy.before(server.addr.port);
     using client = await Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
     assert.equal(await ask(client, "hello"), "HELLO");
 

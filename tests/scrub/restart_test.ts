@@ -233,7 +233,7 @@ Deno.test("a disk that vanishes under a scrub ends it, and nothing is found or c
           "CASE WHEN depth = $1 THEN interval '40 days' ELSE '0' END",
         [depth],
       );
-      await using wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+      await using wire = FaultyProxy.before(world.server.port);
       const { promise: asked, resolve } = Promise.withResolvers<void>();
       wire.onClient = (bytes) => {
         if (!new TextDecoder().decode(bytes).includes(`omoide.${call}`)) return;

@@ -222,8 +222,8 @@ Deno.test("an old primary that still takes writes when another one was promoted"
 Deno.test("a worker comes back to the server that it had before it asks the others", async () => {
   await using template = await Template.make();
   await using world = await template.world();
-  await using first = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
-  await using second = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+  await using first = FaultyProxy.before(world.server.port);
+  await using second = FaultyProxy.before(world.server.port);
   first.refusing = true;
   await using hot = world.start("hot", { port: first.port, others: [second.port] });
   await hot.says(new RegExp(`serving .*:${second.port}/`));

@@ -1,5 +1,6 @@
-import { ConfigurationError, messageOf } from "../../errors.ts";
+import { ConfigurationError } from "../../errors.ts";
 import { connect, type Connection } from "../connect.ts";
+import { runStatement } from "../run_statement.ts";
 import { sqlstateOf } from "../server_error.ts";
 import { type DatabaseAddress, parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
 import { endBlockers } from "./blockers.ts";
@@ -103,7 +104,9 @@ async function readSettings(connection: Connection, where: string): Promise<Sett
   throw new ConfigurationError(`There is no inbox at ${where}; make it with \`inbox init\``);
 }
 
-/** Asks, with errors as every other part of the program knows them. */
+const NAME_SUPERUSER = "name a superuser in --database";
+
+/** Asks as a superuser. Errors as `runStatement`. */
 export async function ask<Row extends object>(
   connection: Connection,
   sql: string,
@@ -126,16 +129,7 @@ async function result<Row extends object>(
   sql: string,
   values: readonly unknown[],
 ) {
-  try {
-    return await connection.query<Row>(sql, [...values]);
-  } catch (error) {
-    if (sqlstateOf(error) === "42501") {
-      throw new ConfigurationError(
-        `That role may not do this (${messageOf(error)}); name a superuser in --database`,
-      );
-    }
-    throw inboxError(error);
-  }
+  return await runStatement<Row>(connection, sql, values, NAME_SUPERUSER);
 }
 
 /**

@@ -28,7 +28,7 @@ export class MonitorProcess implements AsyncDisposable {
     port: number = freePort(),
   ): Promise<MonitorProcess> {
     await world.query("ALTER ROLE omoide_monitor PASSWORD 'secret'");
-    const wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+    const wire = FaultyProxy.before(world.server.port);
     const launch = monitorLaunch([
       ...["--listen", `127.0.0.1:${port}`, "--password-file", "-"],
       ...["--database", `postgres://127.0.0.1:${wire.port}/${world.database}`],
