@@ -45,9 +45,9 @@ export async function lockDown(needs: SandboxNeeds): Promise<void> {
 }
 
 /**
- * A thread of Node's begins with a global scope of its own, and has `caches` again. `super()` in the class
- * calls what the class inherits from at that moment, whoever constructs it and as what; so that is put in
- * its way, and kept there. Deleting the name would leave `process.getBuiltinModule`.
+ * A thread of Node's begins with a global scope of its own, and has `caches` again. Its constructor calls, by
+ * `super()`, what the class inherits from at that moment: from here on, a class that throws. Deleting the name
+ * would leave `process.getBuiltinModule`.
  */
 function closeThreads(): void {
   Object.setPrototypeOf(

@@ -78,7 +78,7 @@ export interface PlainSpec<Options> extends Description {
 }
 
 /**
- * A command that works on a tree, which nobody trusts. It runs as the tree's owner; `tree`, `source` and
+ * A command that works on a tree, which is not trusted. It runs as the tree's owner; `tree`, `source` and
  * `prepare` come before that, as whoever started the program.
  */
 export interface TreeSpec<Options, Prepared> extends Description {

@@ -5,7 +5,7 @@ import { holdStorage } from "../storage/admin/open_for_admin.ts";
 import { requireRegistered } from "./registered.ts";
 import type { Root } from "./roots.ts";
 
-/** Whose storage it is, held so that no worker can begin until this is disposed of. */
+/** A storage that is held, so that no worker can begin until this is disposed of. */
 export interface Held extends Disposable {
   /** The storage's id in the inbox; null where no inbox was given. */
   readonly storageId: number | null;

@@ -74,8 +74,8 @@ export async function connectTo(
 
 /**
  * What the server is, and whether it can be what is asked for, before the session has settings of its own.
- * Read-only counts where the server's administrator has said so, as those do who fence off an old primary. A
- * role can say it for itself: that changes nothing.
+ * Read-only counts where the server's configuration says it, which is how an old primary is fenced off; that a
+ * role has set it for itself changes nothing.
  */
 const ASK_STATE = `
   SELECT s.standby, c.system_identifier::text AS cluster, pg_postmaster_start_time()::text AS started,

@@ -4,6 +4,6 @@
  */
 export interface Lanes {
   readonly count: number;
-  /** In no order; none while others have not given back what is due to this one. */
+  /** In no order; empty while other sessions still have what is due to this one. */
   readonly mine: readonly number[];
 }

@@ -229,7 +229,7 @@ function destroy(connection: Connection): void {
   streamOf(connection).destroy();
 }
 
-/** A timer that comes so much too late comes from a process that was held up itself. */
+/** A timer that is late by so much was held up with its whole process. */
 const HELD_UP_MS = 1_000;
 
 /**

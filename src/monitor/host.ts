@@ -22,7 +22,7 @@ export function requireLoopbackName(request: Request, listen: HostPort): void {
   if (isLoopback(name) || name === listen.host.toLowerCase()) return;
   throw problem(
     ...[421, "host", "Not under this name"] as const,
-    "Without a token the monitor answers under localhost or 127.0.0.1 only. Who asks for somebody else, " +
-      "as NGINX does, sends the address that it asks as Host; or see --token-sha256.",
+    "Without a token the monitor answers under localhost or 127.0.0.1 only. A proxy such as NGINX " +
+      "must send the monitor's own address as Host; or see --token-sha256.",
   );
 }

@@ -1,6 +1,6 @@
 /**
- * What Prometheus is given: names and base units after its conventions. How fresh things are, and not that
- * some process lives: a worker that runs and stores nothing is the one to hear of.
+ * What Prometheus is given: names and base units after its conventions. How fresh things are, and not whether
+ * a process lives: a worker that runs and stores nothing is the one to hear of.
  */
 import { Gauge, Registry } from "prom-client";
 import { FINDING_KINDS } from "../finding.ts";

@@ -52,7 +52,7 @@ interface Given {
   logLevel?: LogLevel;
 }
 
-/** Nobody but this machine's own users, unless somebody says otherwise. */
+/** Only this machine's own users reach it. */
 const DEFAULT_LISTEN = "127.0.0.1:9187";
 
 function describe(command: Command, option: AddOption): void {

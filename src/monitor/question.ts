@@ -18,7 +18,7 @@ export interface Bounds {
   readonly ms: number;
   /** For how long at least an answer holds. */
   readonly freshMs: number;
-  /** It holds for so many times as long as it took, but not longer than `staleMs`. */
+  /** An answer holds for this many times as long as it took, up to `staleMs`. */
   readonly share: number;
   readonly staleMs: number;
 }

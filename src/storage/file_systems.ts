@@ -16,16 +16,16 @@ export interface FileSystemKind {
   readonly hasHashedInodes?: boolean;
 }
 
-/** Some fsync returns before the disks have it, so that only a power cut of all servers at once loses. */
+/** Some fsync returns before the disks have the bytes: a power cut of all servers at once loses them. */
 export const ONE_MACHINE = "survives one machine, not all at once";
 
 /** It may keep everything. `--check` cannot see a lie about fsync, and nobody has looked at its servers. */
 export const UNMEASURED = "nobody has measured whether its fsync reaches the disks";
 
 /**
- * `statfs` gives all that the kernel hands on to a program of its user's, whatever that does with it, this
- * one name. Which one it is stands in /proc/self/mountinfo, which the runtime shows to no sandboxed
- * program: so `storage init` looks, and notes it in storage.json.
+ * To `statfs`, all file systems that are programs of a user's have this one type. Which one it is stands in
+ * /proc/self/mountinfo, which the runtime shows to no sandboxed program: so `storage init` looks, and notes
+ * it in storage.json.
  */
 export const FUSE = "fuse";
 
@@ -89,7 +89,7 @@ const BY_MAGIC = new Map<number, FileSystemKind>([
   [0x65735546, remote(FUSE, "keeps no more than its daemon keeps", UNMEASURED)],
 ]);
 
-/** By the type that /proc/self/mountinfo gives: what was tried, one machine's power cut short of all. */
+/** By the type that /proc/self/mountinfo gives: those that were measured. */
 const BY_MOUNT = new Map<string, FileSystemKind>([
   [
     "fuse.ceph-fuse",

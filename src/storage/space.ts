@@ -56,7 +56,7 @@ export class Reservation {
  */
 export class Space {
   #blockSize = 4096;
-  /** Above the reserve, and above nothing: below zero where the reserve is used already. */
+  /** Free above the reserve; below zero if the reserve is in use already. */
   #bytes = 0;
   #inodes = 0;
   #totalBytes = 0;
@@ -84,10 +84,10 @@ export class Space {
    * @throws {StorageLostError} it does not answer
    */
   measure(): FreeSpace | Promise<FreeSpace> {
-    return whenThere(this.#statfs(), (found) => this.#reckon(found));
+    return whenThere(this.#statfs(), (found) => this.#update(found));
   }
 
-  #reckon(found: FileSystemSpace): FreeSpace {
+  #update(found: FileSystemSpace): FreeSpace {
     const totalBytes = found.blocks * found.blockSize;
     const bytes = found.blocksAvailable * found.blockSize;
     const inodes = found.inodesFree;

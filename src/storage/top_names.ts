@@ -10,7 +10,7 @@ import {
 } from "./layout.ts";
 import { AUDIT_LOG_PATH, LEGACY_QUARANTINE_DIRECTORY, QUARANTINE_DIRECTORY } from "./places.ts";
 
-/** Of these, all names are known: anything else in them was made by somebody else. */
+/** Directories in which every name is known: anything else is not of a storage. */
 export const TOP_DIRECTORIES: readonly string[] = ["", PRIVATE_DIRECTORY, OBJECTS_DIRECTORY];
 
 const TOP_NAMES: Readonly<Record<string, readonly string[]>> = {

@@ -130,8 +130,8 @@ export class Tree {
   }
 
   /**
-   * One that was there already, such as a worker left it that ended over its umask. What is stored below it
-   * no reader would ever see, and nobody would hear of it; so its media wait in the inbox, with the reason.
+   * A directory that was there already, such as one left by a worker that ended over its umask. No reader would
+   * ever see what is stored below it, and nobody would hear of that; so its media wait, with the reason.
    */
   #requireOpen(path: string, { mode }: Deno.FileInfo, mediaId: bigint): void {
     const bits = mode ?? 0;

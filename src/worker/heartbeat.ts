@@ -14,7 +14,7 @@ const BEAT_EVERY_MS = 10_000;
 /** A disk that has not answered within this many milliseconds is reported as hanging. */
 const DISK_ANSWER_MS = 5_000;
 
-/** One that finishes no flush for so long hangs: 64 at once on a slow disk end several in each second. */
+/** A disk that ends no flush for so long hangs: with 64 under way, a slow one ends several in each second. */
 const DISK_STILL_MS = 20_000;
 
 /**

@@ -10,13 +10,13 @@ import {
 } from "../storage/storage.ts";
 
 /**
- * Where a small media is put together, one after the other. Used again by the next group: of uploads that come one
- * by one each is a group, and 300 KB for each of a hundred a second waited for V8 to collect them.
+ * Where small media are put together, one after the other. Groups share it: an upload that comes alone is a group,
+ * and with a hundred in a second, 300 KB of each waited for V8 to collect them.
  */
 export class MediaMemory {
   #bytes = new Uint8Array(0);
 
-  /** At least this many bytes; what was in them is over. */
+  /** At least this many bytes, with whatever was in them. */
   of(size: number): Uint8Array<ArrayBuffer> {
     if (this.#bytes.length < size) this.#bytes = new Uint8Array(size);
     return this.#bytes;

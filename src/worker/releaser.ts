@@ -3,7 +3,7 @@ import type { InboxSession } from "../inbox/session.ts";
 import { release } from "../inbox/worker_calls.ts";
 import type { Media } from "../media.ts";
 
-/** What one release takes at the most: some milliseconds. */
+/** How many media one release takes at the most: some milliseconds. */
 const MOST_MEDIA = 1024;
 
 /**

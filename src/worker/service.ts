@@ -20,9 +20,9 @@ const WAIT_MS = 10_000;
 export const LANES_CHANGED = "the number of lanes has changed";
 
 /**
- * A media has its id before its transaction commits, so one that commits late lies behind a pass, which goes by
- * id, and waits for the next. Of uploads that never ceased a pass was made until the next sweep: two media waited
- * for 27 s, and with them all files of their generation.
+ * A media has its id before its transaction commits: one that commits late is behind a pass, which goes by id, and
+ * waits for the next. While uploads never ceased, a pass lasted until the next sweep: two media waited for 27 s,
+ * and with them all files of their generation.
  */
 const LONGEST_PASS_MS = 1_000;
 
@@ -175,7 +175,7 @@ export class Service {
     return true;
   }
 
-  /** Says which lanes it has now. @param unclean those among them whose worker died while it was storing */
+  /** Logs its lanes. @param unclean those among them whose worker died while it was storing */
   #takeOver(unclean: readonly number[]): void {
     const { log, probation } = this.#context;
     const { lanes: { count, mine }, process } = this.#session;

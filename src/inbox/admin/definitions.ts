@@ -6,7 +6,7 @@ import { VIEWS } from "../schema/views.ts";
  * Puts every function and view in place as its file has it, also one that was changed by hand. Needs the
  * tables as the newest migration leaves them, and a superuser's transaction.
  *
- * @param owner the role whose they are
+ * @param owner the role that owns them
  */
 export async function applyDefinitions(connection: Connection, owner: string): Promise<void> {
   await asOwner(

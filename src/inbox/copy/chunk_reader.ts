@@ -30,7 +30,7 @@ const STALLED = `nothing of a COPY has moved for ${
  *
  * Chunks can be moved to another generation after `pending` said where they are. A media of which nothing
  * comes is asked for again before this returns, if nothing else came with it; otherwise it is forgotten where
- * it was, so that reading it alone asks for it. Whoever calls missing what is missing twice is right.
+ * it was, so that reading it alone asks for it. What is missing twice is missing.
  *
  * @throws {DatabaseUnavailableError} when the connection ends or stalls
  * @throws {DatabaseDamagedError} when the server cannot read some of these rows

@@ -99,8 +99,8 @@ export class CopySocket extends Duplex {
 }
 
 /**
- * Goes on encrypted, as PostgreSQL's protocol has it. One byte is read and no more: whatever somebody between
- * has sent behind it in plain text is no handshake, and ends the connection.
+ * Goes on encrypted, as PostgreSQL's protocol has it. Only one byte is read: what a man in the middle has put
+ * behind it in plain text is then no handshake, and ends the connection.
  *
  * @throws {Error} the server does not encrypt, or its certificate does not prove who it is
  */

@@ -38,7 +38,7 @@ export interface InitRootOptions {
  * Makes `root` the storage `identity`: the root itself where it is missing, the skeleton, and last
  * `storage.json`, so that nothing is a storage before it is whole. Everything is fsynced. Run again
  * with the same identity, or after it died at any step, it completes what is missing and changes
- * nothing else, unless another kind of file system is mounted there by now: storage.json gets to say so.
+ * nothing else, unless another kind of file system is mounted there by now: storage.json then says so.
  * Run as root, what it makes belongs to the root directory's owner and group.
  *
  * @returns whether the storage is new

@@ -24,7 +24,7 @@ export async function openForAdmin(root: string): Promise<WriteOnceStorage> {
   return await openStorage(root, { storage }, { calls, lock: false, reserve: { bytes: 0 } });
 }
 
-/** As `readIdentity`, of a tree that nobody trusts: a FIFO does not hang it. Errors as there. */
+/** As `readIdentity`, of a tree that is not trusted: a FIFO does not hang it. Errors as there. */
 export function readIdentityOf(root: string): StorageIdentity {
   let fd: number;
   try {

@@ -1,4 +1,4 @@
--- All committed bytes of a generation that must not go, and whose they are: media, and pending uploads that
+-- All committed bytes of a generation that must be kept, and what they belong to: media, and pending uploads that
 -- have a chunk. Internal. Emptying goes by this alone; move_stragglers() moves them, and the view
 -- generation_status counts them. A size can be wrong (a bad restore): none counts more than one media may have.
 CREATE OR REPLACE FUNCTION omoide.blobs(p_generation int)

@@ -1,5 +1,5 @@
--- Charges one media that is about to be sealed, or uploaded, and refuses it over any limit, or of an owner
--- who is frozen: every way in comes through here. Internal.
+-- Charges one media that is about to be sealed, or uploaded; refuses it over any limit, and if its owner is
+-- frozen. Every way in comes through here. Internal.
 -- A media is charged 4 KiB at least: what it takes on the disks, also if it is empty.
 -- An upload's bytes are charged to the inbox as they come (charge_inbox), so not here: p_in_inbox false.
 CREATE OR REPLACE FUNCTION omoide.charge(

@@ -1,4 +1,4 @@
--- Makes one slot of each account's, if they are more than a few, and forgets past days; 10,000 slots at a
+-- Merges each account's slots into one, if there are more than a few, and drops past days; 10,000 slots at a
 -- time, of those that were made since the last time. Internal.
 -- Slots that are being charged at this moment are left for the next time.
 CREATE OR REPLACE FUNCTION omoide.fold_ledger()

@@ -1,6 +1,6 @@
--- Makes one row for each storage of the differences of what is owed, if they are more than a few. Internal.
--- By one session at a time, of whom no other has a row locked: each lock of a row is 54 bytes of WAL, which for
--- the two of a media was as much as the rows themselves.
+-- Merges the differences of what is owed into one row for each storage, if there are more than a few. Internal.
+-- By one session at a time, so that no row need be locked: each such lock is 54 bytes of WAL, which for the two
+-- of a media was as much as the rows themselves.
 CREATE OR REPLACE FUNCTION omoide.fold_owed()
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN

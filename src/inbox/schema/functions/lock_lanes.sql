@@ -1,5 +1,5 @@
--- Until the transaction ends nobody else takes or gives a lane of this storage; reading the storage's row after
--- it gives the number of lanes that holds. Held for one short statement at a time. Internal.
+-- Until the transaction ends nobody else takes or gives a lane of this storage, and their number, if it is read
+-- after this, stays. Held for one short statement at a time. Internal.
 CREATE OR REPLACE FUNCTION omoide.lock_lanes(p_storage smallint)
 RETURNS void LANGUAGE plpgsql SET lock_timeout = '5s' AS $$
 BEGIN

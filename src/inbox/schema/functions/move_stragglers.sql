@@ -1,5 +1,5 @@
 -- Moves the little that is still owed in a generation into another; returns how many bytes. Internal.
--- It ends with the one that makes it 64 MiB: mostly less than a second. Rows are copied, and the generation of
+-- It stops at 64 MiB: mostly less than a second. Rows are copied, and the generation of
 -- their media or upload changed, in one transaction, so any snapshot sees its chunks once, where its row says
 -- they are. A reader that asked before and reads after finds nothing, and asks again where they are (locate()).
 -- What another transaction is about to release, to move or to add to is left to it.

@@ -1,4 +1,4 @@
--- Whose token it is of which this is the SHA-256; null if it is nobody's, or no longer.
+-- The owner of the token with this SHA-256; null if there is none, or it is no longer valid.
 CREATE OR REPLACE FUNCTION omoide.owner_of_token(p_sha256 bytea)
 RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.owner_uuid FROM omoide.token t

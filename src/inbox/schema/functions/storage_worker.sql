@@ -1,5 +1,5 @@
--- Of a storage's lanes the one whose worker is worst off: what is said of a storage's worker where there is room
--- for one. None if no worker has ever been seen.
+-- The lane whose worker is worst off: it stands for a storage's workers where one is shown. None if no worker has
+-- ever been seen.
 CREATE OR REPLACE FUNCTION omoide.storage_worker(p_storage smallint)
 RETURNS SETOF omoide.worker LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
