@@ -125,7 +125,7 @@ Deno.test("the graph that is read is the repository's", () => {
   const known = [
     ["main.ts", "src/worker/options.ts"],
     // Of a type only.
-    ["src/inbox/worker_calls.ts", "src/stored.ts"],
+    ["src/inbox/delivery_calls.ts", "src/stored.ts"],
     ["src/admin/main.ts", "src/admin/program.ts"],
     ["scripts/demo.ts", "scripts/demo/run.ts"],
   ];

@@ -30,3 +30,24 @@ export async function lanesDue(session: InboxSession): Promise<boolean> {
   );
   return row?.due === true;
 }
+
+/**
+ * Asks to be notified of every media of its lanes from now on. If false, something is due already, or a submit that
+ * counts on this worker to look by itself has not ended yet: it must do so.
+ */
+export async function fallAsleep(session: InboxSession): Promise<boolean> {
+  const [row] = await session.query<{ asleep: boolean }>(
+    session.control,
+    "SELECT omoide.fall_asleep($1, $2) AS asleep",
+    [session.lanes.count, session.lanes.mine],
+  );
+  return row?.asleep === true;
+}
+
+/** Says that this worker looks by itself again, so that submits need not notify it. */
+export async function stayAwake(session: InboxSession): Promise<void> {
+  await session.query(session.control, "SELECT omoide.stay_awake($1, $2)", [
+    session.lanes.count,
+    session.lanes.mine,
+  ]);
+}

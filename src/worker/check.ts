@@ -4,7 +4,7 @@ import { showAddress } from "../inbox/database_url.ts";
 import { judgeDurability } from "../inbox/durability.ts";
 import { noteTimeline } from "../inbox/newest_timelines.ts";
 import { InboxSession } from "../inbox/session.ts";
-import { checkStorage, readDurability } from "../inbox/worker_calls.ts";
+import { checkStorage, readDurability } from "../inbox/storage_calls.ts";
 import { type CheckResult, checkRoot } from "../storage/check_root.ts";
 import { readIdentity, requireInbox } from "../storage/identity.ts";
 import type { StorageIdentity } from "../storage/storage.ts";

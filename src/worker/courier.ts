@@ -1,7 +1,7 @@
 import { DatabaseDamagedError, endsStorage, StoragePausedError } from "../errors.ts";
 import { readChunks } from "../inbox/copy/chunk_reader.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import { acknowledge, type Unacknowledged } from "../inbox/worker_calls.ts";
+import { acknowledge, type Unacknowledged } from "../inbox/delivery_calls.ts";
 import type { Media } from "../media.ts";
 import type { NotStored, StoreBatch, WriteOnceStorage } from "../storage/storage.ts";
 import type { Stored } from "../stored.ts";

@@ -1,5 +1,5 @@
 import { asError } from "../errors.ts";
-import { type Beat, heartbeat, type WorkerState } from "../inbox/worker_calls.ts";
+import { type Beat, heartbeat, type WorkerState } from "../inbox/storage_calls.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import { showAcceptance } from "../storage/mounted.ts";
 import type { WriteOnceStorage } from "../storage/storage.ts";

@@ -1,5 +1,5 @@
 import type { InboxSession } from "../inbox/session.ts";
-import { fallAsleep, stayAwake } from "../inbox/worker_calls.ts";
+import { fallAsleep, stayAwake } from "../inbox/lane_calls.ts";
 import type { Wake } from "../wake.ts";
 
 /** Half the time that a submit of 300 KB takes. */

@@ -1,4 +1,4 @@
-import type { Delivery } from "../inbox/worker_calls.ts";
+import type { Delivery } from "../inbox/delivery_calls.ts";
 import { type Media, unfitName } from "../media.ts";
 
 /** What is done with some of the media on a page of what is owed. */

@@ -1,5 +1,5 @@
 import { DatabaseDamagedError, endsStorage, MediaDefectError } from "../errors.ts";
-import { type Delivery, pending, reportFailure } from "../inbox/worker_calls.ts";
+import { type Delivery, pending, reportFailure } from "../inbox/delivery_calls.ts";
 import type { Media } from "../media.ts";
 import type { NotStored } from "../storage/storage.ts";
 import { Courier, type CourierContext, type Fates } from "./courier.ts";

@@ -1,7 +1,7 @@
 import type { StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
 import type { LaneShare } from "./lane_share.ts";
-import { pending } from "../inbox/worker_calls.ts";
+import { pending } from "../inbox/delivery_calls.ts";
 import type { WorkerContext } from "./worker_context.ts";
 import { sleep } from "../sleep.ts";
 

@@ -1,6 +1,6 @@
 import { StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import { cancelAttempt, type Delivery, startAttempt } from "../inbox/worker_calls.ts";
+import { cancelAttempt, type Delivery, startAttempt } from "../inbox/delivery_calls.ts";
 
 /**
  * After a worker died while storing, this many media go alone: all that it can have had in flight, three

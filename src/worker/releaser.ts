@@ -1,6 +1,6 @@
 import { DatabaseDamagedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import { release } from "../inbox/worker_calls.ts";
+import { release } from "../inbox/delivery_calls.ts";
 import type { Media } from "../media.ts";
 
 /** How many media one release takes at the most: some milliseconds. */

@@ -1,6 +1,7 @@
 import { DatabaseDamagedError, StorageHeldError, StoragePausedError } from "../errors.ts";
 import type { InboxSession } from "../inbox/session.ts";
-import { checkStorage, type Delivery, pending, sweep, takeStorage } from "../inbox/worker_calls.ts";
+import { type Delivery, pending, sweep } from "../inbox/delivery_calls.ts";
+import { checkStorage, takeStorage } from "../inbox/storage_calls.ts";
 import { requireInbox } from "../storage/identity.ts";
 import { MediaMemory } from "./intake.ts";
 import { LaneShare } from "./lane_share.ts";

@@ -10,7 +10,7 @@ import { showAddress } from "../inbox/database_url.ts";
 import { judgeDurability } from "../inbox/durability.ts";
 import { noteTimeline } from "../inbox/newest_timelines.ts";
 import { InboxSession } from "../inbox/session.ts";
-import { distrust, readDurability } from "../inbox/worker_calls.ts";
+import { distrust, readDurability } from "../inbox/storage_calls.ts";
 import type { Attempt } from "../retry.ts";
 import { LANES_CHANGED, Service } from "./service.ts";
 import type { WorkerContext } from "./worker_context.ts";

@@ -8,7 +8,8 @@ import { listStorages } from "../../src/inbox/admin/storages.ts";
 import type { Connection } from "../../src/inbox/connect.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
-import { acknowledge, pending, sweep, takeStorage } from "../../src/inbox/worker_calls.ts";
+import { acknowledge, pending, sweep } from "../../src/inbox/delivery_calls.ts";
+import { takeStorage } from "../../src/inbox/storage_calls.ts";
 import type { TestInbox } from "../support/postgres.ts";
 import { inboxTest, rowsOf, submit } from "./support/inbox_test.ts";
 
