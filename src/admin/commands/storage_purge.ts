@@ -2,7 +2,7 @@ import { integer } from "../../command_line.ts";
 import { ConfigurationError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { foldHoldings } from "../../inbox/admin/counters.ts";
-import { openInbox } from "../../inbox/admin/inbox.ts";
+import { type AdminInbox, openInbox } from "../../inbox/admin/inbox.ts";
 import { forgetReceipts, stillInInbox } from "../../inbox/admin/purge.ts";
 import { inBatches } from "../../storage/admin/held_files.ts";
 import { GuardedTree } from "../../storage/admin/guarded_tree.ts";
@@ -18,9 +18,10 @@ import {
 } from "../../storage/admin/purge.ts";
 import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { count, showBytes } from "../../units.ts";
-import { treeCommand, YES } from "../command.ts";
+import { type Context, treeCommand, YES } from "../command.ts";
 import { hold } from "../hold.ts";
 import { requireMoved } from "../moved.ts";
+import type { Root } from "../roots.ts";
 
 /** A purge of more than this share of a storage's files needs their number typed. */
 const LARGE_SHARE = 0.1;
@@ -92,23 +93,13 @@ export const storagePurge = treeCommand<Options, Prepared>({
   },
   run: async (_args, options, { console, signal, openRoot }, { manifest, proofs }) => {
     const root = openRoot();
-    if (manifest.owner.uuid !== root.identity.uuid) {
-      throw new UsageError(
-        `${options.manifest} is a manifest of ${manifest.owner.storage} (${manifest.owner.uuid}), ` +
-          `not of ${root.path} (${root.identity.storage}, ${root.identity.uuid})`,
-      );
-    }
+    requireOwnManifest(options.manifest, manifest, root);
     const dry = options.yes !== true;
     const owner = dry ? null : requireWriter(root.path);
     await using inbox = options.database === undefined ? null : await openInbox(options.database);
     using held = await hold(root, inbox, dry);
     const tree = new GuardedTree(root.path, root.identity.format);
-    const plan = await planPurge(
-      tree,
-      root.identity.prefixSize,
-      manifest.entries(),
-      signal,
-    );
+    const plan = await planPurge(tree, root.identity.prefixSize, manifest.entries(), signal);
     const { files, bytes, gone, changed } = plan;
     const total = await countMedia(tree, signal);
     const amount = `${count(files.length, "file")} (${showBytes(bytes)}) of ` +
@@ -127,63 +118,87 @@ export const storagePurge = treeCommand<Options, Prepared>({
       return EXIT.ATTENTION;
     }
     requireCount(files.length, total, options.count, dry);
-    for await (const batch of inBatches(files, 1000)) {
-      const waiting = inbox === null
-        ? 0
-        : await stillInInbox(inbox, batch.map(({ entry }) => entry));
-      if (waiting > 0) {
-        throw new ConfigurationError(
-          `${
-            count(waiting, "media", "media")
-          } of these are still in the inbox and would be stored again; ` +
-            "purge when `inbox status` says that nothing is owed. Nothing was done",
-        );
-      }
-    }
+    const entries = files.map(({ entry }) => entry);
+    if (inbox !== null) await requireReleased(inbox, entries);
     if (options.movedTo !== undefined && inbox !== null) {
-      const entries = files.map(({ entry }) => entry);
       await requireMoved(inbox, options.movedTo, proofs, manifest, entries);
       console.say(`Proven in the other inbox: all ${count(files.length, "file")}.`);
     }
     if (dry || owner === null) {
-      for (const { entry } of files) console.say(`would delete ${entry.path}`);
+      for (const { path } of entries) console.say(`would delete ${path}`);
       console.result({ ...root.identity, done: false, ...summary(plan) });
       console.say(`${amount} would be deleted for good; add --yes to do it.`);
       return EXIT.OK;
     }
-    const forget = async (entries: readonly Purgeable["entry"][]) => {
-      if (inbox === null || held.storageId === null) return;
-      await forgetReceipts(inbox, held.storageId, entries);
-    };
-    // Of a purge that was stopped between a deletion and its receipt.
-    for await (const batch of inBatches(gone, 500)) await forget(batch);
-    let done = 0;
     using auditLog = new AuditLog(tree, owner);
-    for await (const batch of inBatches(files, 500)) {
-      if (signal.aborted) break;
-      auditLog.write("purge", {
-        deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
-      });
-      purgeFiles(tree, batch);
-      await forget(batch.map(({ entry }) => entry));
-      done += batch.length;
-      console.progress("purging", done, files.length, "names");
-    }
+    const { storageId } = held;
+    const forget = async (entries: readonly Purgeable["entry"][]) => {
+      if (inbox !== null && storageId !== null) await forgetReceipts(inbox, storageId, entries);
+    };
+    const deleted = await deleteAll(plan, { tree, auditLog, forget }, { console, signal });
     if (inbox !== null) await foldHoldings(inbox.connection);
-    console.result({
-      ...root.identity,
-      done: done === files.length,
-      deleted: done,
-      ...summary(plan),
-    });
-    if (done < files.length) {
-      console.say(`STOPPED after ${count(done, "file")}; run it again to continue.`);
-      return EXIT.INTERRUPTED;
-    }
-    console.say(`DONE: ${amount} deleted.`);
-    return EXIT.OK;
+    const done = deleted === files.length;
+    console.result({ ...root.identity, done, deleted, ...summary(plan) });
+    console.say(
+      done
+        ? `DONE: ${amount} deleted.`
+        : `STOPPED after ${count(deleted, "file")}; run it again to continue.`,
+    );
+    return done ? EXIT.OK : EXIT.INTERRUPTED;
   },
 });
+
+/** What deleting touches: the files, the log of it, and their receipts. */
+interface Purging {
+  readonly tree: GuardedTree;
+  readonly auditLog: AuditLog;
+  readonly forget: (entries: readonly Purgeable["entry"][]) => Promise<void>;
+}
+
+/** @returns how many files were deleted before the end, or Ctrl-C */
+async function deleteAll(
+  { files, gone }: PurgePlan,
+  { tree, auditLog, forget }: Purging,
+  { console, signal }: Pick<Context, "console" | "signal">,
+): Promise<number> {
+  // Of a purge that was stopped between a deletion and its receipt.
+  for await (const batch of inBatches(gone, 500)) await forget(batch);
+  let deleted = 0;
+  for await (const batch of inBatches(files, 500)) {
+    if (signal.aborted) break;
+    auditLog.write("purge", {
+      deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
+    });
+    purgeFiles(tree, batch);
+    await forget(batch.map(({ entry }) => entry));
+    deleted += batch.length;
+    console.progress("purging", deleted, files.length, "names");
+  }
+  return deleted;
+}
+
+function requireOwnManifest(file: string, { owner }: Manifest, { path, identity }: Root): void {
+  if (owner.uuid === identity.uuid) return;
+  throw new UsageError(
+    `${file} is a manifest of ${owner.storage} (${owner.uuid}), ` +
+      `not of ${path} (${identity.storage}, ${identity.uuid})`,
+  );
+}
+
+/** @throws {ConfigurationError} something of these is still in the inbox */
+async function requireReleased(
+  inbox: AdminInbox,
+  entries: readonly Purgeable["entry"][],
+): Promise<void> {
+  for await (const batch of inBatches(entries, 1000)) {
+    const waiting = await stillInInbox(inbox, batch);
+    if (waiting === 0) continue;
+    throw new ConfigurationError(
+      `${count(waiting, "media", "media")} of these are still in the inbox and would be stored ` +
+        "again; purge when `inbox status` says that nothing is owed. Nothing was done",
+    );
+  }
+}
 
 function summary({ files, bytes, gone, changed }: PurgePlan) {
   return { files: files.length, bytes, gone: gone.length, changed };
