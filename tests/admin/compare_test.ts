@@ -70,7 +70,7 @@ Deno.test({
   },
 });
 
-Deno.test("each kind of difference is told, and the rest is the same", async () => {
+Deno.test("each kind of difference is reported, and the rest is the same", async () => {
   const side = (names: string[]): Compared[] =>
     names.map((name) => {
       const [path = "", sha256 = ""] = name.split(" ");
@@ -78,15 +78,15 @@ Deno.test("each kind of difference is told, and the rest is the same", async () 
     });
   const renamed = `d~${"e".repeat(64)}.jpg`;
   const count = new Comparison();
-  const told: string[] = [];
+  const reported: string[] = [];
   for await (
     const difference of compare(
       side(["a.jpg 1", "b.jpg 2", "c.jpg 3", `d.jpg ${"e".repeat(64)}`, "f.jpg 4", "g.jpg ?"]),
       side(["a.jpg 1", "c.jpg 9", `${renamed} ${"e".repeat(64)}`, "f.jpg 4", "g.jpg 5", "h.jpg 6"]),
       count,
     )
-  ) told.push(`${difference.kind} ${difference.path}`);
-  assert.deepEqual(told.sort(), [
+  ) reported.push(`${difference.kind} ${difference.path}`);
+  assert.deepEqual(reported.sort(), [
     "different c.jpg",
     "missing in A h.jpg",
     "missing in B b.jpg",
@@ -111,7 +111,7 @@ Deno.test("ten times as many names are compared in less than three times the mem
     }).output();
     return JSON.parse(new TextDecoder().decode(stdout));
   }));
-  assert.equal(many.told, 235665);
+  assert.equal(many.differences, 235665);
   assert.equal(many.same, 755244);
   console.log(
     `peak memory: ${few.peakMiB} MiB for 100,000 names, ${many.peakMiB} MiB for 1,000,000`,
@@ -149,7 +149,7 @@ Deno.test("a manifest can be checked with sha256sum alone", async () => {
   assert.equal((await child.status).code, 0);
 });
 
-Deno.test("missing, different and renamed files of two trees are told", async () => {
+Deno.test("missing, different and renamed files of two trees are reported", async () => {
   const { a, b, planted } = pair(20);
   const [one, two, three] = planted;
   assert.ok(one && two && three);

@@ -51,7 +51,7 @@ Deno.test("a repair of what only the good storage knows makes its object again",
   await adminExits(2, "storage", "repair", hot, "--from", cold, "--report", report);
 });
 
-Deno.test("verify and sync beside working workers tell nothing false and lose nothing", async () => {
+Deno.test("verify and sync beside working workers report nothing false and lose nothing", async () => {
   await using world = await template().world();
   const [hot, cold] = [world.root("hot"), world.root("cold")];
   await using _hot = world.start("hot");

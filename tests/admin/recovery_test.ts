@@ -143,7 +143,7 @@ async function loseDatabase(world: World): Promise<void> {
   await client.end();
 }
 
-Deno.test("corrupt files are found, replaced from the other storage, and kept aside", async () => {
+Deno.test("corrupt files are found, replaced from the other storage, and quarantined", async () => {
   await using world = await template().world();
   await world.submitMany(new Random(3), 30, () => 2000);
   await world.drainAll();

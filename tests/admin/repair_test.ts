@@ -85,7 +85,7 @@ Deno.test("a public file that changed underneath is not replaced", async () => {
   assert.equal(Deno.readTextFileSync(`${bad}/${corrupt.path}`), "somebody's");
 });
 
-Deno.test("what is corrupt in both storages is told, and left as it is", async () => {
+Deno.test("what is corrupt in both storages is reported, and left as it is", async () => {
   const { bad, good, corrupt } = pair();
   flipBit(`${good}/${corrupt.object}`, 9);
   const ran = await admin(["storage", "repair", bad, "--from", good]);

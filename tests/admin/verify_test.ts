@@ -75,7 +75,7 @@ Deno.test("a sound storage is good, with nothing but the permission to read", as
   assert.equal(decoder.decode(stderr), "", "no progress in a pipe");
 });
 
-Deno.test("everything that has no place in a storage is told for what it is", async () => {
+Deno.test("everything that has no place in a storage is reported as what it is", async () => {
   const { root, planted } = storage(12);
   const [a, b, c, d, e, f, g] = planted as [
     Planted,
@@ -99,15 +99,15 @@ Deno.test("everything that has no place in a storage is told for what it is", as
   Deno.mkdirSync(`${root}/.omoide/objects/zz`);
   const { code, result } = await adminJson<Found>(["storage", "verify", root]);
   assert.equal(code, 8);
-  const told = (kind: string) =>
+  const reported = (kind: string) =>
     result.findings.filter((finding) => finding.kind === kind).map((finding) => finding.path);
-  assert.deepEqual(told("unlinked"), [a.object]);
-  assert.deepEqual(told("unvouched"), [b.path]);
-  assert.deepEqual(told("mode"), [c.object]);
-  assert.deepEqual(told("link"), [e.object]);
-  assert.deepEqual(told("misnamed"), [f.path.replace(".jpg", `~${g.sha256}.jpg`)]);
-  assert.equal(told("unexpected").length, 3, JSON.stringify(told("unexpected")));
-  assert.deepEqual(told("corrupt"), []);
+  assert.deepEqual(reported("unlinked"), [a.object]);
+  assert.deepEqual(reported("unvouched"), [b.path]);
+  assert.deepEqual(reported("mode"), [c.object]);
+  assert.deepEqual(reported("link"), [e.object]);
+  assert.deepEqual(reported("misnamed"), [f.path.replace(".jpg", `~${g.sha256}.jpg`)]);
+  assert.equal(reported("unexpected").length, 3, JSON.stringify(reported("unexpected")));
+  assert.deepEqual(reported("corrupt"), []);
 });
 
 Deno.test("an object without a public name is never corrupt: a worker may be writing it", async () => {

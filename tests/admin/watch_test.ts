@@ -21,7 +21,7 @@ async function find(world: World, kind: string, path: string): Promise<void> {
   );
 }
 
-/** A watch whose command writes what it is told into a file. */
+/** A watch whose command writes what it is given into a file. */
 class Watch implements AsyncDisposable {
   #over = false;
 
@@ -40,7 +40,7 @@ class Watch implements AsyncDisposable {
   ): Promise<Watch> {
     const directory = await world.temporaryDirectory();
     const [mails, fails] = [join(directory, "mails"), join(directory, "fails")];
-    // It tries to tell a password that is not for it.
+    // It tries to show a password that is not for it.
     const command = `{ echo "<$OMOIDE_VERDICT$PGPASSWORD>"; cat; } >>${mails}; ` +
       `test ! -e ${fails} || { rm ${fails}; exit 3; }`;
     const child = new Deno.Command(Deno.execPath(), {
@@ -61,7 +61,7 @@ class Watch implements AsyncDisposable {
     return join(this.directory, "fails");
   }
 
-  /** What the command was told so far, each time. */
+  /** What the command was given so far, each time. */
   async mails(): Promise<string[]> {
     if (this.#over) throw new Error(`the watch ended: ${(await this.end()).said}`);
     try {
@@ -102,19 +102,19 @@ Deno.test("watch runs its command for what is new, again if it failed, and once 
   await world.submitMany(new Random(2), 1);
   await world.query("UPDATE omoide.worker SET state = 'storing', seen_at = now()");
   await find(world, "corrupt", "content/b.jpg");
-  await until("the second kind was told of", async () => (await watch.mails()).length === 3);
+  await until("the second kind was reported", async () => (await watch.mails()).length === 3);
   assert.match((await watch.mails())[2] ?? "", /^<attention>\n(.*\n)*! hot: 1 finding “corrupt”/);
 
   await world.query("UPDATE omoide.found SET closed_at = now()");
   await world.query("UPDATE omoide.worker SET seen_at = now()");
-  await until("that all is well was told of", async () => (await watch.mails()).length === 4);
+  await until("that all is well was reported", async () => (await watch.mails()).length === 4);
   assert.match((await watch.mails())[3] ?? "", /^<behind>\nBEHIND: nothing is wrong/);
   const { code, said } = await watch.end();
   assert.equal(code, 0, said);
   assert.match(said, /ended with 3; it will be run again/);
 });
 
-Deno.test("watch tells that the database has been away for a while, and that it is back", async () => {
+Deno.test("watch reports that the database has been away for a while, and that it is back", async () => {
   await using world = await template().world();
   await world.submitMany(new Random(4), 2);
   await world.drainAll();

@@ -1,5 +1,5 @@
 /**
- * Every alert fires for a fault that was really made, and clears when that was really mended: a real system,
+ * Every alert fires for a fault that was really made, and clears when that was really fixed: a real system,
  * scraped by a real Prometheus. Only what would take hours is shortened: how long a rule waits, one threshold,
  * and the past. Four alerts go by how long nothing has happened (a worker away for two minutes, a media owed
  * for an hour, a storage not looked at for two days, not read for two cycles of an hour or more): that nothing
@@ -60,7 +60,7 @@ async function hastyRules(): Promise<string> {
 
 Deno.test({
   ...requireTools(["prometheus", "strace"], { root: true }),
-  name: "each alert fires once for a fault that is made, and clears once when that is mended",
+  name: "each alert fires once for a fault that is made, and clears once when that is fixed",
   sanitizeResources: false,
   async fn(t) {
     await using disk = await SmallDisk.make();
@@ -84,9 +84,9 @@ Deno.test({
     await fires([]);
     const began = Date.now() / 1000;
 
-    const mends: (() => Promise<unknown>)[] = [];
+    const fixes: (() => Promise<unknown>)[] = [];
     await t.step("faults beside each other", async () => {
-      for (const fault of FAULTS) mends.push(await fault(world, disk, media));
+      for (const fault of FAULTS) fixes.push(await fault(world, disk, media));
       await fires(BESIDE_EACH_OTHER);
     });
     await t.step("every query of the dashboard has an answer", async () => {
@@ -99,8 +99,8 @@ Deno.test({
         await until(`${query} has an answer`, async () => (await prometheus.ask(query)).length > 0);
       }
     });
-    await t.step("all of them mended", async () => {
-      for (const mend of mends) await mend();
+    await t.step("all of them fixed", async () => {
+      for (const fix of fixes) await fix();
       await restored(world);
       await fires([]);
     });
@@ -151,7 +151,7 @@ async function untilSame<T>(what: string, ask: () => Promise<T>, expected: T): P
   }
 }
 
-/** A fault. @returns what mends it */
+/** A fault. @returns what fixes it */
 type Fault = (
   world: World,
   disk: SmallDisk,

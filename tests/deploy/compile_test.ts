@@ -61,8 +61,8 @@ for (const [name, args] of Object.entries(VARIANTS)) {
     assert.deepEqual(permissions, flags.sort());
     assert.deepEqual(baked, args);
     assert.deepEqual(extras, []);
-    for (const flag of flags) assert.ok(stdout.includes(flag), `${flag} is not told`);
-    assert.ok(stdout.includes(args.join(" ")), "the options are not told");
+    for (const flag of flags) assert.ok(stdout.includes(flag), `${flag} is not shown`);
+    assert.ok(stdout.includes(args.join(" ")), "the options are not shown");
   });
 }
 

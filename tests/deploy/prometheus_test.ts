@@ -113,7 +113,7 @@ const PROMTOOL = requireTools(["promtool"]);
 
 Deno.test({
   ...PROMTOOL,
-  name: "each alert fires for its own fault, and clears when that is mended",
+  name: "each alert fires for its own fault, and clears when that is fixed",
   async fn() {
     const rules = await Deno.readTextFile(RULES);
     const named = [...rules.matchAll(/^\s*- alert: (\w+)/gm)].map(([, name]) => name);
@@ -163,7 +163,7 @@ Deno.test({
 
 Deno.test({
   ...PROMTOOL,
-  name: "a disk that will be full within a week is told of once that has been so for a day",
+  name: "a disk that will be full within a week raises an alert once that has been so for a day",
   async fn() {
     const series = {
       'up{job="omoide"}': "1x1700",

@@ -235,7 +235,8 @@ Deno.test({
 
 Deno.test({
   ...requireTools(["strace"]),
-  name: "a disk that fails while the database is away is told when it is back, or by the exit code",
+  name:
+    "a disk that fails while the database is away is reported when it is back, or by the exit code",
   fn: async () => {
     const random = new Random(options.seed);
     for (const stopped of [false, true]) {
@@ -247,7 +248,7 @@ Deno.test({
         port: proxy.port,
         trace: { log, calls: ["fdatasync"], inject: ["fdatasync:error=EIO"] },
       });
-      // The database falls silent when it would be told of the disk …
+      // The database falls silent when it would hear of the disk …
       let silent = false;
       proxy.onClient = (bytes) => {
         if (!new TextDecoder().decode(bytes).includes("omoide.distrust")) return;
@@ -264,10 +265,10 @@ Deno.test({
       if (stopped) hot.signal("SIGTERM");
       else proxy.refusing = false;
       assert.equal((await hot.ended).code, 5, hot.output);
-      const [row] = await world.query<{ told: boolean }>(
-        "SELECT distrusted_at IS NOT NULL AS told FROM omoide.storage WHERE name = 'hot'",
+      const [row] = await world.query<{ known: boolean }>(
+        "SELECT distrusted_at IS NOT NULL AS known FROM omoide.storage WHERE name = 'hot'",
       );
-      assert.equal(row?.told, !stopped);
+      assert.equal(row?.known, !stopped);
       assert.equal(await world.receipts("hot"), 0);
     }
   },

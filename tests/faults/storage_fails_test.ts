@@ -183,7 +183,7 @@ Deno.test({
       assert.equal((await hot.ended).code, 4, hot.output);
       assert.equal((await readTree(place)).size, 0);
       assert.ok(await world.receipts("hot") <= 10);
-      // A restart meets the empty mount point, also where somebody has made the root's directory anew.
+      // A restart meets the empty mount point, also where somebody has made the root's directory again.
       assert.equal((await world.drainOnce("hot")).code, 4);
       await Deno.mkdir(join(place, "root"));
       assert.equal((await world.drainOnce("hot")).code, 4);

@@ -41,11 +41,11 @@ Deno.test({
       await until("a COPY stands still", async () => await oldTransactions(world, "COPY") > 0);
       await until("cold has everything", async () => await world.receipts("cold") === submitted);
       await until("it can be seen", async () => {
-        const [row] = await world.query<{ told: boolean }>(
-          `SELECT seen_at < now() - interval '20 seconds' OR reason ~ 'disk' AS told
+        const [row] = await world.query<{ shown: boolean }>(
+          `SELECT seen_at < now() - interval '20 seconds' OR reason ~ 'disk' AS shown
            FROM omoide.worker_status WHERE storage = 'hot'`,
         );
-        return row?.told ?? false;
+        return row?.shown ?? false;
       }, 60_000);
       await until(
         "no snapshot is held",

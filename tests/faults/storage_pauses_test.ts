@@ -1,4 +1,4 @@
-/** A storage that takes nothing for the moment: the worker waits, tells why, and goes on by itself. */
+/** A storage that takes nothing for the moment: the worker waits, says why, and goes on by itself. */
 import assert from "node:assert/strict";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";

@@ -184,7 +184,7 @@ export class World implements AsyncDisposable {
     return Number(row?.count);
   }
 
-  /** The state that a worker has told last. */
+  /** The state that a worker has reported last. */
   async state(storage: string): Promise<{ state: string; reason: string | null }> {
     const [row] = await this.query<{ state: string; reason: string | null }>(
       "SELECT state, reason FROM omoide.worker_status WHERE storage = $1",
@@ -193,7 +193,7 @@ export class World implements AsyncDisposable {
     return row ?? { state: "none", reason: null };
   }
 
-  /** Waits for a worker to tell that it is in this state. */
+  /** Waits for a worker to report that it is in this state. */
   async becomes(storage: string, state: string, timeoutMs = 60_000): Promise<string | null> {
     await until(
       `${storage} is ${state}`,

@@ -49,8 +49,8 @@ interface State {
   /** What the page says then and in no state before. */
   readonly says: RegExp;
   readonly make: (world: World, monitor: MonitorProcess) => Promise<unknown>;
-  /** Mends it, where the next one is not to have it too. */
-  readonly mend?: (world: World, monitor: MonitorProcess) => unknown;
+  /** Fixes it, where the next one is not to have it too. */
+  readonly fix?: (world: World, monitor: MonitorProcess) => unknown;
 }
 
 /** One after the other on the same page. */
@@ -74,7 +74,7 @@ const STATES: Readonly<Record<string, State>> = {
           "WHERE storage_id = (SELECT id FROM omoide.storage WHERE name = 'cold')",
       );
     },
-    mend: (world) => world.query("UPDATE omoide.worker SET state = 'storing', reason = NULL"),
+    fix: (world) => world.query("UPDATE omoide.worker SET state = 'storing', reason = NULL"),
   },
   distrusted: {
     title: "Attention",
@@ -86,7 +86,7 @@ const STATES: Readonly<Record<string, State>> = {
           "WHERE name = 'hot'",
       );
     },
-    mend: (world) =>
+    fix: (world) =>
       world.query("UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL"),
   },
   findings: {
@@ -96,7 +96,7 @@ const STATES: Readonly<Record<string, State>> = {
       await world.query(LIVING);
       await find(world);
     },
-    mend: (world) => world.query("UPDATE omoide.found SET closed_at = now()"),
+    fix: (world) => world.query("UPDATE omoide.found SET closed_at = now()"),
   },
   everything: {
     title: "Attention",
@@ -163,7 +163,7 @@ Deno.test({
     await past(world);
     await using monitor = await MonitorProcess.start(world);
     browser ??= startBrowser();
-    for (const [state, { title, says, make, mend }] of Object.entries(STATES)) {
+    for (const [state, { title, says, make, fix }] of Object.entries(STATES)) {
       await t.step(state, async () => {
         await make(world, monitor);
         await monitor.becomes(
@@ -171,7 +171,7 @@ Deno.test({
           ({ text }) => text.includes(`<title>${title} –`) && says.test(text.replace(/\s+/g, " ")),
         );
         await isSound(monitor, state);
-        await mend?.(world, monitor);
+        await fix?.(world, monitor);
       });
     }
   },

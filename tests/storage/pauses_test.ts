@@ -174,7 +174,7 @@ Deno.test("a pause that finds a failing disk when it looks again is over: the di
   await assert.rejects(storage.beginBatch(), StorageDistrustedError);
 });
 
-Deno.test("an object that waits for its name is written anew if it was tampered with meanwhile", async () => {
+Deno.test("an object that waits for its name is written again if it was tampered with meanwhile", async () => {
   for (const tamper of ["removed", "replaced", "grown"]) {
     using test = new TestStorage();
     const fault = new Fault();

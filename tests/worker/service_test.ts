@@ -12,7 +12,7 @@ type Scenario = (world: World, random: Random) => Promise<void>;
 const scenarios: Record<string, Scenario> = {};
 
 /**
- * Starts a worker, and waits until it has walked in vain and waits. It tells "idle" before its first walk
+ * Starts a worker, and waits until it has walked in vain and waits. It reports "idle" before its first walk
  * too, so it gets something to store: the "idle" after that comes when nothing is left.
  */
 async function startIdle(world: World, random: Random, args: string[]): Promise<WorkerProcess> {
@@ -24,7 +24,7 @@ async function startIdle(world: World, random: Random, args: string[]): Promise<
 }
 
 /**
- * Makes something owed that no notification tells of. What the application calls sends one, and a walk
+ * Makes something owed that no notification announces. What the application calls sends one, and a walk
  * that begins a moment later would find the media whether or not anything else wakes the worker; so an
  * empty media, which needs no chunks, is written straight into the tables.
  */
@@ -53,7 +53,7 @@ scenarios["a worker that waits is woken by a sealed media, long before its next 
   await worker.says(/stored/);
 };
 
-scenarios["a worker finds by its own look what no notification told it"] = async (
+scenarios["a worker finds by its own look what no notification announced"] = async (
   world,
   random,
 ) => {
@@ -70,7 +70,7 @@ scenarios["SIGHUP makes a worker look at the inbox now"] = async (world, random)
   await until("it is stored", async () => await world.receipts("hot") === 2);
 };
 
-scenarios["a worker tells its state, its free space and what it has stored"] = async (
+scenarios["a worker reports its state, its free space and what it has stored"] = async (
   world,
   random,
 ) => {

@@ -1,4 +1,4 @@
-/** What the inbox is told of a worker, and when: the state is what an administrator goes by. */
+/** What the inbox knows of a worker, and when: the state is what an administrator goes by. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run, until } from "../lab/command.ts";
@@ -62,12 +62,12 @@ Deno.test("a death while storing is remembered while the dead worker's lock live
   );
   await using next = world.start("hot");
   await next.says(/standing by/);
-  await until("it has told so", () => standbySeen(world));
+  await until("it has reported that", () => standbySeen(world));
   await dead.end();
   await next.says(/died while it was storing: its media go one at a time/);
 });
 
-Deno.test("a worker that ends tells the inbox why, not that its disk is slow", async () => {
+Deno.test("a worker that ends reports why, not that its disk is slow", async () => {
   await using world = await template().world();
   await using worker = world.start("hot", { args: IDLE });
   await world.becomes("hot", "idle");

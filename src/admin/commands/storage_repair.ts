@@ -66,21 +66,21 @@ export const storageRepair = treeCommand<Options, Prepared>({
       ? await verifyNow(bad, context)
       : findingsOf(report, bad.identity);
     if (findings === null) return EXIT.INTERRUPTED;
-    const mendable = findings.filter(({ kind }) => !LEFT.includes(kind));
+    const repairable = findings.filter(({ kind }) => !LEFT.includes(kind));
     if (options.dryRun === true) {
-      for (const { kind, path, publicPath } of mendable) {
+      for (const { kind, path, publicPath } of repairable) {
         console.say(`would repair ${kind}: ${publicPath ?? path}`);
       }
-      console.result({ dryRun: true, findings: mendable });
-      console.say(`${count(mendable.length, "name")} would be repaired.`);
+      console.result({ dryRun: true, findings: repairable });
+      console.say(`${count(repairable.length, "name")} would be repaired.`);
       return EXIT.OK;
     }
     const tree = new GuardedTree(bad.path, bad.identity.format);
     using auditLog = new AuditLog(tree, owner);
     const repair = { tree, good, owner, auditLog };
-    const objects = await objectsOf(good, mendable, context.signal);
+    const objects = await objectsOf(good, repairable, context.signal);
     const repaired: string[] = [], failed: { path: string; why: string }[] = [];
-    for (const finding of mendable) {
+    for (const finding of repairable) {
       // One turn of the event loop each, so that Ctrl-C is heard.
       await new Promise((resolve) => setTimeout(resolve, 0));
       if (context.signal.aborted) break;

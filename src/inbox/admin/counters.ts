@@ -44,7 +44,7 @@ export interface Recount {
  * Counts everything, 262,144 ids at a time, and compares. Nothing waits for it but sweeps' own counting.
  *
  * @param fix put the counters right where they differ
- * @param progress is told how many media have been counted
+ * @param progress is given how many media have been counted
  */
 export async function recount(
   inbox: AdminInbox,

@@ -48,7 +48,7 @@ const VOIDED_IDS = 65_536n;
  * one would keep every one of them in a temporary file for the counters' trigger, and an interruption would lose all
  * that was done.
  *
- * @param progress is told how many are void
+ * @param progress is given how many are void
  * @throws {InterruptedError} the rest is left to the next run
  */
 export async function voidReceipts(

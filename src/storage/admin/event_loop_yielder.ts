@@ -15,10 +15,10 @@ export class EventLoopYielder {
 
   /** A promise every so often, null in between. It throws InterruptedError once the signal is aborted. */
   tick(): Promise<void> | null {
-    return performance.now() - this.#last > EVERY_MS ? this.#breathe() : null;
+    return performance.now() - this.#last > EVERY_MS ? this.#turn() : null;
   }
 
-  async #breathe(): Promise<void> {
+  async #turn(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 0));
     this.#last = performance.now();
     if (this.signal.aborted) throw new InterruptedError("stopped before the end; run it again");

@@ -70,7 +70,7 @@ export async function repairObject(
 }
 
 /**
- * Mends a public file that is a link to no object, where the good storage knows its media: bytes that are
+ * Repairs a public file that is a link to no object, where the good storage knows its media: bytes that are
  * right become the object, others are quarantined and replaced.
  */
 export async function repairUnvouched(

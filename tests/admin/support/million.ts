@@ -23,9 +23,9 @@ function* side(letter: "A" | "B"): Generator<Compared> {
 
 const count = new Comparison();
 const startedAt = performance.now();
-let told = 0;
-for await (const _ of compare(side("A"), side("B"), count)) told++;
+let differences = 0;
+for await (const _ of compare(side("A"), side("B"), count)) differences++;
 const status = Deno.readTextFileSync("/proc/self/status");
 const peakMiB = Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
-console.log(JSON.stringify({ ...count, told, peakMiB, seconds }));
+console.log(JSON.stringify({ ...count, differences, peakMiB, seconds }));

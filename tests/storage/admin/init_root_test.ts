@@ -130,7 +130,7 @@ Deno.test("two runs at the same moment agree, or one is refused", async () => {
   assert.deepEqual(readIdentity(two), others[won.indexOf(true)]);
 });
 
-Deno.test("an empty disk's lost+found is no stranger", () => {
+Deno.test("an empty disk's lost+found is expected", () => {
   using scratch = new Scratch("memory");
   Deno.mkdirSync(`${scratch.path}/root/lost+found`, { recursive: true });
   initRoot(`${scratch.path}/root`, newIdentity());
@@ -238,8 +238,8 @@ Deno.test("somebody who neither owns the root nor is root is told who should run
   const root = `${scratch.path}/root`;
   Deno.mkdirSync(root);
   const { uid } = Deno;
-  const stranger = (uid() ?? 0) + 1;
-  Deno.uid = () => stranger;
+  const other = (uid() ?? 0) + 1;
+  Deno.uid = () => other;
   try {
     assert.throws(() => initRoot(root, newIdentity()), /run this as its owner or as root/);
   } finally {

@@ -1,6 +1,6 @@
 -- Brings the lanes of this session to its share, while it has nothing under way. mine: which they are then; null
 -- if the storage has another number of lanes by now, and then all are given back: the session ends, and the
--- worker takes the storage anew.
+-- worker takes the storage again.
 CREATE OR REPLACE FUNCTION omoide.take_lanes(p_lanes int, p_life bigint, p_process uuid)
 RETURNS TABLE (mine int[], unclean int[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
