@@ -95,7 +95,7 @@ Deno.test({
       await world.query(
         "UPDATE omoide.look SET last_started_at = now() - interval '40 days' WHERE depth = 'deep'",
       );
-      await using wire = FaultyProxy.before({ hostname: "127.0.0.1", port: world.server.port });
+      await using wire = FaultyProxy.before(world.server.port);
       const isLost = wire.swallowAnswerTo("omoide.report_findings");
       await using first = await startScrub(world, { port: wire.port });
       await isLost;
