@@ -1,3 +1,4 @@
+import { defined } from "../defined.ts";
 import { DatabaseUnavailableError, messageOf } from "../errors.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { StatusSession } from "../inbox/status/status_session.ts";
@@ -68,10 +69,10 @@ async function askMember(member: Member, ms: number, quick: boolean): Promise<An
 
 async function ask(member: Member, ms: number, quick: boolean): Promise<InboxStatus> {
   const { address, passwordFile } = member;
-  const password = passwordFile === undefined ? member.password : readPasswordFile(passwordFile);
+  const password = readPasswordFile(passwordFile) ?? member.password;
   using session = await StatusSession.open(address, {
     passwordFrom: "the list's file, its address or PGPASSWORD",
-    ...(password === undefined ? {} : { password }),
+    ...defined({ password }),
   });
   return await session.within(ms, async () => {
     const status = await session.status();

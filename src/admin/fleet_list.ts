@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path";
+import { defined } from "../defined.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { type DatabaseAddress, parseAdminDatabaseUrl, showAddress } from "../inbox/database_url.ts";
 import { roleOf } from "../inbox/role_names.ts";
@@ -38,8 +39,7 @@ export function readFleetList(path: string): Member[] {
 export function memberOf(url: string): Member {
   const { address, password } = parseAdminDatabaseUrl(url, roleOf("monitor"));
   const secret = password ?? Deno.env.get("PGPASSWORD");
-  const label = showAddress(address);
-  return { label, address, ...(secret === undefined ? {} : { password: secret }) };
+  return { label: showAddress(address), address, ...defined({ password: secret }) };
 }
 
 function parseMember(words: readonly string[], directory: string, where: string): Member {

@@ -1,3 +1,4 @@
+import { defined } from "../defined.ts";
 import { ConfigurationError, StorageLostError } from "../errors.ts";
 import type { AdminInbox } from "../inbox/admin/inbox.ts";
 import { listStorages } from "../inbox/admin/storages.ts";
@@ -48,11 +49,7 @@ export async function initStorage(
     try {
       const registered = await registerStorage(
         inbox.connection,
-        {
-          ...{ name, identity: uuid, prefixSize },
-          ...(password === undefined ? {} : { password }),
-          ...(scrubPassword === undefined ? {} : { scrubPassword }),
-        },
+        { name, identity: uuid, prefixSize, ...defined({ password, scrubPassword }) },
         () => initRoot(wanted.root, identity, wanted),
       );
       // With what was noted of its mount.

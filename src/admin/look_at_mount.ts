@@ -1,3 +1,4 @@
+import { defined } from "../defined.ts";
 import { locate } from "../storage/admin/located_tree.ts";
 import { mountTypeOf } from "../storage/admin/mount_table.ts";
 import type { MountFound } from "../storage/admin/note_mount.ts";
@@ -18,5 +19,5 @@ export function lookAtMount(
 ): { readonly mounted?: MountFound } {
   const type = mountTypeOf(locate(root, true).path);
   if (type === null) return {};
-  return { mounted: { type, ...(accept === undefined ? {} : { accept }) } };
+  return { mounted: { type, ...defined({ accept }) } };
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { defined } from "../defined.ts";
 import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
 import type { Timeline } from "../timeline.ts";
 import { type DatabaseAddress, type DatabaseServer, showAddress } from "./database_url.ts";
@@ -171,8 +172,8 @@ export function clientOptions(
 
 function tlsOptions(server: DatabaseServer, credentials: Credentials) {
   if (server.tls === "disable") return false;
-  const ca = credentials.ca === undefined ? {} : { ca: credentials.ca };
-  return { ...ca, rejectUnauthorized: server.tls === "verify-full" };
+  const { ca } = credentials;
+  return { ...defined({ ca }), rejectUnauthorized: server.tls === "verify-full" };
 }
 
 /** The stream below a connection, which `pg` keeps beyond its published types. */

@@ -10,6 +10,7 @@ import {
   refuse,
   required,
 } from "../command_line.ts";
+import { defined } from "../defined.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import { roleOf } from "../inbox/role_names.ts";
 import type { HostPort } from "../sandbox.ts";
@@ -36,20 +37,17 @@ export function parseMonitorOptions(args: readonly string[]): MonitorOptions {
       roleOf("monitor"),
       "any",
     ),
-    ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
+    ...defined({ passwordFile: given.passwordFile }),
     tokenSha256: given.tokenSha256 ?? null,
     logFormat: given.logFormat ?? "text",
     logLevel: given.logLevel ?? "info",
   };
 }
 
-interface Given {
-  listen?: string;
-  database?: string;
-  passwordFile?: string;
-  tokenSha256?: string;
-  logFormat?: LogFormat;
-  logLevel?: LogLevel;
+interface Given extends Pick<Partial<MonitorOptions>, "passwordFile" | "logFormat" | "logLevel"> {
+  readonly listen?: string;
+  readonly database?: string;
+  readonly tokenSha256?: string;
 }
 
 /** Only this machine's own users reach it. */

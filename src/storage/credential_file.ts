@@ -1,3 +1,4 @@
+import { defined } from "../defined.ts";
 import { cannot, ConfigurationError } from "../errors.ts";
 
 /** No password and no bundle of certificates is larger. */
@@ -40,11 +41,14 @@ export function readCredentialFile(path: string, option: string): string {
 }
 
 /**
- * Reads a file that holds one password and nothing else. Errors as `readCredentialFile`, and
+ * Reads a file that holds one password and nothing else, if one is named. Errors as `readCredentialFile`, and
  *
  * @throws {ConfigurationError} it has more than one line: which of them is meant?
  */
-export function readPasswordFile(path: string): string {
+export function readPasswordFile(path: string): string;
+export function readPasswordFile(path: string | undefined): string | undefined;
+export function readPasswordFile(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
   // An editor ends a file with a newline, which is nobody's password.
   const password = readCredentialFile(path, "--password-file").replace(/\r?\n$/, "");
   if (!/[\r\n]/.test(password)) return password;
@@ -57,8 +61,6 @@ export function readPasswordFile(path: string): string {
 export function readCredentials(
   { passwordFile, caFile }: { readonly passwordFile?: string; readonly caFile?: string },
 ): { readonly password?: string; readonly ca?: string } {
-  return {
-    ...(passwordFile === undefined ? {} : { password: readPasswordFile(passwordFile) }),
-    ...(caFile === undefined ? {} : { ca: readCredentialFile(caFile, "--ca-file") }),
-  };
+  const ca = caFile === undefined ? undefined : readCredentialFile(caFile, "--ca-file");
+  return defined({ password: readPasswordFile(passwordFile), ca });
 }

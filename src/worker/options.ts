@@ -12,6 +12,7 @@ import {
   size,
   storageName,
 } from "../command_line.ts";
+import { defined } from "../defined.ts";
 import { UsageError } from "../errors.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import { roleOf } from "../inbox/role_names.ts";
@@ -55,8 +56,7 @@ export function parseWorkerOptions(args: readonly string[]): WorkerOptions {
     storage,
     root: required(given.root, "--root DIR"),
     database: parseDatabaseUrl(required(given.database, "--database URL"), roleOf(storage)),
-    ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
-    ...(given.caFile === undefined ? {} : { caFile: given.caFile }),
+    ...defined({ passwordFile: given.passwordFile, caFile: given.caFile }),
     mode: given.check ? "check" : given.once ? "drain" : "serve",
     batchFiles: given.batchFiles ?? 1024,
     batchBytes: given.batchBytes ?? 32 * MiB,
@@ -68,21 +68,10 @@ export function parseWorkerOptions(args: readonly string[]): WorkerOptions {
   };
 }
 
-interface Given {
-  storage?: string;
-  root?: string;
-  database?: string;
-  passwordFile?: string;
-  caFile?: string;
-  once?: boolean;
-  check?: boolean;
-  batchFiles?: number;
-  batchBytes?: number;
-  writers?: number;
-  pollInterval?: number;
-  reserve?: Reserve;
-  logFormat?: LogFormat;
-  logLevel?: LogLevel;
+interface Given extends Partial<Omit<WorkerOptions, "database" | "mode">> {
+  readonly database?: string;
+  readonly once?: boolean;
+  readonly check?: boolean;
 }
 
 function describe(command: Command, option: AddOption): void {

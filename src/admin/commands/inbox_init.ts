@@ -1,4 +1,5 @@
 import { uuid } from "../../command_line.ts";
+import { defined } from "../../defined.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { connectAdmin } from "../../inbox/admin/inbox.ts";
 import { initInbox } from "../../inbox/admin/init_inbox.ts";
@@ -40,18 +41,12 @@ export const inboxInit = plainCommand<
     { database, name: wanted, uuid: recreated, monitorPasswordFile },
     { console },
   ) => {
-    const monitorPassword = monitorPasswordFile === undefined
-      ? undefined
-      : readPasswordFile(monitorPasswordFile);
+    const monitorPassword = readPasswordFile(monitorPasswordFile);
     const connection = await connectAdmin(database);
     try {
       const { inbox, name, schemaVersion, applied, warnings, durability } = await initInbox(
         connection,
-        {
-          ...(wanted === undefined ? {} : { name: wanted }),
-          ...(recreated === undefined ? {} : { uuid: recreated }),
-          ...(monitorPassword === undefined ? {} : { monitorPassword }),
-        },
+        defined({ name: wanted, uuid: recreated, monitorPassword }),
       );
       console.result({ inbox, name, schemaVersion, applied, warnings, durability });
       for (const broken of durability.broken) console.say(`WARNING: ${broken}.`);

@@ -1,4 +1,5 @@
 import { integer } from "../../command_line.ts";
+import { defined } from "../../defined.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
@@ -68,7 +69,7 @@ export const storageAdopt = treeCommand<Options, Prepared>({
   tree: ([root = ""]) => root,
   prepare: ([root = ""], { passwordFile, accept }) => ({
     ...lookAtMount(root, accept),
-    password: passwordFile === undefined ? undefined : readPasswordFile(passwordFile),
+    password: readPasswordFile(passwordFile),
   }),
   run: async (_args, options, context, { password, mounted }) => {
     const { console, signal, path } = context;
@@ -77,15 +78,12 @@ export const storageAdopt = treeCommand<Options, Prepared>({
       if (options.name === undefined) {
         throw new UsageError(`${path} is not a storage yet: give it a name with --name`);
       }
-      const size = options.prefixSize;
       await initStorage(inbox, {
         name: options.name,
         root: path,
         adopt: true,
         large: options.large === true,
-        ...(mounted === undefined ? {} : { mounted }),
-        ...(size === undefined ? {} : { prefixSize: size }),
-        ...(password === undefined ? {} : { password }),
+        ...defined({ mounted, prefixSize: options.prefixSize, password }),
       });
     }
     const root = context.openRoot();

@@ -1,4 +1,5 @@
 import { integer } from "../../command_line.ts";
+import { defined } from "../../defined.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { readPasswordFile } from "../../storage/credential_file.ts";
@@ -61,17 +62,17 @@ export const storageInit = treeCommand<Options, Prepared>({
   makesTree: true,
   prepare: ([, root = ""], { passwordFile, scrubPasswordFile, accept }) => ({
     ...lookAtMount(root, accept),
-    ...(passwordFile === undefined ? {} : { password: readPasswordFile(passwordFile) }),
-    ...(scrubPasswordFile === undefined
-      ? {}
-      : { scrubPassword: readPasswordFile(scrubPasswordFile) }),
+    ...defined({
+      password: readPasswordFile(passwordFile),
+      scrubPassword: readPasswordFile(scrubPasswordFile),
+    }),
   }),
   run: async ([name = ""], { database, prefixSize, large }, { console, path: root }, prepared) => {
     await using inbox = await openInbox(database);
     const { identity, role, created, owed } = await initStorage(inbox, {
       name,
       root,
-      ...(prefixSize === undefined ? {} : { prefixSize }),
+      ...defined({ prefixSize }),
       large: large === true,
       ...prepared,
     });

@@ -1,3 +1,4 @@
+import { defined } from "../../defined.ts";
 import { ConfigurationError } from "../../errors.ts";
 import { connect, type Connection } from "../connect.ts";
 import { runStatement } from "../run_statement.ts";
@@ -29,7 +30,7 @@ export async function connectAdmin(url: string): Promise<Connection> {
   try {
     return await connect(address, {
       passwordFrom: "--database or PGPASSWORD",
-      ...(secret === undefined ? {} : { password: secret }),
+      ...defined({ password: secret }),
     }, "admin");
   } catch (error) {
     throw hintFor(error, address);
@@ -38,17 +39,11 @@ export async function connectAdmin(url: string): Promise<Connection> {
 
 /** The worker's advice would mislead here. */
 function hintFor(error: unknown, address: DatabaseAddress): unknown {
-  if (!(error instanceof ConfigurationError)) return error;
-  const where = showAddress(address);
-  switch (sqlstateOf(error.cause)) {
-    case "3D000":
-      return new ConfigurationError(
-        `There is no database ${address.database} at ${where}; make it, as by createdb`,
-        { cause: error },
-      );
-    default:
-      return error;
-  }
+  if (!(error instanceof ConfigurationError) || sqlstateOf(error.cause) !== "3D000") return error;
+  return new ConfigurationError(
+    `There is no database ${address.database} at ${showAddress(address)}; make it, as by createdb`,
+    { cause: error },
+  );
 }
 
 /**
