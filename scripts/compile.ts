@@ -6,23 +6,19 @@ import { permissionFlags, workerNeeds } from "../src/sandbox.ts";
 import { parseWorkerOptions, type WorkerOptions } from "../src/worker/options.ts";
 import { WORKER_V8_FLAGS } from "./lib/programs.ts";
 import { instanceName } from "./lib/compile/instance_name.ts";
-import { type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
+import { type CompileHelp, type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
 
-const HELP =
-  `Usage: deno task compile --storage NAME --root DIR --database URL [--password-file FILE]
-                         [--ca-file FILE] [further worker options] [--output FILE] [--target TRIPLE]
-
-Makes one executable that is one worker: its permissions and options are baked in, so it runs with no
+const HELP: CompileHelp = {
+  usage: "--storage NAME --root DIR --database URL [--password-file FILE]\n" +
+    "[--ca-file FILE] [further worker options] [--output FILE] [--target TRIPLE]",
+  makes: `that is one worker: its permissions and options are baked in, so it runs with no
 arguments, and has no way to any other root or database. --once, --check, --help and --version may be
-given to it when it runs.
-
-  --output FILE    default dist/omoide-worker-NAME (-INBOX-NAME if --database names a role omoide_INBOX_NAME)
-  --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine
-
-All the other options are the worker's own: deno task worker --help. Under the systemd unit the password
-file is /run/credentials/omoide-worker@NAME.service/password, see scripts/deploy/README.md.
-
-The runtime is downloaded by Deno; where it cannot be, the environment variable DENORT_BIN names one.`;
+given to it when it runs.`,
+  output: "dist/omoide-worker-NAME (-INBOX-NAME if --database names a role omoide_INBOX_NAME)",
+  notes:
+    `All the other options are the worker's own: deno task worker --help. Under the systemd unit the password
+file is /run/credentials/omoide-worker@NAME.service/password, see scripts/deploy/README.md.`,
+};
 
 function plan(args: readonly string[]): CompilePlan {
   const options = parseWorkerOptions(args);

@@ -2,14 +2,13 @@
  * `deno task compile-admin …`: the administrator's tools as one executable, for machines without Deno.
  */
 import { UsageError } from "../src/errors.ts";
-import { runCompile } from "./lib/compile/run_compile.ts";
+import { type CompileHelp, runCompile } from "./lib/compile/run_compile.ts";
 
-const HELP = `Usage: deno task compile-admin [--output FILE] [--target TRIPLE]
-
-Makes one executable of the administrator's tools (deno task admin).
-
-  --output FILE    default dist/omoide-admin
-  --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine`;
+const HELP: CompileHelp = {
+  usage: "[--output FILE] [--target TRIPLE]",
+  makes: "of the administrator's tools (deno task admin).",
+  output: "dist/omoide-admin",
+};
 
 /**
  * Any storage and any database may be named on its command line, so they are not baked in; each command

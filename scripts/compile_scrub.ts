@@ -6,23 +6,18 @@ import { UsageError } from "../src/errors.ts";
 import { permissionFlags, scrubNeeds } from "../src/sandbox.ts";
 import { parseScrubOptions } from "../src/scrub/options.ts";
 import { instanceName } from "./lib/compile/instance_name.ts";
-import { type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
+import { type CompileHelp, type CompilePlan, runCompile } from "./lib/compile/run_compile.ts";
 
-const HELP =
-  `Usage: deno task compile-scrub --storage NAME --root DIR --database URL [--password-file FILE]
-                               [--ca-file FILE] [further options of the scrub] [--output FILE]
-                               [--target TRIPLE]
-
-Makes one executable that scrubs one storage: its permissions and options are baked in, so it runs with
-no arguments. --once, --help and --version may be given to it when it runs.
-
-  --output FILE    default dist/omoide-scrub-NAME (-INBOX-NAME if --database names a role of an inbox INBOX)
-  --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine
-
-All the other options are the scrub's own: deno task scrub --help. Under the systemd unit the password
-file is /run/credentials/omoide-scrub@NAME.service/password, see scripts/deploy/README.md.
-
-The runtime is downloaded by Deno; where it cannot be, the environment variable DENORT_BIN names one.`;
+const HELP: CompileHelp = {
+  usage: "--storage NAME --root DIR --database URL [--password-file FILE]\n" +
+    "[--ca-file FILE] [further options of the scrub] [--output FILE] [--target TRIPLE]",
+  makes: `that scrubs one storage: its permissions and options are baked in, so it runs with
+no arguments. --once, --help and --version may be given to it when it runs.`,
+  output: "dist/omoide-scrub-NAME (-INBOX-NAME if --database names a role of an inbox INBOX)",
+  notes:
+    `All the other options are the scrub's own: deno task scrub --help. Under the systemd unit the password
+file is /run/credentials/omoide-scrub@NAME.service/password, see scripts/deploy/README.md.`,
+};
 
 function plan(args: readonly string[]): CompilePlan {
   const options = parseScrubOptions(args);

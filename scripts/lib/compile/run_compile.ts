@@ -1,4 +1,3 @@
-import { UsageError } from "../../../src/errors.ts";
 import { EXIT, exitCodeOf } from "../../../src/exit_codes.ts";
 import { showFailure } from "../../../src/run_program.ts";
 import { printError } from "../../../src/terminal.ts";
@@ -14,6 +13,29 @@ export interface CompilePlan extends Omit<Compilation, "output" | "target"> {
   readonly nextStep?: (compiled: Compiled) => string;
 }
 
+/** What a `deno task compile-…` says of itself. */
+export interface CompileHelp {
+  /** The options that must be given, and those of the program in words. */
+  readonly usage: string;
+  readonly makes: string;
+  /** Where the binary goes by default. */
+  readonly output: string;
+  /** Where the other options are listed, and where the password comes from. */
+  readonly notes?: string;
+}
+
+function helpText(name: string, { usage, makes, output, notes }: CompileHelp): string {
+  const begin = `Usage: deno task ${name} `;
+  return `${begin}${usage.replaceAll("\n", `\n${" ".repeat(begin.length)}`)}
+
+Makes one executable ${makes}
+
+  --output FILE    default ${output}
+  --target TRIPLE  such as aarch64-unknown-linux-gnu; default: this machine
+${notes === undefined ? "" : `\n${notes}\n`}
+The runtime is downloaded by Deno; where it cannot be, the environment variable DENORT_BIN names one.`;
+}
+
 /**
  * Runs one of the compiling tasks: takes `--output` and `--target` out of the command line, makes the
  * binary, says what was baked in, and ends the process.
@@ -23,12 +45,12 @@ export interface CompilePlan extends Omit<Compilation, "output" | "target"> {
  */
 export async function runCompile(
   name: string,
-  help: string,
+  help: CompileHelp,
   plan: (args: readonly string[]) => CompilePlan,
 ): Promise<never> {
   try {
     if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
-      console.log(help);
+      console.log(helpText(name, help));
       Deno.exit(EXIT.OK);
     }
     const { build, rest } = takeBuildOptions(Deno.args);
@@ -43,17 +65,4 @@ export async function runCompile(
     else showFailure(name, error);
     Deno.exit(exitCodeOf(error));
   }
-}
-
-/**
- * For programs that may read no file.
- *
- * @throws {UsageError} their password is in one
- */
-export function refuseFile(program: string, passwordFile: string | undefined): void {
-  if (passwordFile === undefined || passwordFile === "-") return;
-  throw new UsageError(
-    `The compiled ${program} may read no file: bake in --password-file -, and have standard input opened ` +
-      "for it, as the unit does",
-  );
 }
