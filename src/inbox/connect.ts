@@ -181,9 +181,13 @@ export function streamOf(connection: pg.ClientBase): Duplex {
   return (connection as unknown as { connection: { stream: Duplex } }).connection.stream;
 }
 
-/** Whether the connection has ended, whoever ended it. */
+/**
+ * Whether the connection has ended, whoever ended it. A server that ends one says so first: from then on the
+ * driver takes no statement (which it keeps beyond its published types), though the stream ends a moment later.
+ */
 export function isGone(connection: Connection): boolean {
-  return streamOf(connection).destroyed;
+  const { _queryable: takesStatements } = connection as unknown as { _queryable: boolean };
+  return !takesStatements || streamOf(connection).destroyed;
 }
 
 /** The server's process that it named at login, which `pg` keeps beyond its published types. */
