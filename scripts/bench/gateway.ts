@@ -6,6 +6,7 @@ import { denoArguments } from "../lib/program_command.ts";
 import { sleep } from "./command.ts";
 import { peakMemoryOf } from "./processors.ts";
 import type { Server } from "./server.ts";
+import { endProcess } from "../lib/end_process.ts";
 
 /** An owner with the token of a device. */
 export interface Person {
@@ -76,7 +77,6 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.process.kill("SIGTERM");
-    await this.process.status;
+    await endProcess(this.process);
   }
 }

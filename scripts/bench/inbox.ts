@@ -5,6 +5,7 @@ import { initStorage } from "../../src/admin/init_storage.ts";
 import { spawnWorker } from "../lib/spawn_worker.ts";
 import { peakMemoryOf } from "./processors.ts";
 import type { Server } from "./server.ts";
+import { endProcess } from "../lib/end_process.ts";
 
 export const STORAGES = ["hot", "cold"] as const;
 export type StorageName = (typeof STORAGES)[number];
@@ -74,14 +75,8 @@ export class Workers implements AsyncDisposable {
   /** As systemd would. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const process of this.#processes.splice(0)) {
-      try {
-        process.kill("SIGTERM");
-      } catch {
-        // It has ended by itself, which `during` has said.
-      }
-      await process.status;
-    }
+    // If one has ended by itself, `during` has said so.
+    for (const process of this.#processes.splice(0)) await endProcess(process);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

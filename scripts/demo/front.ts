@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { editedSite, nginxConfiguration } from "../lib/nginx_site.ts";
 import { isStoredFile, serveFile } from "./serve_file.ts";
+import { endProcess } from "../lib/end_process.ts";
 
 export interface Front extends AsyncDisposable {
   readonly port: number;
@@ -47,8 +48,7 @@ async function startNginx({ root, gatewayPort, port }: Behind, directory: string
     port,
     name: "NGINX, with scripts/deploy/nginx/omoide-gateway.conf",
     async [Symbol.asyncDispose]() {
-      process.kill("SIGTERM");
-      await process.status;
+      await endProcess(process);
     },
   };
 }

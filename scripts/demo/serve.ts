@@ -6,6 +6,7 @@ import { gatewayLaunch } from "../lib/http_launch.ts";
 import { placeFor } from "./place.ts";
 import { startFront } from "./front.ts";
 import { admin, DemoSystem } from "./system.ts";
+import { endProcess } from "../lib/end_process.ts";
 
 /** What people try first; another where it is taken. */
 const PORT = 8080;
@@ -88,12 +89,7 @@ function spawnGateway(args: string[]): RunningGateway {
     pid: process.pid,
     ended: process.status.then(({ code }) => `the gateway ended with exit code ${code}`),
     async [Symbol.asyncDispose]() {
-      try {
-        process.kill("SIGTERM");
-      } catch {
-        // It has ended already.
-      }
-      await process.status;
+      await endProcess(process);
     },
   };
 }

@@ -3,6 +3,7 @@ import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
 import { parseWorkerOptions } from "../../src/worker/options.ts";
 import { EmbeddedPostgres } from "../lib/embedded_postgres.ts";
 import { spawnWorker } from "../lib/spawn_worker.ts";
+import { endProcess } from "../lib/end_process.ts";
 
 const ADMIN = new URL("../../src/admin/main.ts", import.meta.url).pathname;
 
@@ -75,14 +76,10 @@ export class DemoSystem {
   async stopWorkers(): Promise<{ readonly name: string; readonly code: number }[]> {
     this.#stopping = true;
     return await Promise.all(
-      this.#workers.splice(0).map(async ({ name, process }) => {
-        try {
-          process.kill("SIGTERM");
-        } catch {
-          // It has ended already; its status says how.
-        }
-        return { name, code: (await process.status).code };
-      }),
+      this.#workers.splice(0).map(async ({ name, process }) => ({
+        name,
+        code: (await endProcess(process)).code,
+      })),
     );
   }
 

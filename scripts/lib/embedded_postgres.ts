@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { freePort } from "./free_port.ts";
 import { copyTree, isOpenToAll, unprivilegedUser, type UserIds } from "./unprivileged.ts";
+import { endProcess } from "./end_process.ts";
 
 export type PostgresVersion = 15 | 18;
 
@@ -257,13 +258,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     const process = this.#process;
     this.#process = undefined;
     if (process === undefined) return;
-    try {
-      process.kill(signal);
-    } catch (error) {
-      // Gone by itself.
-      if (!(error instanceof TypeError)) throw error;
-    }
-    await process.status;
+    await endProcess(process, signal);
     await this.#logging;
   }
 }

@@ -14,6 +14,7 @@ import { percentile } from "../statistics.ts";
 import type { Contender } from "../stage.ts";
 import { type Carrier, othersCores } from "./carry.ts";
 import { omoideWorkers } from "./workers.ts";
+import { endProcess } from "../../lib/end_process.ts";
 
 /** Puts files into a root as its worker would have, and no receipt anywhere: a deep look asks for none. */
 async function plant(root: string, load: Load): Promise<void> {
@@ -109,10 +110,7 @@ export function workersBeside(scrubs: "scrubs" | "nobody", had: Load): Carrier {
         if (scrubs === "scrubs") await untilReading(connection, STORAGES.length);
         return await omoideWorkers.carry(server, directory, count);
       } finally {
-        for (const process of processes) {
-          process.kill("SIGTERM");
-          await process.status;
-        }
+        for (const process of processes) await endProcess(process);
         await connection.end();
       }
     },
@@ -151,8 +149,7 @@ export function pacedScrub(had: Load): Contender {
           peak_memory_mb: peakMemoryOf(process.pid) / 1e6,
         };
       } finally {
-        process.kill("SIGTERM");
-        await process.status;
+        await endProcess(process);
         await connection.end();
       }
     });
