@@ -117,6 +117,9 @@ export const DATABASE = [
   "a superuser's postgres://USER[:PASSWORD]@HOST[:PORT][,…]/DATABASE; PGPASSWORD is read too",
 ] as const;
 
+/** A UUID for examples. */
+export const OWNER = "6f1c1c0e-9a5b-4f0e-8d3a-0c2f5a7b9e11";
+
 /** Commands that only ask need no superuser. */
 export const DATABASE_TO_ASK = [
   DATABASE[0],

@@ -29,6 +29,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
+    // Not JSON: no report.
     return null;
   }
 }

@@ -67,6 +67,7 @@ export async function connectTo(
     await client.connect();
     await prepare(client, server);
   } catch (error) {
+    // Not waited for: what counts is why there is none.
     client.end().catch(() => {});
     throw connectError(error, server, credentials);
   }

@@ -5,9 +5,7 @@ import { openInbox } from "../../inbox/admin/inbox.ts";
 import { freezeOwner, handOver, ownerState } from "../../inbox/admin/owners.ts";
 import { revokeTokensOf } from "../../inbox/admin/tokens.ts";
 import { count, showBytes } from "../../units.ts";
-import { DATABASE, plainCommand } from "../command.ts";
-
-const OWNER = "6f1c1c0e-9a5b-4f0e-8d3a-0c2f5a7b9e11";
+import { DATABASE, OWNER, plainCommand } from "../command.ts";
 
 export const ownerShow = plainCommand<{ database: string }>({
   usage: "show <owner>",

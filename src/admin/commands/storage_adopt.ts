@@ -122,6 +122,7 @@ function isStorage(path: string): boolean {
   try {
     return Deno.lstatSync(`${path}/${IDENTITY_PATH}`).isFile;
   } catch {
+    // If it is there and cannot be looked at, making it says so.
     return false;
   }
 }

@@ -130,6 +130,7 @@ function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {
+    // Taken for a tree; what opens that says what is wrong.
     return false;
   }
 }

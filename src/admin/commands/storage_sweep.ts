@@ -131,6 +131,7 @@ function isFile(tree: GuardedTree, path: string): boolean {
   try {
     return tree.look(path)?.isFile === true;
   } catch {
+    // What cannot be looked at is not relied on: the orphan is kept.
     return false;
   }
 }

@@ -3,10 +3,9 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openInbox } from "../../inbox/admin/inbox.ts";
 import { addToken, listTokens, revokeToken, type Token } from "../../inbox/admin/tokens.ts";
-import { DATABASE, plainCommand } from "../command.ts";
+import { DATABASE, OWNER, plainCommand } from "../command.ts";
 
 const EXAMPLE = "--database postgres://postgres@localhost/omoide";
-const OWNER = "6f1c1c0e-9a5b-4f0e-8d3a-0c2f5a7b9e11";
 
 export const tokenAdd = plainCommand<{ database: string; label: string; days?: number }>({
   usage: "add <owner>",

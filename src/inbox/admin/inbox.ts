@@ -143,6 +143,7 @@ export async function transaction<T>(
     await ask(connection, dry ? "ROLLBACK" : "COMMIT");
     return result;
   } catch (error) {
+    // Without a connection there is nothing left to undo; the error says that it is gone.
     await connection.query("ROLLBACK").catch(() => {});
     throw error;
   }

@@ -1,3 +1,4 @@
+import { parseObjectName } from "../layout.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
@@ -98,19 +99,15 @@ function entry(line: string): Entry {
 
 /** @param object its file name; empty where the file is a link to none */
 export function entryOf(path: string, object: string, size: number, writtenAt: number): Entry {
-  const known = object !== "";
+  const known = parseObjectName(object);
   return {
     path,
-    sha256: known ? object.slice(0, 64) : null,
-    mediaId: known ? mediaIdOf(object) : null,
-    object: known ? object : null,
+    sha256: known?.sha256 ?? null,
+    mediaId: known?.mediaId ?? null,
+    object: known === null ? null : object,
     size,
     writtenAt,
   };
-}
-
-function mediaIdOf(object: string): bigint {
-  return BigInt(object.slice(65).replace(/\..*$/, ""));
 }
 
 /** An inode as text that sorts as the number does. @throws {ConfigurationError} it is rounded */

@@ -1,3 +1,4 @@
+import { parseObjectName } from "../layout.ts";
 import { EventLoopYielder } from "./event_loop_yielder.ts";
 import { ExternalSort } from "./external_sort.ts";
 import type { GuardedTree } from "./guarded_tree.ts";
@@ -47,15 +48,15 @@ export async function* joinByBytes(
     const file = path.slice(path.lastIndexOf("/") + 1);
     same.add(`${name.sha256} ${info.size} ${secondsOf(info)} 0 ${file}`);
   }
-  let key = "", object = "", media = "", alike = false;
+  let key = "", object = "", media: bigint | null = null, alike = false;
   for (const line of same.sorted()) {
     const [sha256, size, writtenAt, kind, name = ""] = line.split(" ");
     const here = `${sha256} ${size} ${writtenAt}`;
-    if (here !== key) [key, object, media, alike] = [here, "", "", false];
+    if (here !== key) [key, object, media, alike] = [here, "", null, false];
     if (kind === "0") {
       // Several attempts of one media are one media.
-      const id = name.slice(65).replace(/\..*$/, "");
-      alike ||= media !== "" && media !== id;
+      const id = parseObjectName(name)?.mediaId ?? null;
+      alike ||= media !== null && media !== id;
       if (object === "") [object, media] = [name, id];
     } else {
       const found = alike ? "" : object;

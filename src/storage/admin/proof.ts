@@ -53,6 +53,7 @@ function parse(text: string): Proof | null {
   try {
     value = JSON.parse(text);
   } catch {
+    // Not JSON: no proof.
     return null;
   }
   if (typeof value !== "object" || value === null) return null;

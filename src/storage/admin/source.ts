@@ -63,6 +63,7 @@ export class LocalSource implements Source {
     try {
       return hashOf(this.read(path)) === sha256;
     } catch {
+      // What cannot be read is no good copy either.
       return false;
     }
   }
