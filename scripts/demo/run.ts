@@ -26,7 +26,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   const system = await DemoSystem.start(directory, options.keep !== undefined);
   try {
     await system.initialise();
-    for (const { name, pid, flags } of system.startWorkers()) {
+    for (const { name, pid, flags } of system.startWorkers({ isRevived: false, stop: signal })) {
       console.log(`Worker of ${name}, process ${pid}, may do no more than:\n  ${flags.join(" ")}`);
     }
     console.log(`Submitting ${files.length} files, ${showBytes(bytes)}, as the role omoide_app:`);

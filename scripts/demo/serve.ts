@@ -3,10 +3,10 @@ import { permissionFlags } from "../../src/sandbox.ts";
 import { freePort } from "../lib/free_port.ts";
 import { denoArguments } from "../lib/program_command.ts";
 import { gatewayLaunch } from "../lib/http_launch.ts";
+import { KeptProcess } from "./kept_process.ts";
 import { placeFor } from "./place.ts";
 import { startFront } from "./front.ts";
 import { admin, DemoSystem } from "./system.ts";
-import { endProcess } from "../lib/end_process.ts";
 
 /** What people try first; another where it is taken. */
 const PORT = 8080;
@@ -25,7 +25,8 @@ export async function serveDemo(keep: string | undefined, signal: AbortSignal): 
   const system = await DemoSystem.start(directory, keep !== undefined);
   try {
     await system.initialise();
-    for (const { name, pid, flags } of system.startWorkers()) {
+    const keeping = { isRevived: true, stop: signal };
+    for (const { name, pid, flags } of system.startWorkers(keeping)) {
       console.log(`Worker of ${name}, process ${pid}, may do no more than:\n  ${flags.join(" ")}`);
     }
     const token = await makeToken(system.adminUrl);
@@ -34,7 +35,8 @@ export async function serveDemo(keep: string | undefined, signal: AbortSignal): 
       ...["--listen", listen, "--database", system.urlOf(roleOf("app")), "--served", "hot"],
       ...["--log-level", "warning"],
     ]);
-    await using gateway = spawnGateway(denoArguments(launch));
+    const start = () => spawn(denoArguments(launch));
+    await using gateway = new KeptProcess("the gateway", start, keeping);
     console.log(
       `Gateway, process ${gateway.pid}, may do no more than:\n  ${
         permissionFlags(launch.needs).join(" ")
@@ -72,26 +74,13 @@ async function makeToken(database: string): Promise<string> {
   return said.trimEnd().split("\n").at(-1) ?? "";
 }
 
-interface RunningGateway extends AsyncDisposable {
-  readonly pid: number;
-  /** Resolves, with what happened, when it ends that nobody stopped. */
-  readonly ended: Promise<string>;
-}
-
-function spawnGateway(args: string[]): RunningGateway {
-  const process = new Deno.Command(Deno.execPath(), {
+function spawn(args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
     args,
     stdin: "null",
     stdout: "null",
     stderr: "inherit",
   }).spawn();
-  return {
-    pid: process.pid,
-    ended: process.status.then(({ code }) => `the gateway ended with exit code ${code}`),
-    async [Symbol.asyncDispose]() {
-      await endProcess(process);
-    },
-  };
 }
 
 /** @returns another port where it is taken */

@@ -3,7 +3,7 @@ import { permissionFlags, workerNeeds } from "../../src/sandbox.ts";
 import { parseWorkerOptions } from "../../src/worker/options.ts";
 import { EmbeddedPostgres } from "../lib/embedded_postgres.ts";
 import { spawnWorker } from "../lib/spawn_worker.ts";
-import { endProcess } from "../lib/end_process.ts";
+import { type Keeping, KeptProcess } from "./kept_process.ts";
 
 const ADMIN = new URL("../../src/admin/main.ts", import.meta.url).pathname;
 
@@ -15,8 +15,7 @@ export interface DemoStorage {
 /** A database, two storages, two workers: each made by the command that an administrator would use. */
 export class DemoSystem {
   readonly storages: readonly DemoStorage[];
-  readonly #workers: { readonly name: string; readonly process: Deno.ChildProcess }[] = [];
-  #stopping = false;
+  readonly #workers = new Map<string, KeptProcess>();
 
   private constructor(readonly postgres: EmbeddedPostgres, readonly directory: string) {
     this.storages = ["hot", "cold"].map((name) => ({ name, root: `${directory}/${name}` }));
@@ -46,18 +45,21 @@ export class DemoSystem {
     }
   }
 
-  /** Starts a worker for each storage and prints the permissions under which each runs. */
-  startWorkers(): { readonly name: string; readonly pid: number; readonly flags: string[] }[] {
+  /** Starts a worker for each storage. @returns the permissions under which each runs */
+  startWorkers(
+    keeping: Keeping,
+  ): { readonly name: string; readonly pid: number; readonly flags: string[] }[] {
     return this.storages.map(({ name, root }) => {
       const args = [
         ...["--storage", name, "--root", root, "--database", this.urlOf(roleOf(name))],
         ...["--log-level", "warning"],
       ];
-      const process = spawnWorker(args, { stdin: "null", stdout: "null", stderr: "inherit" });
-      this.#workers.push({ name, process });
+      const spawn = () => spawnWorker(args, { stdin: "null", stdout: "null", stderr: "inherit" });
+      const worker = new KeptProcess(`the worker of ${name}`, spawn, keeping);
+      this.#workers.set(name, worker);
       return {
         name,
-        pid: process.pid,
+        pid: worker.pid,
         flags: permissionFlags(workerNeeds(parseWorkerOptions(args))),
       };
     });
@@ -65,21 +67,15 @@ export class DemoSystem {
 
   /** Resolves, with what happened, when a worker ends that nobody stopped. */
   async workerDied(): Promise<string> {
-    return await Promise.race(this.#workers.map(async ({ name, process }) => {
-      const { code } = await process.status;
-      if (this.#stopping) return await new Promise<never>(() => {});
-      return `the worker of ${name} ended with exit code ${code}`;
-    }));
+    return await Promise.race([...this.#workers.values()].map(({ ended }) => ended));
   }
 
   /** Stops the workers as systemd would. Returns their exit codes. */
   async stopWorkers(): Promise<{ readonly name: string; readonly code: number }[]> {
-    this.#stopping = true;
+    const workers = [...this.#workers];
+    this.#workers.clear();
     return await Promise.all(
-      this.#workers.splice(0).map(async ({ name, process }) => ({
-        name,
-        code: (await endProcess(process)).code,
-      })),
+      workers.map(async ([name, worker]) => ({ name, code: await worker.end() })),
     );
   }
 

@@ -79,7 +79,8 @@ function decoded(text: string): string | null {
 /** The last part of a path, without what would not be seen, at most 255 characters. */
 function shownName(name: string): string | null {
   const last = name.split(/[/\\]/).at(-1) ?? "";
-  const seen = last.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, "").trim();
+  // Joiners stay: without them Persian words and families of emoji fall apart.
+  const seen = last.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]|(?![\u200c\u200d])\p{Cf}/gu, "").trim();
   const short = [...seen].slice(0, 255).join("");
   return short === "" ? null : short;
 }

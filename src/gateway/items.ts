@@ -1,4 +1,5 @@
 import { type FileState, type Item, listItems, whereItems } from "../inbox/application/items.ts";
+import type { Caller } from "../inbox/application/pool.ts";
 import { ownUuid, uuidOf } from "./auth.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
 import { problem } from "./problem.ts";
@@ -22,15 +23,17 @@ export function showFile(file: FileState) {
   };
 }
 
+export type ShownFile = ReturnType<typeof showFile>;
+
 /** An item with its files as the API shows it. */
-export function showItem(item: Item, files: readonly FileState[]) {
+function showItem(item: Item, files: readonly FileState[]) {
   return {
     seq: item.seq,
     item: item.itemUuid,
     file_name: item.fileName,
     last_modified: item.lastModified?.toISOString() ?? null,
     recorded_at: item.recordedAt.toISOString(),
-    files: files.filter(({ itemUuid }) => itemUuid === item.itemUuid).map(showFile),
+    files: files.map(showFile),
   };
 }
 
@@ -56,19 +59,27 @@ export async function showItems(gateway: Gateway, own: OwnRequest): Promise<Resp
       "before takes the seq of an item, limit a number up to 200.",
     );
   }
-  return Response.json(
-    await itemsOf(gateway, owner, before === null ? null : Number(before), Number(limit)),
+  const items = await listItems(
+    gateway.inbox,
+    owner,
+    before === null ? null : Number(before),
+    Number(limit),
   );
+  const shown = await showItemsOf(gateway.inbox, owner, items, gateway.served);
+  return Response.json([...shown.values()]);
 }
 
-export async function itemsOf(
-  { inbox, served }: Gateway,
+/** Items as the API shows them, by their UUID. */
+export async function showItemsOf(
+  inbox: Caller,
   ownerUuid: string,
-  before: number | null,
-  limit: number,
+  items: readonly Item[],
+  served: string | null,
 ) {
-  const items = await listItems(inbox, ownerUuid, before, limit);
   const uuids = items.map(({ itemUuid }) => itemUuid);
   const files = uuids.length === 0 ? [] : await whereItems(inbox, ownerUuid, uuids, served);
-  return items.map((item) => showItem(item, files));
+  const filesOf = Map.groupBy(files, ({ itemUuid }) => itemUuid);
+  return new Map(
+    items.map((item) => [item.itemUuid, showItem(item, filesOf.get(item.itemUuid) ?? [])]),
+  );
 }

@@ -17,6 +17,7 @@ import picking from "./page/picking.js" with { type: "text" };
 import previews from "./page/previews.js" with { type: "text" };
 import queue from "./page/queue.js" with { type: "text" };
 import row from "./page/row.js" with { type: "text" };
+import row_list from "./page/row_list.js" with { type: "text" };
 import upload from "./page/upload.js" with { type: "text" };
 import words from "./page/words.js" with { type: "text" };
 import { createHash } from "node:crypto";
@@ -76,6 +77,7 @@ const SCRIPTS = {
   previews,
   queue,
   row,
+  row_list,
   sha256,
   upload,
   words,

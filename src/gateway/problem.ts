@@ -1,7 +1,7 @@
 /**
  * Answers that say what is wrong and what to do about it: problem documents (RFC 9457).
  */
-import { DatabaseUnavailableError } from "../errors.ts";
+import { ConfigurationError, DatabaseUnavailableError } from "../errors.ts";
 import { Problem, problem } from "../problem.ts";
 import { type Refusal, RefusedError } from "../inbox/application/refusal.ts";
 
@@ -50,7 +50,7 @@ const REFUSALS: Record<Refusal, (hint: string) => [number, string, string, strin
   ],
   "too large": (hint) => [413, "too-large", "The file is too large", hint],
   "owner's day": () => [
-    ...[429, "owner-limit", "This owner's limit for today is used up"] as const,
+    ...[429, "owner-limit", "Your limit for today is used up"] as const,
     "Try again tomorrow (UTC), or ask the administrator to raise the limit.",
     secondsToMidnight(),
   ],
@@ -103,6 +103,14 @@ export function problemOf(error: unknown): Problem | null {
       ...[503, "unavailable", "The database cannot be reached"] as const,
       "What has come in is kept. Try again in a moment.",
       { "retry-after": "5" },
+    );
+  }
+  // The log says what it is, with the fix. It may be another inbox than this gateway is written for.
+  if (error instanceof ConfigurationError) {
+    return problem(
+      ...[503, "administrator", "The archive needs its administrator"] as const,
+      "Nothing is taken until then. What has come in is kept, and goes on from there.",
+      { "retry-after": "30" },
     );
   }
   return null;

@@ -38,7 +38,7 @@ export async function runGateway(
     log,
     portions: new PortionPool(options.connections + FILLED, PORTION_BYTES),
     reads: new ReadBuffers(),
-    watchers: new Watchers((ownerUuid) => look(gateway, ownerUuid)),
+    watchers: new Watchers((ownerUuid, before) => look(gateway, ownerUuid, before)),
     tokens: new TokenWatch((sha256s) => ownersOfTokens(inbox, sha256s)),
     stop,
     served: options.served,

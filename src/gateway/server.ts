@@ -6,6 +6,7 @@ import type { Gateway } from "./gateway.ts";
 import { type Problem, problem, problemOf } from "./problem.ts";
 import { BodyError } from "./receive.ts";
 import { answer } from "./routes.ts";
+import { TroubleLog } from "./trouble_log.ts";
 
 /** Requests with a body at once; the memory bound holds for these. */
 const MAX_BODIES = 400;
@@ -27,6 +28,7 @@ const HEADERS: Readonly<Record<string, string>> = {
  */
 export function serve(gateway: Gateway, listen: HostPort): Deno.HttpServer<Deno.NetAddr> {
   let bodies = 0;
+  const troubles = new TroubleLog(gateway.log);
   const handle = async (request: Request): Promise<Response> => {
     const hasBody = request.body !== null;
     if (hasBody) bodies += 1;
@@ -34,6 +36,7 @@ export function serve(gateway: Gateway, listen: HostPort): Deno.HttpServer<Deno.
       if (bodies > MAX_BODIES) throw tooBusy();
       return finished(await answer(gateway, request));
     } catch (error) {
+      troubles.note(error);
       const response = finished(failure(gateway, request, error));
       await drain(request);
       return response;

@@ -1,3 +1,5 @@
+import type { Item } from "../inbox/application/items.ts";
+
 /**
  * Owners who watch their files travel. The database is asked once a second for each of them, and only while
  * something of theirs is on its way: 200 who see nothing happen cost next to nothing.
@@ -5,13 +7,18 @@
  * Rejected: a notification from acknowledge or release. NOTIFY takes one lock for the whole cluster over
  * the commit, so workers would wait for each other and for any session that holds it.
  */
-type Ask = (ownerUuid: string) => Promise<Look>;
+type Ask = (ownerUuid: string, before: OnTheirWay) => Promise<Look>;
+
+/** Items by their UUID, the one that was looked at last standing last. */
+export type OnTheirWay = ReadonlyMap<string, Item>;
 
 /** What an owner sees at one moment. */
 export interface Look {
-  /** The owner's newest items as JSON, by their UUID. */
+  /** The owner's newest items as JSON, by their UUID, and older ones that are on their way. */
   readonly items: ReadonlyMap<string, string>;
-  /** Nothing of them is on its way. */
+  /** All that are known to be on their way, also where they were not looked at this time. */
+  readonly onTheirWay: OnTheirWay;
+  /** Nothing of them moves: what is stored in the inbox is released or parked. */
   readonly isSettled: boolean;
 }
 
@@ -35,7 +42,7 @@ export class Watchers {
   watch(ownerUuid: string, watcher: Watcher): () => void {
     let owner = this.#owners.get(ownerUuid);
     if (owner === undefined) {
-      owner = new OwnerWatch(() => this.ask(ownerUuid));
+      owner = new OwnerWatch((before) => this.ask(ownerUuid, before));
       this.#owners.set(ownerUuid, owner);
     }
     const watched = owner;
@@ -56,11 +63,12 @@ export class Watchers {
 class OwnerWatch {
   readonly #watchers = new Set<Watcher>();
   #shown = new Map<string, string>();
+  #onTheirWay: OnTheirWay = new Map();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isAsking = false;
   #isWoken = false;
 
-  constructor(private readonly look: () => Promise<Look>) {}
+  constructor(private readonly look: (before: OnTheirWay) => Promise<Look>) {}
 
   add(watcher: Watcher): void {
     this.#watchers.add(watcher);
@@ -91,10 +99,13 @@ class OwnerWatch {
     this.#isWoken = false;
     let isSettled = false;
     try {
-      const seen = await this.look();
+      const seen = await this.look(this.#onTheirWay);
+      const { items, onTheirWay } = seen;
       isSettled = seen.isSettled;
-      const changed = [...seen.items].filter(([key, json]) => this.#shown.get(key) !== json);
-      this.#shown = new Map(seen.items);
+      this.#onTheirWay = onTheirWay;
+      const changed = [...items].filter(([key, json]) => this.#shown.get(key) !== json);
+      const kept = [...this.#shown].filter(([key]) => onTheirWay.has(key));
+      this.#shown = new Map([...kept, ...items]);
       if (changed.length > 0) {
         for (const watcher of this.#watchers) watcher.show(changed.map(([, json]) => json));
       }

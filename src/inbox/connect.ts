@@ -202,7 +202,9 @@ export function connectError(
   server: DatabaseServer,
   credentials: Credentials,
 ): Error {
-  if (error instanceof DatabaseUnavailableError) return error;
+  if (error instanceof DatabaseUnavailableError || error instanceof ConfigurationError) {
+    return error;
+  }
   const where = showAddress(server);
   const message = error instanceof Error && error.message !== "" ? error.message : String(error);
   const { passwordFrom = "the file that --password-file names" } = credentials;

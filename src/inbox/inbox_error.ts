@@ -31,7 +31,7 @@ export function inboxError(error: unknown): unknown {
   if (CONFIGURATION.includes(state)) return new ConfigurationError(message, options);
   if (NOT_INITIALISED.includes(state)) {
     return new ConfigurationError(
-      `The database has no inbox that this worker knows: ${message}; run \`inbox init\``,
+      `The database has no inbox that this program knows: ${message}; run \`inbox init\``,
       options,
     );
   }

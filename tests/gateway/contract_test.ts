@@ -135,6 +135,11 @@ Deno.test("names and dates are kept as the device gave them, and listed newest f
       ['attachment; filename="a \\"b\\".jpg"', 'a "b".jpg'],
       ["attachment; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"],
       ["attachment; filename*=UTF-8''x%E2%80%AEgpj.exe", "xgpj.exe"],
+      // Without its joiner this word is another.
+      [
+        "attachment; filename*=UTF-8''%D9%85%DB%8C%E2%80%8C%D8%AE.jpg",
+        "\u0645\u06cc\u200c\u062e.jpg",
+      ],
     ];
     for (const [disposition] of names) {
       await gateway.send("PUT", `/media/${OWNER}/${crypto.randomUUID()}/content.jpg`, {
@@ -142,13 +147,13 @@ Deno.test("names and dates are kept as the device gave them, and listed newest f
         "last-modified": "Sun, 06 Nov 1994 08:49:37 GMT",
       }, disposition);
     }
-    const items = (await gateway.send("GET", `/media/${OWNER}?limit=3`)).json;
+    const items = (await gateway.send("GET", `/media/${OWNER}?limit=4`)).json;
     assert.deepEqual(
       items.map(({ file_name }: { file_name: string }) => file_name),
       names.slice(1).reverse().map(([, name]) => name),
     );
     assert.equal(items[0].last_modified, "1994-11-06T08:49:37.000Z");
-    const rest = (await gateway.send("GET", `/media/${OWNER}?before=${items[2].seq}`)).json;
+    const rest = (await gateway.send("GET", `/media/${OWNER}?before=${items[3].seq}`)).json;
     assert.deepEqual(rest.map(({ file_name }: { file_name: string }) => file_name), ["思い出.jpg"]);
     assert.equal(rest[0].files[0].media_type, "content");
   }));
@@ -189,6 +194,40 @@ Deno.test("events show an item all the way from received to released", () =>
     ]);
     // It ends by itself, and says why.
     assert.match(await watching.text(), /\nevent: revoked\ndata: \{\}\n\n$/);
+  }));
+
+Deno.test("events follow an upload that ends when 200 others have come after it", () =>
+  stage(async ({ gateway, inbox }) => {
+    // What acknowledge() says that it has stored.
+    const content = new TextEncoder().encode("a picture");
+    const item = crypto.randomUUID();
+    const upload = await gateway.open(item, content.length);
+    const answer = await fetch(`${gateway.url}/events`, {
+      headers: { authorization: `Bearer ${tokenOf(OWNER)}` },
+      signal: AbortSignal.timeout(60_000),
+    });
+    const events = eventsOf(answer);
+    const next = async (of: string) => {
+      for await (const json of { [Symbol.asyncIterator]: () => ({ next: () => events.next() }) }) {
+        const shown = JSON.parse(json);
+        if (shown.item === of && shown.files.length > 0) return shown.files[0];
+      }
+      throw new Error("the events ended");
+    };
+    const first = crypto.randomUUID();
+    const put = (of: string) =>
+      gateway.send("PUT", `/media/${OWNER}/${of}/content.txt`, {}, "a picture");
+    const { json: { id } } = await put(first);
+    await next(first);
+    for (let others = 0; others < 205; others++) await put(crypto.randomUUID());
+    const hot = await inbox.as("hot");
+    await acknowledge(hot, [String(id)]);
+    assert.deepEqual((await next(first)).stored_in, ["hot"]);
+    const last = await gateway.patch(upload, 0, content, true);
+    assert.deepEqual((await next(item)).stored_in, []);
+    await acknowledge(hot, [String(last.json.id)]);
+    assert.deepEqual((await next(item)).stored_in, ["hot"]);
+    await events.return(undefined);
   }));
 
 Deno.test("an event stream that is not read ends, before it fills the memory", async () => {

@@ -6,18 +6,25 @@ import { bytesOf, OTHER } from "./support/stage.ts";
 
 const DEMO = new URL("../../scripts/demo.ts", import.meta.url).pathname;
 
-/** The page's address, which the demo prints on a line of its own; and where it keeps the hot storage. */
-async function saidBy(demo: Deno.ChildProcess): Promise<{ address: string; root: string }> {
-  let text = "";
-  for await (const piece of demo.stdout.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    const [address] = /^http:\/\/\S+$/m.exec(text) ?? [];
-    const [, root] = /--allow-write=(\S+\/hot)/.exec(text) ?? [];
-    if (address !== undefined && root !== undefined && text.includes(`${address}\n`)) {
-      return { address, root };
+/** What the demo prints, as it comes. */
+class Said {
+  #text = "";
+  readonly #pieces: AsyncIterator<string>;
+
+  constructor(demo: Deno.ChildProcess) {
+    this.#pieces = demo.stdout.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+  }
+
+  /** Waits until it has said this. @returns the first group */
+  async match(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const [, found] = pattern.exec(this.#text) ?? [];
+      if (found !== undefined) return found;
+      const { value, done } = await this.#pieces.next();
+      if (done) throw new Error(`the demo ended: ${this.#text}`);
+      this.#text += value;
     }
   }
-  throw new Error(`the demo ended: ${text}`);
 }
 
 Deno.test({
@@ -35,7 +42,10 @@ Deno.test({
       env: { PATH: "/nowhere" },
     }).spawn();
     try {
-      const { address, root } = await saidBy(demo);
+      const said = new Said(demo);
+      // On a line of its own.
+      const address = await said.match(/^(http:\/\/\S+)\n/m);
+      const root = await said.match(/--allow-write=(\S+\/hot)/);
       const [base = "", token = ""] = address.split("/#token=");
       const own = { authorization: `Bearer ${token}` };
       const ask = async (path: string, init: RequestInit = {}) => {
@@ -83,6 +93,31 @@ Deno.test({
       await Deno.symlink("/etc/passwd", root + link);
       assert.equal((await ask(link, { headers: own })).status, 404);
       assert.match((await ask(item, { headers: own })).text, /"stored_in":\["hot"/);
+
+      // Whoever is killed comes back, as people are told to try.
+      for (
+        const [name, came] of [["Gateway", "the gateway"], ["Worker of hot", "the worker of hot"]]
+      ) {
+        const pid = await said.match(new RegExp(`${name}, process (\\d+)`));
+        Deno.kill(Number(pid), "SIGKILL");
+        const next = await said.match(
+          new RegExp(`${came} had ended; here it is again, process (\\d+)`),
+        );
+        assert.notEqual(next, pid);
+      }
+      const again = `/media/${owner}/${crypto.randomUUID()}`;
+      await until("the gateway takes uploads", async () => {
+        const sent = await ask(`${again}/content.txt`, {
+          method: "PUT",
+          headers: own,
+          body: "again",
+        });
+        return sent.status < 300;
+      });
+      await until("the hot storage has it", async () => {
+        const [{ is_served }] = JSON.parse((await ask(again, { headers: own })).text);
+        return is_served;
+      });
     } finally {
       demo.kill("SIGINT");
       await demo.status;

@@ -185,7 +185,7 @@ Deno.test({
       await using holding = await Holding.start(world);
       await page.evaluate(`inBrowser.addLarge("${name}", ${LARGE_MIB})`);
       await holding.hold();
-      assert.match(await row(name).becomes("sending"), / MB of /);
+      await page.locator('.row[data-kind="sending"]', { hasText: / MB of / }).waitFor();
       await page.context().setOffline(true);
       await holding.letGo();
       assert.match(await row(name).becomes("paused"), /No connection: it goes on by itself/);
@@ -440,6 +440,13 @@ async function signInElsewhere(archive: Archive, token: Token): Promise<void> {
     assert.equal(await (await chooser).element().getAttribute("capture"), camera);
   }
   assert.equal(await phone.page.evaluate("isSecureContext"), true);
+  // A link leads nobody into its sender's archive unseen.
+  const sender = await archive.makeToken();
+  await phone.page.goto("about:blank");
+  await phone.page.goto(`${archive.url({ isTrusted: true })}/#token=${sender.text}`);
+  await phone.page.locator("#token-error", { hasText: "for another archive" }).waitFor();
+  await phone.page.getByRole("button", { name: "Stay where I am" }).tap();
+  await item(phone.page, "after.txt").waitFor();
   assert.deepEqual(phone.errors, []);
   await phone.close();
   const other = await archive.open(await archive.makeToken());

@@ -25,6 +25,7 @@ inboxTest(
       "append_chunk",
       "append_upload",
       "cancel_upload",
+      "check_application",
       "find_media",
       "find_upload",
       "finish_upload",

@@ -1,9 +1,11 @@
 /** Requests to the gateway. What it refuses comes as an error that says what to do. */
+import { withBytesShown } from "./words.js";
 
 /** The gateway's answer to what cannot be, in its own words. */
 export class Refused extends Error {
   constructor(status, title, detail, headers) {
-    super(detail === "" ? title : `${title}. ${detail}`);
+    super(withBytesShown(detail === "" ? title : `${title}. ${detail}`));
+    this.title = title;
     this.status = status;
     this.headers = headers;
   }
@@ -55,7 +57,7 @@ function refusal(status, text, header) {
     return new Refused(status, String(title), String(detail ?? ""), header);
   } catch {
     // A proxy's own page.
-    return new Refused(status, `The server answers ${status}`, "", header);
+    return new Refused(status, `The archive does not answer (${status})`, "", header);
   }
 }
 

@@ -13,6 +13,10 @@ let events = null;
 const REVOKED =
   "This token is no longer valid. Open the archive with another one: what has come in is kept.";
 
+const ANOTHERS =
+  "This link is for another archive than the one that is open in this browser. Open it only if it is " +
+  "yours: what you add goes there.";
+
 async function start() {
   listenForFiles((files) => queue?.add(files));
   $("log-in-form").addEventListener("submit", (event) => {
@@ -20,17 +24,40 @@ async function start() {
     logIn($("token").value.trim());
   });
   $("log-out").addEventListener("click", logOut);
+  $("stay").addEventListener("click", () => location.reload());
   // `deno task demo --serve` gives its token with the address. What follows # is sent to no server.
   const [, token] = /^#token=([\w-]+)$/.exec(location.hash) ?? [];
   if (token !== undefined) {
     history.replaceState(null, "", "/");
-    await logIn(token);
+    if (await isAnothers(token)) offerToken(token);
+    else await logIn(token);
     return;
   }
   await enter();
 }
 
+/** Whether a token is of another archive than the one that this browser has open. */
+async function isAnothers(token) {
+  try {
+    const { owner } = await getJson("/session");
+    const headers = { authorization: `Bearer ${token}` };
+    return JSON.parse((await send("GET", "/session", { headers })).text).owner !== owner;
+  } catch {
+    // None is open, or the token is not known, which logging in will say.
+    return false;
+  }
+}
+
+/** A link can be anybody's: whoever is led into the sender's archive would add their own pictures to it. */
+function offerToken(token) {
+  showLogIn(ANOTHERS);
+  $("token").value = token;
+  $("stay").hidden = false;
+}
+
 async function logIn(token) {
+  $("stay").hidden = true;
+
   $("token-error").textContent = "";
   try {
     await send("POST", "/session", { body: JSON.stringify({ token }) });
@@ -71,11 +98,14 @@ async function enter() {
   }
   queue = new Queue(owner, {
     rows: $("rows"),
+    unfold: $("unfold"),
     section: $("uploads"),
     summary: $("summary"),
     clear: $("clear"),
     onLoggedOut: () => showLogIn(REVOKED),
     onReceived: (item) => showItem(owner, item),
+    // The button is gone, and the keyboard's focus would be with it.
+    onCleared: () => ($("uploads").hidden ? $("add-title") : $("uploads-title")).focus(),
   });
   archive = new Archive(owner, { list: $("items"), none: $("no-items"), more: $("more") });
   await Promise.all([queue.restore(), archive.load().catch((error) => showTrouble(error.message))]);

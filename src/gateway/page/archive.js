@@ -2,7 +2,7 @@
 import { getJson } from "./api.js";
 import { extensionOf } from "./upload.js";
 import { parkedText } from "./row.js";
-import { showDay } from "./words.js";
+import { showDay, shownName } from "./words.js";
 
 const PAGE = 60;
 const template = document.querySelector("#item");
@@ -70,7 +70,8 @@ export class Archive {
     const ext = extensionOf(`.${content.ext}`).toUpperCase();
     if (content.is_served) link.href = `/${content.path}`;
     else link.removeAttribute("href");
-    link.setAttribute("aria-label", content.is_served ? `Open ${item.file_name}` : item.file_name);
+    const name = shownName(item.file_name);
+    link.setAttribute("aria-label", content.is_served ? `Open ${name}` : name);
     if (small === undefined) link.replaceChildren(iconOf(ext));
     else if (link.querySelector("img")?.getAttribute("src") !== `/${small.path}`) {
       const image = new Image();
@@ -81,7 +82,7 @@ export class Archive {
       image.src = `/${small.path}`;
       link.replaceChildren(image);
     }
-    element.querySelector(".item-name").textContent = item.file_name;
+    element.querySelector(".item-name").textContent = name;
     const state = element.querySelector(".item-state");
     const parked = content.parked_in.length > 0;
     state.textContent = parked

@@ -2,10 +2,18 @@
 import { Refused, send } from "./api.js";
 import { Awake } from "./awake.js";
 import { Changed } from "./checksum.js";
-import { forgetWaiting, keepKey, keepWaiting, knownFile, rememberFile, waitingOf } from "./keep.js";
+import {
+  forgetWaiting,
+  keepKey,
+  keepWaiting,
+  KnownFiles,
+  rememberFile,
+  waitingOf,
+} from "./keep.js";
 import { chooseFiles } from "./picking.js";
 import { sendPreviews } from "./previews.js";
 import { Row } from "./row.js";
+import { RowList } from "./row_list.js";
 import { upload } from "./upload.js";
 import { count, randomUuid, showBytes } from "./words.js";
 
@@ -29,13 +37,18 @@ export class Queue {
   #running = 0;
   #owner;
   #page;
+  #rows;
   #awake = new Awake();
 
-  /** @param page { rows, section, summary, clear, onLoggedOut, onReceived } */
+  /** @param page { rows, unfold, section, summary, clear, onLoggedOut, onReceived, onCleared } */
   constructor(owner, page) {
     this.#owner = owner;
     this.#page = page;
-    page.clear.onclick = () => this.#clearSafe();
+    this.#rows = new RowList(page.rows, page.unfold);
+    page.clear.onclick = () => {
+      this.#clearSafe();
+      page.onCleared();
+    };
   }
 
   get owner() {
@@ -136,13 +149,15 @@ export class Queue {
 
   /** @param files { file, handle } */
   add(files) {
+    const knownFiles = new KnownFiles(this.#owner);
     for (const { file, handle } of files) {
       const missing = this.#missing(file);
       if (missing !== undefined) {
         this.#goOn(missing, file, handle);
+        knownFiles.remember(file, missing);
         continue;
       }
-      const known = knownFile(this.#owner, file);
+      const known = knownFiles.find(file);
       if (
         this.#entries.some((entry) => entry.item === known?.item && entry.row.kind !== "failed")
       ) {
@@ -159,10 +174,11 @@ export class Queue {
         item: known?.item ?? randomUuid(),
         isKnown: known !== null,
       };
-      rememberFile(this.#owner, file, entry);
+      knownFiles.remember(file, entry);
       keepWaiting(entry);
       this.#enter(entry);
     }
+    knownFiles.save();
     this.#pump();
   }
 
@@ -187,7 +203,7 @@ export class Queue {
       retry: () => this.#retry(entry),
     });
     this.#entries.push(entry);
-    this.#page.rows.append(entry.row.element);
+    this.#rows.add(entry.row);
     if (this.#entries.length > MOST_ROWS) this.#clearSafe();
   }
 
@@ -209,7 +225,7 @@ export class Queue {
   async #run(entry) {
     const { row } = entry;
     try {
-      row.showSent(0);
+      row.showStarting();
       const existed = await upload(entry, ({ sent, waiting, stored, checking, summed }) => {
         if (waiting !== undefined) row.showPaused(waiting, stored);
         else if (checking !== undefined) row.showChecking(checking);
@@ -248,9 +264,10 @@ export class Queue {
 
   async #cancel(entry) {
     entry.stop.abort(new DOMException("cancelled", "AbortError"));
-    await forgetWaiting(entry);
-    fetch(`/uploads/${entry.key}`, { method: "DELETE" }).catch(() => {});
+    // At once: a key that is hit twice cancels one.
     this.#remove(entry);
+    fetch(`/uploads/${entry.key}`, { method: "DELETE" }).catch(() => {});
+    await forgetWaiting(entry);
   }
 
   #retry(entry) {
@@ -262,11 +279,7 @@ export class Queue {
 
   #remove(entry) {
     this.#entries = this.#entries.filter((each) => each !== entry);
-    const next = entry.row.element.nextElementSibling ?? entry.row.element.previousElementSibling;
-    const hadFocus = entry.row.element.contains(document.activeElement);
-    entry.row.element.remove();
-    // The keyboard's focus does not go back to the top of the page.
-    if (hadFocus) next?.querySelector("button:not([hidden])")?.focus();
+    this.#rows.remove(entry.row);
     this.#summarise();
   }
 

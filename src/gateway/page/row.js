@@ -1,22 +1,25 @@
 /** One file on its way, as a row: its name, how far it is, what it waits for, what can be done. */
-import { showBytes, showSeconds } from "./words.js";
+import { showBytes, shownName, showSeconds } from "./words.js";
 
 const template = document.querySelector("#row");
 
 export class Row {
+  /** Called when its kind has changed. */
+  onKind = () => {};
+
   /** @param file name, size @param actions { cancel, retry, find } called when asked for */
   constructor(file, actions) {
     this.element = template.content.firstElementChild.cloneNode(true);
+    this.name = shownName(file.name);
     this.size = file.size;
     this.speed = new Speed();
-    this.#part(".name").textContent = file.name;
+    this.#part(".name").textContent = this.#part(".name").title = this.name;
     this.#part(".size").textContent = showBytes(file.size);
-    this.#part("progress").setAttribute("aria-label", `${file.name}: how much is uploaded`);
-    this.name = file.name;
+    this.#part("progress").setAttribute("aria-label", `${this.name}: how much is uploaded`);
     const words = { cancel: "Cancel", retry: "Try again", find: "Choose again" };
     for (const [name, word] of Object.entries(words)) {
       const button = this.#part(`.${name}`);
-      button.setAttribute("aria-label", `${word}: ${file.name}`);
+      button.setAttribute("aria-label", `${word}: ${this.name}`);
       button.addEventListener("click", actions[name]);
     }
     this.show("waiting", "Waiting for its turn");
@@ -26,8 +29,10 @@ export class Row {
     return this.element.querySelector(selector);
   }
 
-  /** @param kind waiting, sending, paused, missing, received, safe, failed */
+  /** @param kind waiting, sending, paused, missing, received, safe, failed, parked */
   show(kind, text) {
+    const isOther = kind !== this.kind;
+    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
     this.kind = kind;
     this.element.dataset.kind = kind;
     this.#part(".state").textContent = text;
@@ -35,6 +40,15 @@ export class Row {
     this.#part(".find").hidden = kind !== "missing";
     this.#part(".cancel").hidden = kind === "received" || kind === "safe" || kind === "parked";
     this.#part("progress").hidden = !["waiting", "sending", "paused", "missing"].includes(kind);
+    // A button that goes would take the keyboard's focus along.
+    if (focused?.hidden) this.element.focus({ preventScroll: true });
+    if (isOther) this.onKind();
+  }
+
+  /** How much has come in before is asked for first, and is no speed. */
+  showStarting() {
+    this.speed = new Speed();
+    this.show("sending", "Starting");
   }
 
   /** @param sent bytes that have come in, or are on their way */
@@ -99,13 +113,10 @@ export class Row {
       step.append(spoken);
       return step;
     }));
-    const advice = this.#part(".advice");
-    advice.hidden = file.released_at === null;
     if (file.parked_in.length > 0) {
       this.show("parked", parkedText(file));
     } else if (file.released_at !== null) {
-      this.show("safe", `Stored in ${file.stored_in.join(" and ")}`);
-      advice.textContent = "Safe to delete from your phone";
+      this.show("safe", "Safe to delete from your phone");
     } else if (file.stored_in.length > 0) {
       this.show(
         "received",

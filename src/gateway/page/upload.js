@@ -49,9 +49,10 @@ export async function upload(entry, report, signal) {
       if (again === null) throw error;
       failures += 1;
       report({
+        // The gateway tells a program to try again; here nobody has to.
         waiting: error instanceof Unreachable
           ? "No connection: it goes on by itself"
-          : error.message,
+          : `${error.title}. It goes on by itself when that has passed`,
         stored,
       });
       await untilWorthTrying(again, signal);

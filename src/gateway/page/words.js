@@ -12,6 +12,19 @@ export function showBytes(bytes) {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** A message of the gateway's, whose numbers of bytes are exact. */
+export function withBytesShown(text) {
+  return text.replace(/\b(\d{4,}) bytes\b/g, (_, bytes) => showBytes(Number(bytes)));
+}
+
+/**
+ * Without what is not seen and turns what is: U+202E shows `gpj.exe` as `exe.jpg`. Joiners stay, without which
+ * Persian words and families of emoji fall apart.
+ */
+export function shownName(name) {
+  return name.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]|(?![\u200c\u200d])\p{Cf}/gu, "") || "(no name)";
+}
+
 export function showSeconds(seconds) {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;

@@ -8,9 +8,12 @@ import {
   streamOf,
 } from "../connect.ts";
 import { type DatabaseAddress, type DatabaseServer, showAddress } from "../database_url.ts";
+import { inboxError } from "../inbox_error.ts";
 import { pg } from "../pg.ts";
 import { runLargeStatement } from "./large_statement.ts";
 import { type Used, watchForNewerPrimary } from "../newer_primary.ts";
+import { sqlstateOf } from "../server_error.ts";
+import { SCHEMA_VERSION } from "../schema_version.ts";
 import { onFirstServer, preferServer } from "../servers.ts";
 import { applicationError } from "./refusal.ts";
 
@@ -134,28 +137,39 @@ export class ApplicationPool implements Caller, AsyncDisposable {
   }
 
   /**
-   * Sees that the database is there and has an inbox that knows these calls.
+   * Sees that the database is there and has an inbox for which this program is written.
    *
    * @throws {ConfigurationError} it cannot be used, with the fix
    * @throws {DatabaseUnavailableError} trying again may help
    */
   async check(): Promise<void> {
-    const [row] = await this.call<{ ready: boolean }>(
-      "SELECT has_function_privilege('omoide.where_items(uuid, uuid[], text)', 'EXECUTE') AS ready",
-      [],
-    );
-    if (row?.ready !== true) {
-      throw new ConfigurationError(
-        `The role ${this.address.user} may not use this inbox; log in as the application's role, and run ` +
-          "`inbox init`",
-      );
-    }
+    const { client } = await this.#connection();
+    client.release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
     await this.#watching;
     for (const pool of this.#pools.values()) await pool.end();
+  }
+}
+
+/**
+ * Once for each connection: a migration ends all there are, so whoever is written for another schema hears
+ * of it at the next call, and works on with none.
+ *
+ * @throws {ConfigurationError} the inbox has another schema, or is none; the role is not the application's
+ */
+async function requireInbox(client: pg.ClientBase, { user }: DatabaseServer): Promise<void> {
+  try {
+    await client.query("SELECT omoide.check_application($1)", [SCHEMA_VERSION]);
+  } catch (error) {
+    if (sqlstateOf(error) !== "42501") throw inboxError(error);
+    throw new ConfigurationError(
+      `The role ${user} may not use this inbox; log in as the application's role, and run ` +
+        "`inbox init`",
+      { cause: error },
+    );
   }
 }
 
@@ -192,7 +206,10 @@ class ServerPool {
       max: size,
       connectionTimeoutMillis: WAIT_MS,
       idleTimeoutMillis: 60_000,
-      onConnect: (client) => prepare(client, server),
+      onConnect: async (client) => {
+        await prepare(client, server);
+        await requireInbox(client, server);
+      },
     });
     this.#pool.on("connect", (client) => {
       this.#open.add(client);

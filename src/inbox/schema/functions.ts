@@ -15,6 +15,7 @@ import cancel_attempt from "./functions/cancel_attempt.sql" with { type: "text" 
 import cancel_upload from "./functions/cancel_upload.sql" with { type: "text" };
 import charge from "./functions/charge.sql" with { type: "text" };
 import charge_inbox from "./functions/charge_inbox.sql" with { type: "text" };
+import check_application from "./functions/check_application.sql" with { type: "text" };
 import check_block from "./functions/check_block.sql" with { type: "text" };
 import check_description from "./functions/check_description.sql" with { type: "text" };
 import check_pending from "./functions/check_pending.sql" with { type: "text" };
@@ -130,6 +131,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   cancel_upload,
   charge,
   charge_inbox,
+  check_application,
   check_block,
   check_description,
   check_pending,

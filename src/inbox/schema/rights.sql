@@ -115,7 +115,8 @@ GRANT EXECUTE ON FUNCTION
   omoide.finish_upload(uuid, uuid, bytea), omoide.find_upload(uuid, uuid),
   omoide.cancel_upload(uuid, uuid), omoide.upload_limits(),
   omoide.record_item(uuid, uuid, text, timestamptz), omoide.list_items(uuid, bigint, int),
-  omoide.where_items(uuid, uuid[], text), omoide.owner_of_token(bytea) TO :app;
+  omoide.where_items(uuid, uuid[], text), omoide.owner_of_token(bytea),
+  omoide.check_application(int) TO :app;
 
 -- All that `inbox status` and `inbox parked` ask: no bytes, and nothing that acts.
 GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.generation_status,

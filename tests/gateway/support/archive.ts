@@ -110,12 +110,15 @@ export class Archive implements AsyncDisposable {
     await page.goto(`${this.url(look)}/${token === null ? "" : `#token=${token.text}`}`);
     await page.waitForSelector(token === null ? "#log-in:not([hidden])" : "#archive:not([hidden])");
     const row = (name: string) => {
-      const one = page.locator(".row", { has: page.getByRole("heading", { name, exact: true }) });
+      const one = page.locator(".row", {
+        has: page.getByRole("heading", { name, exact: true, includeHidden: true }),
+      });
       return {
         async becomes(kind: string, timeoutMs = 60_000) {
           await page.locator(`.row[data-kind="${kind}"]`, {
-            has: page.getByRole("heading", { name, exact: true }),
-          }).waitFor({ timeout: timeoutMs });
+            has: page.getByRole("heading", { name, exact: true, includeHidden: true }),
+            // It may be folded away.
+          }).waitFor({ state: "attached", timeout: timeoutMs });
           return await one.innerText();
         },
       };

@@ -62,7 +62,10 @@ export class Gateway implements AsyncDisposable {
     let over = false;
     process.status.then(() => over = true);
     await until("the gateway listens", async () => {
-      if (over) throw new Error(await this.#output);
+      if (over) {
+        this.#process = null;
+        throw new Error(await this.#output);
+      }
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port: this.port })).close();
         return true;
