@@ -31,7 +31,7 @@ export interface Media extends MediaName {
   readonly sha256: string;
 }
 
-/** How a storage came to hold a media. */
+/** How a storage came to have a media. */
 export const OUTCOMES = ["stored", "present", "renamed"] as const;
 /**
  * - `stored`: published under its usual name
@@ -66,7 +66,7 @@ export function isStorageName(text: string): boolean {
   return STORAGE_NAME.test(text);
 }
 
-/** The name a media has unless that owner's item holds other bytes under it. */
+/** The name a media has unless that owner's item has other bytes under it. */
 export function usualName(media: Pick<MediaName, "itemUuid" | "ext">): string {
   return `${media.itemUuid}.${media.ext}`;
 }

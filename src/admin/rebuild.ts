@@ -22,7 +22,7 @@ export interface RebuildReport {
 }
 
 /**
- * Makes the receipts of everything a tree holds. Reads names, not bytes.
+ * Makes the receipts of everything in a tree. Reads names, not bytes.
  *
  * @param owner of this owner alone, whose objects are called by the ids of another inbox
  */

@@ -110,7 +110,7 @@ function sideOf(sides: ReadonlyMap<string, ComparedSide>, given: string): Compar
   return side;
 }
 
-/** The inbox's word on what a storage holds, called "the receipts". */
+/** The inbox's word on what a storage has, called "the receipts". */
 async function openReceipts(
   inbox: AdminInbox,
   { storage, uuid }: ManifestOwner,

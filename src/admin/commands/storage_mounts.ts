@@ -15,7 +15,7 @@ export const storageMounts = treeCommand<Record<never, never>, { readonly second
   options: [],
   examples: ["omoide-admin storage mounts /srv/omoide/hot /mnt/again/hot"],
   exits: {
-    [EXIT.OK]: "everything that was tried holds",
+    [EXIT.OK]: "everything that was tried works",
     [EXIT.ATTENTION]: "something does not: let no two machines work on this storage",
   },
   need: "change",

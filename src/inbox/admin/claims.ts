@@ -1,6 +1,6 @@
 import { type AdminInbox, ask } from "./inbox.ts";
 
-/** Which of these objects' media a storage is owed, or holds a receipt for, and where the file should be. */
+/** Which of these objects' media a storage is owed, or has a receipt for, and where the file should be. */
 export interface Claim {
   readonly mediaId: string;
   readonly owed: boolean;

@@ -6,7 +6,7 @@ import { sqlstateOf } from "../server_error.ts";
 import { type DatabaseAddress, parseAdminDatabaseUrl, showAddress } from "../database_url.ts";
 import { endBlockers } from "./blockers.ts";
 import { inboxError } from "../inbox_error.ts";
-import { SCHEMA_VERSION } from "../schema_version.ts";
+import { requireVersion } from "../require_version.ts";
 
 /** An inbox as its administrator sees it: a superuser's connection, past all functions and rights. */
 export interface AdminInbox extends AsyncDisposable {
@@ -15,7 +15,7 @@ export interface AdminInbox extends AsyncDisposable {
   readonly connectAgain: () => Promise<Connection>;
   /** The inbox's UUID. */
   readonly uuid: string;
-  /** How many storages must hold a media before its blob may leave. */
+  /** How many storages must have a media before its blob may leave. */
   readonly minCopies: number;
 }
 
@@ -56,12 +56,7 @@ export async function openInbox(url: string): Promise<AdminInbox> {
   try {
     const where = showAddress(parseAdminDatabaseUrl(url, "postgres").address);
     const { inbox, schema_version, min_copies } = await readSettings(connection, where);
-    if (schema_version !== SCHEMA_VERSION) {
-      throw new ConfigurationError(
-        `The inbox at ${where} has schema version ${schema_version}, this program ${SCHEMA_VERSION}; ` +
-          (schema_version < SCHEMA_VERSION ? "run `inbox init`" : "use the newer program"),
-      );
-    }
+    requireVersion(schema_version, `The inbox at ${where}`);
     return {
       connection,
       connectAgain: () => connectAdmin(url),

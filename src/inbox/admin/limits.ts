@@ -4,7 +4,7 @@ import { type AdminInbox, ask } from "./inbox.ts";
 
 /** The inbox's limits, by their columns in `omoide.settings`. Bytes, numbers of media, or seconds. */
 export const LIMITS = {
-  min_copies: "storages that must hold a media before its blob may leave the inbox",
+  min_copies: "storages that must have a media before its blob may leave the inbox",
   max_inbox_bytes: "bytes that wait in the inbox",
   max_inbox_disk_bytes: "bytes of the inbox's files, with what is uncommitted or dead",
   max_media_bytes: "bytes of one media",

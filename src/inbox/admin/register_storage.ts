@@ -6,7 +6,7 @@ import { asAdministrator } from "./administrator.ts";
 import { ASK_NAME } from "./found_inbox.ts";
 import { applyRights } from "./rights.ts";
 import { ensureRole, FORMS, workerForm } from "./roles.ts";
-import { SCHEMA_VERSION } from "../schema_version.ts";
+import { requireVersion } from "../require_version.ts";
 
 /** Names whose role would be one of the inbox's own: a storage `app` would hand the application every blob. */
 const RESERVED = ["app", "monitor", "owner", "admin"];
@@ -118,14 +118,7 @@ async function inboxOf(connection: Connection): Promise<{ inbox: string; name: s
         "`inbox init` first",
     );
   }
-  if (settings.schema_version !== SCHEMA_VERSION) {
-    throw new ConfigurationError(
-      `The inbox's schema has version ${settings.schema_version}, this program knows ` +
-        `${SCHEMA_VERSION}; ` + (settings.schema_version < SCHEMA_VERSION
-          ? "run `inbox init` first"
-          : "use the release that made it, or a newer one"),
-    );
-  }
+  requireVersion(settings.schema_version);
   return settings;
 }
 

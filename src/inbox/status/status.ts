@@ -11,7 +11,7 @@ export interface StorageStatus {
   readonly uuid: string;
   readonly retired: boolean;
   readonly distrusted: string | null;
-  /** Receipts: media it holds. */
+  /** Receipts: media that it has. */
   readonly held: number;
   readonly heldBytes: number;
   readonly lastReceiptAge: number | null;
@@ -123,9 +123,9 @@ export interface InboxStatus {
   readonly generations: readonly GenerationStatus[];
   /** Today's usage (UTC): all together, then the owners nearest their limit. */
   readonly usage: readonly Usage[];
-  /** Released media held by fewer trusted storages than min_copies, but by one. */
+  /** Released media that fewer trusted storages have than min_copies, but one has. */
   readonly underReplicated: number;
-  /** Released media that not every required storage holds, but enough of them: from before one was added. */
+  /** Released media that not every required storage has, but enough of them: from before one was added. */
   readonly incomplete: number;
   /** Released media that no storage has a receipt for: purged. */
   readonly gone: number;
@@ -136,7 +136,7 @@ export interface InboxStatus {
   readonly findings: readonly OpenFindings[];
   /** Paths of which one storage has receipts for different bytes: at most one of them can be true. */
   readonly sharedPaths: number;
-  /** Things in the schema that are not its owner's role's: restored, and `inbox init` not run since. */
+  /** Tables and functions that the owner's role does not own: restored, and `inbox init` not run since. */
   readonly foreign: number;
   /** Blocks of 4,096 media whose counter was not what it counts; see `inbox recount`. */
   readonly miscounts: number;

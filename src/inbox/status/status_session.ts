@@ -1,7 +1,7 @@
-import { ConfigurationError, DatabaseUnavailableError } from "../../errors.ts";
+import { DatabaseUnavailableError } from "../../errors.ts";
 import { connect, type Connection, type Credentials, streamOf } from "../connect.ts";
 import type { DatabaseAddress } from "../database_url.ts";
-import { SCHEMA_VERSION } from "../schema_version.ts";
+import { requireVersion } from "../require_version.ts";
 import { ask } from "./ask.ts";
 import { askCounts, askStatus } from "./ask_status.ts";
 import { ASK_PARKED, DETAILS, type Details, type ParkedMedia } from "./details.ts";
@@ -81,11 +81,6 @@ export class StatusSession implements Disposable {
         this.connection,
         "SELECT schema_version AS version FROM omoide.settings",
       ));
-    const version = row?.version ?? 0;
-    if (version === SCHEMA_VERSION) return;
-    throw new ConfigurationError(
-      `The inbox has schema version ${version}, this program ${SCHEMA_VERSION}; ` +
-        (version < SCHEMA_VERSION ? "run `inbox init`" : "use the newer program"),
-    );
+    requireVersion(row?.version ?? 0);
   }
 }

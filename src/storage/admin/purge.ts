@@ -91,7 +91,7 @@ export function purgeFiles(tree: GuardedTree, files: readonly Purgeable[]): void
   }
 }
 
-/** How many media a storage holds: objects that have a public name. */
+/** How many media a storage has: objects that have a public name. */
 export async function countMedia(tree: GuardedTree, signal: AbortSignal): Promise<number> {
   const yielder = new EventLoopYielder(signal);
   let total = 0;
