@@ -30,13 +30,13 @@ function bars(totals: Readonly<Record<string, number>>): Progress {
 }
 
 function lines(totals: Readonly<Record<string, number>>): Progress {
-  const told = new Map<string, number>();
+  const said = new Map<string, number>();
   return {
     update(name, done) {
       const total = totals[name] ?? 0;
       const quarter = total === 0 ? 4 : Math.floor(4 * done / total);
-      if (quarter <= (told.get(name) ?? 0)) return;
-      told.set(name, quarter);
+      if (quarter <= (said.get(name) ?? 0)) return;
+      said.set(name, quarter);
       console.log(`  ${name}: ${done}/${total}`);
     },
     stop() {},
