@@ -53,6 +53,7 @@ export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest)
   const encoder = new TextEncoder();
   // A request whose owner is known has a token.
   const sha256 = tokenHash(request) ?? new Uint8Array();
+  const leave = gateway.streams.take(ownerUuid);
   let end = () => {};
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -81,6 +82,7 @@ export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest)
       gateway.stop.addEventListener("abort", close);
       end = () => {
         end = () => {};
+        leave();
         clearInterval(timer);
         stopTokenWatch();
         stopWatching();

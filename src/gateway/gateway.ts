@@ -1,5 +1,6 @@
 import type { ApplicationPool } from "../inbox/application/pool.ts";
 import type { Logger } from "../log.ts";
+import type { Places } from "./places.ts";
 import type { PortionPool } from "./portion_pool.ts";
 import type { ReadBuffers } from "./read_buffers.ts";
 import type { TokenWatch } from "./token_watch.ts";
@@ -11,6 +12,10 @@ export interface Gateway {
   readonly log: Logger;
   readonly portions: PortionPool;
   readonly reads: ReadBuffers;
+  /** Of requests with a body. */
+  readonly bodies: Places;
+  /** Of event streams. */
+  readonly streams: Places;
   readonly watchers: Watchers;
   readonly tokens: TokenWatch;
   /** Aborted when the gateway stops. */

@@ -60,7 +60,12 @@ export async function answer(gateway: Gateway, request: Request): Promise<Respon
     const handler = handlerOf(own, method);
     if (handler === undefined) throw otherMethod([...Object.keys(own), ...Object.keys(open)]);
     const ownerUuid = await ownerOf(gateway.inbox, request);
-    return await handler(gateway, { request, url, ownerUuid, groups });
+    const leave = request.body === null ? () => {} : gateway.bodies.take(ownerUuid);
+    try {
+      return await handler(gateway, { request, url, ownerUuid, groups });
+    } finally {
+      leave();
+    }
   }
   throw problem(
     404,

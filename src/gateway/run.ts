@@ -7,6 +7,7 @@ import { listenForSignals } from "../signals.ts";
 import { look } from "./events.ts";
 import type { Gateway } from "./gateway.ts";
 import type { GatewayOptions } from "./options.ts";
+import { Places } from "./places.ts";
 import { PortionPool } from "./portion_pool.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 import { PORTION_BYTES } from "./receive.ts";
@@ -16,6 +17,11 @@ import { Watchers } from "./watchers.ts";
 
 /** Portions that are filled while each connection to the database stores one. */
 const FILLED = 4;
+
+/** At once. The memory bound holds for these; a page sends three. */
+const BODIES = { ofOne: 250, ofAll: 400 };
+/** At once. A page has one. */
+const STREAMS = { ofOne: 32, ofAll: 4000 };
 
 /** What a connection may take to end when the gateway stops. */
 const STOP_MS = 5_000;
@@ -38,6 +44,8 @@ export async function runGateway(
     log,
     portions: new PortionPool(options.connections + FILLED, PORTION_BYTES),
     reads: new ReadBuffers(),
+    bodies: new Places("uploads", BODIES),
+    streams: new Places("open pages", STREAMS),
     watchers: new Watchers((ownerUuid, before) => look(gateway, ownerUuid, before)),
     tokens: new TokenWatch((sha256s) => ownersOfTokens(inbox, sha256s)),
     stop,

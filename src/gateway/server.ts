@@ -8,11 +8,11 @@ import { BodyError } from "./receive.ts";
 import { answer } from "./routes.ts";
 import { TroubleLog } from "./trouble_log.ts";
 
-/** Requests with a body at once; the memory bound holds for these. */
-const MAX_BODIES = 400;
 /** What is left of a refused body is read away up to here, so that the client gets to see the answer. */
 const DRAINED_BYTES = 16 * 1024 * 1024;
 const DRAINED_MS = 5_000;
+/** Of so many at once: who sends without a token takes no more of this program than that. */
+const MOST_DRAINED = 100;
 
 /** Every answer has these; the page adds its own. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -27,21 +27,19 @@ const HEADERS: Readonly<Record<string, string>> = {
  * @throws {ConfigurationError} the address cannot be listened at
  */
 export function serve(gateway: Gateway, listen: HostPort): Deno.HttpServer<Deno.NetAddr> {
-  let bodies = 0;
+  let drained = 0;
   const troubles = new TroubleLog(gateway.log);
   const handle = async (request: Request): Promise<Response> => {
-    const hasBody = request.body !== null;
-    if (hasBody) bodies += 1;
     try {
-      if (bodies > MAX_BODIES) throw tooBusy();
       return finished(await answer(gateway, request));
     } catch (error) {
       troubles.note(error);
       const response = finished(failure(gateway, request, error));
-      await drain(request);
+      if (drained < MOST_DRAINED) {
+        drained += 1;
+        await drain(request).finally(() => drained -= 1);
+      }
       return response;
-    } finally {
-      if (hasBody) bodies -= 1;
     }
   };
   try {
@@ -101,14 +99,6 @@ function bodyProblem({ kind }: BodyError): Problem {
         "What has come in is kept. Ask for the offset with HEAD, and go on from there.",
       );
   }
-}
-
-function tooBusy(): Problem {
-  return problem(
-    ...[503, "busy", "Too many uploads at this moment"] as const,
-    "Try again in a moment.",
-    { "retry-after": "3" },
-  );
 }
 
 /**

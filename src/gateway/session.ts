@@ -4,6 +4,8 @@ import type { Gateway, OwnRequest } from "./gateway.ts";
 import { problem } from "./problem.ts";
 
 const MAX_BYTES = 1000;
+/** It fits into one packet. */
+const READ_MS = 5_000;
 
 /** `POST /session` with `{"token": "…"}`: trades it for a cookie, which holds the same. */
 export async function logIn({ inbox }: Gateway, request: Request): Promise<Response> {
@@ -11,7 +13,7 @@ export async function logIn({ inbox }: Gateway, request: Request): Promise<Respo
   if (!(length <= MAX_BYTES)) {
     throw problem(413, "too-large", "The token is too long", 'Send {"token": "…"}.');
   }
-  const token = tokenIn(await request.text());
+  const token = tokenIn(await soon(request.text()));
   const ownerUuid = token === null ? null : await ownerOfToken(inbox, hashOf(token));
   if (token === null || ownerUuid === null) {
     throw problem(
@@ -22,6 +24,20 @@ export async function logIn({ inbox }: Gateway, request: Request): Promise<Respo
   const headers = cookieHeaders(request, token);
   headers.set("content-type", "application/json");
   return new Response(JSON.stringify({ owner: ownerUuid }), { headers });
+}
+
+/** @throws {Problem} 408 it does not come */
+async function soon(text: Promise<string>): Promise<string> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const close = { "connection": "close" };
+    reject(problem(408, "silent", "The token does not come", 'Send {"token": "…"}.', close));
+  }, READ_MS);
+  try {
+    return await Promise.race([text, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function tokenIn(text: string): string | null {

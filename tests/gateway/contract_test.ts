@@ -241,6 +241,7 @@ Deno.test("an event stream that is not read ends, before it fills the memory", a
       },
     },
     tokens: { watch: () => () => {} },
+    streams: { take: () => () => {} },
     stop: new AbortController().signal,
   };
   const { body } = showEvents(

@@ -7,6 +7,7 @@ import {
   contentOf,
   digestOf,
   hexOf,
+  OTHER,
   OWNER,
   stage,
   statusOn,
@@ -250,6 +251,57 @@ Deno.test("a slow client's bytes are stored as they come, and it holds no transa
       "SELECT query FROM pg_stat_activity WHERE usename = 'omoide_app' AND state <> 'idle'",
     );
     assert.deepEqual(rows, []);
+  }));
+
+Deno.test("whoever keeps every place that one may have keeps nobody else out", () =>
+  stage(async ({ gateway }) => {
+    const held: Disposable[] = [];
+    const hold = async (count: number, text: (item: string) => string) => {
+      const opened = await Promise.all(
+        Array.from({ length: count }, () => gateway.raw(text(crypto.randomUUID()))),
+      );
+      held.push(...opened);
+      return opened;
+    };
+    // Without a token: a login that never ends, an upload of which nothing comes.
+    const [login] = await hold(
+      60,
+      () => "POST /session HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n{",
+    );
+    await hold(
+      450,
+      (item) =>
+        `PUT /media/${OWNER}/${item}/content.jpg HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n`,
+    );
+    // With one: uploads of which nothing comes, and event streams.
+    const stalled = (item: string) =>
+      `PUT /media/${OWNER}/${item}/content.jpg HTTP/1.1\r\nHost: x\r\n${bearer()}Content-Length: 9\r\n\r\n`;
+    await hold(250, stalled);
+    await hold(32, () => `GET /events HTTP/1.1\r\nHost: x\r\n${bearer()}\r\n`);
+    await until("one has all it may have", async () => {
+      const [one] = await hold(1, stalled);
+      if (one === undefined) return false;
+      await writeAll(one, bytesOf(9));
+      return await statusOn(one) === 429;
+    });
+    await until("it has all its event streams", async () => {
+      const [one] = await hold(1, () => `GET /events HTTP/1.1\r\nHost: x\r\n${bearer()}\r\n`);
+      return one !== undefined && await statusOn(one) === 429;
+    });
+    const path = `/media/${OTHER}/${crypto.randomUUID()}/content.jpg`;
+    assert.equal((await gateway.send("PUT", path, {}, "another's", OTHER)).status, 201);
+    const events = await fetch(`${gateway.url}/events`, {
+      headers: { authorization: `Bearer ${tokenOf(OTHER)}` },
+    });
+    assert.equal(events.status, 200);
+    await events.body?.cancel();
+    assert.equal(login === undefined ? null : await statusOn(login), 408);
+    for (const each of held) each[Symbol.dispose]();
+    await until(
+      "its places are free again",
+      async () =>
+        (await gateway.send("PUT", path.replace(OTHER, OWNER), {}, "its own")).status === 201,
+    );
   }));
 
 Deno.test("killed in the middle, the gateway that comes next goes on where it was", () =>

@@ -3,7 +3,17 @@ import assert from "node:assert/strict";
 import { run, until } from "../lab/command.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { Nginx } from "../deploy/support/nginx.ts";
-import { bearer, bytesOf, hexOf, OTHER, OWNER, stage, tokenOf, writeAll } from "./support/stage.ts";
+import {
+  bearer,
+  bytesOf,
+  hexOf,
+  OTHER,
+  OWNER,
+  stage,
+  statusOn,
+  tokenOf,
+  writeAll,
+} from "./support/stage.ts";
 
 const NEEDS = requireTools(["nginx", "chown"], { root: true });
 const ITEM = "0c0c0c0c-0000-4000-8000-0000000000cc";
@@ -101,6 +111,61 @@ Deno.test({
         await reader?.cancel();
       });
 
+      await t.step(
+        "a request in a request's body is nobody's, whatever its lengths say",
+        async () => {
+          // Answered with the sender's own rights, if it were taken for one.
+          const inner = `GET /session HTTP/1.1\r\nHost: x\r\n${bearer(OTHER)}X: `;
+          const put = `PUT /media/${OWNER}/${ITEM}/content.bin HTTP/1.1\r\nHost: x\r\n${bearer()}`;
+          const bodies = [
+            `Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+            `Content-Length: 0\r\nContent-Length: ${inner.length}\r\n\r\n`,
+            `Content-Length: 0, ${inner.length}\r\n\r\n`,
+            `Content-Length: +0\r\n\r\n`,
+            `Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n`,
+            `Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
+            `Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n`,
+            `Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n`,
+            `X: a\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+          ];
+          for (const body of bodies) {
+            using connection = await Deno.connect({ hostname: "127.0.0.1", port: nginx.port });
+            await writeAll(connection, new TextEncoder().encode(put + body + inner));
+            const status = await statusOn(connection);
+            assert.ok(status === null || status >= 400, `${body}: ${status}`);
+            // What stands behind NGINX's connections is asked at once, over all that it keeps open.
+            const answers = await Promise.all(
+              Array.from({ length: 8 }, () => get(nginx.url("/session"), token(OWNER))),
+            );
+            for (const answer of answers) {
+              assert.ok([200, 429].includes(answer.status), `${body}: ${answer.status}`);
+              if (answer.status === 200) {
+                assert.deepEqual(JSON.parse(answer.text), { owner: OWNER });
+              }
+            }
+          }
+        },
+      );
+
+      await t.step("what NGINX says of a request cannot be said by its sender", async () => {
+        const said = { "x-original-uri": `/content/${OTHER}/0c/${ITEM}.jpg` };
+        assert.equal((await get(picture, { ...token(OTHER), ...said })).status, 403);
+        const foreign = {
+          "origin": "https://evil.example",
+          "x-forwarded-host": "evil.example",
+          "x-forwarded-proto": "https",
+        };
+        const list = nginx.url(`/media/${OWNER}`);
+        assert.equal((await get(list, { ...token(OWNER), ...foreign })).status, 403);
+        // It came without TLS: the cookie for that counts.
+        const cookie = { cookie: `omoide=${tokenOf(OWNER)}`, "x-forwarded-proto": "https" };
+        assert.equal((await get(list, cookie)).status, 200);
+        // Many ranges of one small file are not many files.
+        const ranges = Array.from({ length: 2000 }, (_, i) => `${i % 9}-`).join(",");
+        const many = await get(picture, { ...token(OWNER), range: `bytes=${ranges}` });
+        assert.ok(many.text.length < 1000, `${many.status}: ${many.text.length}`);
+      });
+
       await t.step("elsewhere a body is small, and trying tokens is slow", async () => {
         const large = await fetch(nginx.url("/session"), {
           method: "POST",
@@ -116,6 +181,10 @@ Deno.test({
         );
         for (const { body } of tries) await body?.cancel();
         assert.ok(tries.some(({ status }) => status === 429));
+        // Whoever only opens the page is not taken for somebody who tries.
+        for (let opened = 0; opened < 15; opened++) {
+          assert.equal((await get(nginx.url("/session"), token(OWNER))).status, 200);
+        }
       });
       await Deno.remove(root, { recursive: true });
     }),
