@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { visible, visibleBlock, visibleJson } from "../src/terminal.ts";
+import * as terminal from "../src/terminal.ts";
 import { codeOf, withoutComments } from "./worker/support/source_text.ts";
+
+const { visible, visibleBlock, visibleJson } = terminal;
 
 const ACTS = "\x1b[2J\x9b2J\x07\r\n\u202e\u2066\u2028\u2029\u200b\ufeff\x7f\u{e0041}" +
   String.fromCharCode(0xd800);
@@ -28,6 +30,49 @@ Deno.test("JSON is escaped within itself, and means the same", () => {
   const json = visibleJson(JSON.stringify(value));
   assert.match(json, /^[\x20-\x7e]+$/);
   assert.deepEqual(JSON.parse(json), value);
+});
+
+/** Every function that prints, called with text of others; null for bytes that no terminal gets. */
+const WAYS: Readonly<Record<string, readonly string[] | null>> = {
+  printLine: ["printLine(text)"],
+  printJson: ["printJson(JSON.stringify(text))"],
+  printLines: ["printLines(text)"],
+  printHelp: ["printHelp(text)"],
+  printError: ["printError(text)"],
+  printBug: ["printBug(text)"],
+  printLog: ['printLog(text, "text")', 'printLog(JSON.stringify(text), "json")'],
+  drawLine: ["drawLine(text)"],
+  showUncaught: [
+    'showUncaught("x"); Promise.reject(new Error(text))',
+    'showUncaught("x"); setTimeout(() => { throw new Error(text); })',
+  ],
+  writeBytes: null,
+};
+
+Deno.test("no way to print lets the text of others act, or begin a line", async () => {
+  const prints = Object.keys(terminal).filter((name) => !name.startsWith("visible"));
+  assert.deepEqual(Object.keys(WAYS).sort(), prints.sort());
+  const module = new URL("src/terminal.ts", ROOT).href;
+  const text = `${ACTS}\nSAFE: every media`;
+  await Promise.all(
+    Object.values(WAYS).flatMap((calls) => calls ?? []).map(async (call) => {
+      const [name] = /^\w+/.exec(call) ?? [];
+      const program = `import { ${name} } from ${JSON.stringify(module)};
+        const text = ${JSON.stringify(text)}; ${call};`;
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["eval", program],
+        env: { NO_COLOR: "1" },
+      }).output();
+      const printed = [stdout, stderr].map((each) => new TextDecoder().decode(each)).join("");
+      // What `drawLine` itself says to the terminal.
+      const shown = printed.replace(/^\r(.*)\x1b\[K$/s, "$1");
+      assert.match(shown, /\\x1b\[2J|\\u001b\[2J/, `${call} shows ${printed}`);
+      const acting = /[\p{Cf}\p{Zl}\p{Zp}]|(?!\n)\p{Cc}/u.exec(shown.replace(/\n$/, ""));
+      assert.equal(acting, null, `${call} prints ${JSON.stringify(acting?.[0])}`);
+      // What is printed as lines has its line feeds from us.
+      if (!/^print(Lines|Help)\b/.test(call)) assert.doesNotMatch(shown, /^SAFE/m, call);
+    }),
+  );
 });
 
 /** Every way to write to a terminal. `console` alone is a parameter's name in the commands. */
