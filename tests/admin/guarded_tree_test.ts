@@ -9,9 +9,10 @@ import { clearName, quarantine, replaceName } from "../../src/storage/admin/quar
 import { linkObject, repairOrder } from "../../src/storage/admin/repair.ts";
 import { LocalSource } from "../../src/storage/admin/source.ts";
 import { orphanProbes, removeOrphans } from "../../src/storage/admin/sweep.ts";
+import { parentOf } from "../../src/storage/layout.ts";
 import { readIdentity } from "../../src/storage/identity.ts";
 import { run } from "../lab/command.ts";
-import { copyTree, OWNER, snapshot } from "../lab/hostile_tree.ts";
+import { copyTree, OWNER, type Plant, PLANTS, snapshot } from "../lab/hostile_tree.ts";
 import { codeOf } from "../worker/support/source_text.ts";
 import { requireTools } from "../support/require_tool.ts";
 import { unguarded } from "./support/unguarded_tree.ts";
@@ -29,47 +30,54 @@ interface Scene {
 }
 
 interface Action {
-  /** The name that is a link to its like outside. */
-  readonly link: (scene: Scene) => string;
+  /** The name that the tree's owner makes something else of. */
+  readonly place: (scene: Scene) => string;
+  /** What has that name is a file. */
+  readonly isFile?: true;
+  /** It links or renames across that place, which the kernel does on one file system only. */
+  readonly links?: true;
   readonly act: (tree: GuardedTree, scene: Scene) => unknown;
 }
 
-/** Everything that the tools do to a tree, each with the link that led it outside. */
+/** Everything that the tools do to a tree, each with the place that led it elsewhere. */
 const ACTIONS: Readonly<Record<string, Action>> = {
   "the audit log is opened": {
-    link: () => ".omoide/record.jsonl",
+    place: () => ".omoide/record.jsonl",
+    isFile: true,
     act: (tree) => new AuditLog(tree, owner)[Symbol.dispose](),
   },
   "something is quarantined": {
-    link: () => ".omoide/quarantine",
+    place: () => ".omoide/quarantine",
     act: (tree, { media }) => quarantine(tree, media.object, owner),
   },
   "probes are swept": {
-    link: () => ".omoide/probe",
+    place: () => ".omoide/probe",
     act: (tree) => removeOrphans(tree, [...orphanProbes(tree, new Date())]),
   },
   "drafts are swept": {
-    link: () => ".omoide/aside",
+    place: () => ".omoide/aside",
     act: (tree) => removeOrphans(tree, [...orphanProbes(tree, new Date())]),
   },
   "a media is delivered again": {
-    link: ({ media }) => media.path.split("/").slice(0, 2).join("/"),
+    place: ({ media }) => media.path.split("/").slice(0, 2).join("/"),
+    links: true,
     act: (tree, { media }) => clearName(tree, media.path, media.sha256, owner),
   },
   "a file's mode and owner are repaired": {
-    link: ({ media }) => media.object,
+    place: ({ media }) => media.object,
+    isFile: true,
     act: (tree, { media }) => repair(tree, media.object),
   },
   "a directory's mode and owner are repaired": {
-    link: ({ media }) => media.path.split("/").slice(0, 3).join("/"),
+    place: ({ media }) => media.path.split("/").slice(0, 3).join("/"),
     act: (tree, { media }) => repair(tree, media.path.split("/").slice(0, 3).join("/")),
   },
   "what is below a directory is repaired": {
-    link: () => "content",
+    place: () => "content",
     act: (tree, { media }) => repair(tree, media.path.split("/").slice(0, 3).join("/")),
   },
   "an object is made": {
-    link: () => ".omoide/objects",
+    place: () => ".omoide/objects",
     act: (tree, { media }) => {
       const fd = tree.create(`${media.object}.2`, 0o440);
       writeSync(fd, media.bytes);
@@ -77,17 +85,19 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     },
   },
   "an object is linked": {
-    link: ({ media }) => media.object.slice(0, ".omoide/objects/00".length),
+    place: ({ media }) => media.object.slice(0, ".omoide/objects/00".length),
+    links: true,
     act: (tree, { media }) =>
       linkObject(tree, media, media.path, Deno.lstatSync(`${tree.root}/${media.path}`)),
   },
   "a public name passes on": {
-    link: () => "content",
-    act: (tree, { media, outside }) =>
-      replaceName(tree, media.path, media.object, Deno.statSync(`${outside}/${media.path}`)),
+    place: () => "content",
+    links: true,
+    act: (tree, { media }) =>
+      replaceName(tree, media.path, media.object, Deno.statSync(`${tree.root}/${media.path}`)),
   },
   "a manifest is purged": {
-    link: () => "content",
+    place: () => "content",
     act: async (tree, { media }) => {
       const entry = { ...media, mediaId: media.id, object: media.object.slice(19), writtenAt: 0 };
       const { signal } = new AbortController();
@@ -109,8 +119,50 @@ function repair(tree: GuardedTree, path: string): void {
   repairOrder(path, { tree, owner, good, auditLog: { write: () => {} } });
 }
 
+/** What the owner of a tree makes of a place. */
+interface Form {
+  readonly plant: Plant;
+  /** What must stay as it is. */
+  readonly watched: (scene: Scene, place: string) => string;
+  /** What lies in the place is passed over, or refused so. */
+  readonly refusal: RegExp;
+  readonly fits: (action: Action) => boolean;
+}
+
+const [LINK, FIFO, DEVICE, OTHER_DISK] = PLANTS;
+assert.ok(LINK && FIFO && DEVICE && OTHER_DISK);
+const inPlace = ({ root }: Scene, place: string) => `${root}/${place}`;
+const FORMS: readonly Form[] = [
+  {
+    plant: LINK,
+    watched: ({ outside }) => outside,
+    refusal: /symbolic link|does not exist/,
+    fits: () => true,
+  },
+  // In a directory's place the kernel sees by itself that they are none.
+  ...[FIFO, DEVICE].map((plant): Form => ({
+    plant,
+    watched: inPlace,
+    refusal: /is a special file/,
+    fits: ({ isFile }) => isFile === true,
+  })),
+  {
+    plant: OTHER_DISK,
+    watched: inPlace,
+    refusal: /is on another file system/,
+    fits: ({ links }) => links !== true,
+  },
+  {
+    // Whoever can write to a directory can swap anything in it at any moment.
+    plant: { name: "in a directory of another user's", make: `chown ${OWNER} "$(dirname "$P")"` },
+    watched: ({ root }, place) => `${root}/${parentOf(place)}`,
+    refusal: /can be written to by others than root/,
+    fits: () => true,
+  },
+];
+
 let scenes = 0;
-async function makeScene(link: (scene: Scene) => string): Promise<Scene> {
+function makeScene(): Scene {
   const directory = `${parent}/${++scenes}`;
   const root = makeStorage(directory, identityOf("hot", randomUUID()));
   const media = plant(root, makeMedia());
@@ -119,33 +171,66 @@ async function makeScene(link: (scene: Scene) => string): Promise<Scene> {
     Deno.writeTextFileSync(`${root}/.omoide/${path}`, "");
     Deno.utimeSync(`${root}/.omoide/${path}`, 1000, 1000);
   }
-  const scene = { root, outside: `${directory}/outside`, media };
-  await copyTree(root, scene.outside);
-  const name = link(scene);
-  await run("rm", "-rf", `${root}/${name}`);
-  Deno.symlinkSync(`${scene.outside}/${name}`, `${root}/${name}`);
-  return scene;
+  return { root, outside: `${directory}/outside`, media };
 }
 
-for (const [name, { link, act }] of Object.entries(ACTIONS)) {
+for (const [name, action] of Object.entries(ACTIONS)) {
   Deno.test({
     ...NEEDS,
-    name: `${name}: nothing outside changes, as it would without the guard`,
-    fn: async () => {
-      const scene = await makeScene(link);
-      const before = snapshot(scene.outside);
-      const refused = await refusal(() => act(new GuardedTree(scene.root, 1), scene));
-      assert.deepEqual(snapshot(scene.outside), before, "changed in spite of the guard");
-      // What lies in the link's place is passed over, or named.
-      if (refused !== null) assert.match(String(refused), /symbolic link|does not exist/);
-      await refusal(() => act(unguarded(scene.root), scene));
-      assert.notDeepEqual(snapshot(scene.outside), before, "the control changes nothing");
+    name: `${name}: nothing changes where it must not, as it would without the guard`,
+    fn: async (t) => {
+      for (const { plant, watched, refusal } of FORMS.filter(({ fits }) => fits(action))) {
+        await t.step(plant.name, async () => {
+          const scene = makeScene(), place = action.place(scene);
+          const here = watched(scene, place);
+          await using planted = await Planting.of(plant, scene, place);
+          const before = snapshot(here);
+          const refused = await refusalOf(() => action.act(new GuardedTree(scene.root, 1), scene));
+          assert.deepEqual(snapshot(here), before, "changed in spite of the guard");
+          if (refused !== null) assert.match(String(refused), refusal);
+          planted.openOtherEnd();
+          await refusalOf(() => action.act(unguarded(scene.root), scene));
+          assert.notDeepEqual(snapshot(here), before, "the control changes nothing");
+        });
+      }
     },
   });
 }
 
+/** What was put in a place, until disposed of. */
+class Planting implements AsyncDisposable {
+  #fifo: Deno.FsFile | null = null;
+
+  private constructor(
+    private readonly plant: Plant,
+    private readonly env: Record<string, string>,
+  ) {}
+
+  static async of(plant: Plant, { root, outside }: Scene, place: string): Promise<Planting> {
+    const other = `${outside}.disk`;
+    Deno.mkdirSync(other);
+    if (plant === LINK) await copyTree(root, outside);
+    const env = { P: `${root}/${place}`, V: `${outside}/${place}`, OTHER: other };
+    await run("env", ...Object.entries(env).map(([k, v]) => `${k}=${v}`), "sh", "-ec", plant.make);
+    return new Planting(plant, env);
+  }
+
+  /** So that whoever opens the FIFO does not wait. */
+  openOtherEnd(): void {
+    if (this.plant !== FIFO) return;
+    this.#fifo = Deno.openSync(this.env.P ?? "", { read: true, write: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fifo?.close();
+    if (this.plant.undo === undefined) return;
+    const { P = "", OTHER = "" } = this.env;
+    await run("env", `P=${P}`, `OTHER=${OTHER}`, "sh", "-ec", this.plant.undo);
+  }
+}
+
 /** What an action is refused with; null where it is not. */
-async function refusal(act: () => unknown): Promise<unknown> {
+async function refusalOf(act: () => unknown): Promise<unknown> {
   try {
     await act();
     return null;

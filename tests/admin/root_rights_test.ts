@@ -256,6 +256,42 @@ Deno.test("what took a file's place after it was hashed is not adopted", async (
   assert.deepEqual(snapshot(outside), before);
 });
 
+Deno.test("what took a file's place with its size and its times is not adopted: it is another file", async () => {
+  const { open } = makePlace(), root = makeStorage(open, identityOf("hot", randomUUID()));
+  const media = plant(root, makeMedia());
+  Deno.removeSync(`${root}/${media.object}`);
+  const file = `${root}/${media.path}`, directory = file.slice(0, file.lastIndexOf("/"));
+  const twin = `${open}/twin/${file.slice(directory.length + 1)}`;
+  Deno.mkdirSync(`${open}/twin`);
+  Deno.writeFileSync(twin, media.bytes.map((byte) => byte ^ 1), { mode: 0o600 });
+  // The times of change cannot be set, but two changes in a row mostly have the same.
+  const changed = (path: string) => Deno.lstatSync(path).ctime?.getTime();
+  do for (const path of [file, twin]) Deno.utimeSync(path, 1000, 1000); while (
+    changed(file) !== changed(twin)
+  );
+  const { uid, gid } = Deno.lstatSync(root);
+  const report = await adopt(new GuardedTree(root, 1), {
+    owner: { uid: uid ?? 0, gid: gid ?? 0 },
+    prefixSize: 2,
+    parallel: 1,
+    signal: new AbortController().signal,
+    // Called between the two. Renaming a directory changes no time of what is in it.
+    mediaIds: (adoptable) => {
+      assert.equal(adoptable.length, 1);
+      Deno.renameSync(directory, `${open}/aside`);
+      Deno.renameSync(`${open}/twin`, directory);
+      assert.equal(changed(file), changed(`${open}/aside/${file.slice(directory.length + 1)}`));
+      return Promise.resolve([1n]);
+    },
+    progress: () => {},
+  });
+  assert.match(report.unfit.map(({ why }) => why).join(), /it changed after it was read; run this/);
+  const { mode, nlink } = Deno.lstatSync(file);
+  assert.deepEqual({ mode: (mode ?? 0) & 0o777, nlink, adopted: report.adopted }, {
+    ...{ mode: 0o600, nlink: 1, adopted: 0 },
+  });
+});
+
 Deno.test("a report is taken only with paths that verify could have reported", () => {
   const identity = identityOf("hot", randomUUID()), media = makeMedia();
   const read = (finding: object) =>
