@@ -9,6 +9,7 @@ import { clearName, quarantine, replaceName } from "../../src/storage/admin/quar
 import { linkObject, repairOrder } from "../../src/storage/admin/repair.ts";
 import { LocalSource } from "../../src/storage/admin/source.ts";
 import { orphanProbes, removeOrphans } from "../../src/storage/admin/sweep.ts";
+import { fileCalls } from "../../src/storage/file_calls.ts";
 import { parentOf } from "../../src/storage/layout.ts";
 import { readIdentity } from "../../src/storage/identity.ts";
 import { run } from "../lab/command.ts";
@@ -292,6 +293,42 @@ Deno.test("a file that another one took the place of is not removed, linked or o
     "the same inode of another file system",
   );
   assert.equal(Deno.readTextFileSync(`${root}/${media.path}`), "somebody's");
+});
+
+/** Does something once, right after the next look at this name: the moment at which to swap it. */
+function rightAfterLook(name: string, act: () => void): Disposable {
+  const { lstat } = fileCalls;
+  let isDone = false;
+  fileCalls.lstat = (path) => {
+    const found = lstat(path);
+    if (path === name && !isDone) {
+      isDone = true;
+      act();
+    }
+    return found;
+  };
+  return { [Symbol.dispose]: () => void (fileCalls.lstat = lstat) };
+}
+
+Deno.test("a directory that is swapped between a look and what follows is noticed", () => {
+  const root = makeStorage(`${parent}/swapped`, identityOf("hot", randomUUID()));
+  const tree = new GuardedTree(root, 1), directory = `${root}/content/a`;
+  const inTurn = {
+    "is listed": () => tree.list("content/a"),
+    "gets a file": () => tree.create("content/a/new", 0o600),
+    "gets a file to append to": () => tree.openAppend("content/a/log", 0o600),
+  };
+  for (const [what, act] of Object.entries(inTurn)) {
+    for (const name of ["a", "b"]) Deno.mkdirSync(`${root}/content/${name}`);
+    using _swap = rightAfterLook(directory, () => {
+      Deno.renameSync(directory, `${directory}.aside`);
+      Deno.renameSync(`${root}/content/b`, directory);
+    });
+    assert.throws(act, /changed underneath/, what);
+    for (const name of ["a", "a.aside"]) {
+      Deno.removeSync(`${root}/content/${name}`, { recursive: true });
+    }
+  }
 });
 
 Deno.test({

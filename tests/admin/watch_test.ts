@@ -105,10 +105,19 @@ Deno.test("watch runs its command for what is new, again if it failed, and once 
   await until("the second kind was reported", async () => (await watch.mails()).length === 3);
   assert.match((await watch.mails())[2] ?? "", /^<attention>\n(.*\n)*! hot: 1 finding “corrupt”/);
 
+  // A worker says of itself what it likes.
+  await world.query(
+    "UPDATE omoide.worker SET state = 'paused', reason = E'\\x1b[2Jfull\\nSAFE: all is well', seen_at = now()",
+  );
+  await until("the reason was reported", async () => (await watch.mails()).length === 4);
+  const hostile = (await watch.mails())[3] ?? "";
+  assert.match(hostile, /\n! hot takes nothing: \\x1b\[2Jfull\\nSAFE: all is well/);
+  assert.doesNotMatch(hostile, /^SAFE/m);
+
   await world.query("UPDATE omoide.found SET closed_at = now()");
-  await world.query("UPDATE omoide.worker SET seen_at = now()");
-  await until("that all is well was reported", async () => (await watch.mails()).length === 4);
-  assert.match((await watch.mails())[3] ?? "", /^<behind>\nBEHIND: nothing is wrong/);
+  await world.query("UPDATE omoide.worker SET state = 'storing', reason = NULL, seen_at = now()");
+  await until("that all is well was reported", async () => (await watch.mails()).length === 5);
+  assert.match((await watch.mails())[4] ?? "", /^<behind>\nBEHIND: nothing is wrong/);
   const { code, said } = await watch.end();
   assert.equal(code, 0, said);
   assert.match(said, /ended with 3; it will be run again/);

@@ -107,7 +107,8 @@ export class GuardedTree {
     const before = this.#lookAtDirectory(path, false);
     if (before === null) return;
     const names = Array.from(Deno.readDirSync(this.#absolute(path)), ({ name }) => name).sort();
-    for (let at = 0; at < names.length; at += PAGE) {
+    // Once also where there are none: it may be an empty directory that was put there.
+    for (let at = 0; at === 0 || at < names.length; at += PAGE) {
       const found: Listed[] = [];
       for (const name of names.slice(at, at + PAGE)) {
         const info = this.#lstat(path === "" ? name : `${path}/${name}`);
