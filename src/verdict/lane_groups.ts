@@ -2,14 +2,8 @@ import { LANES_COUNT_MOST, type LaneStatus } from "../inbox/status/status.ts";
 import { count, showDuration } from "../units.ts";
 
 /** The lanes of one worker, or those that nobody has. */
-export interface LaneGroup {
+export interface LaneGroup extends Omit<LaneStatus, "lane" | "owed"> {
   readonly lanes: readonly number[];
-  /** Null: nobody has them. */
-  readonly worker: string | null;
-  readonly address: string | null;
-  readonly state: string | null;
-  readonly reason: string | null;
-  readonly seenAge: number | null;
   /** Of the media that are owed for longest, where `isBounded`; of all if not. */
   readonly owed: number;
   readonly isBounded: boolean;

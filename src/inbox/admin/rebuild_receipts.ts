@@ -1,20 +1,16 @@
 import type { Connection } from "../connect.ts";
 import { ofBothHalves } from "./both_halves.ts";
+import { columnsOf, type FileOfMedia } from "./file_of_media.ts";
 import { type AdminInbox, ask, transaction } from "./inbox.ts";
 
 /** A file of a tree as a receipt would describe it. */
-export interface HeldFile {
+export interface HeldFile extends FileOfMedia {
   /** From its object's name; null if it has none yet. */
   readonly mediaId: bigint | null;
-  readonly ownerUuid: string;
-  readonly itemUuid: string;
-  readonly mediaType: string;
-  readonly ext: string;
   readonly publicName: string;
   /** Relative to the root. */
   readonly path: string;
   readonly size: number;
-  readonly sha256: string;
   /** Seconds since the epoch, UTC. */
   readonly writtenAt: number;
 }
@@ -54,8 +50,8 @@ const FILL = `
   INSERT INTO admin_file (n, id, owner, item, type, ext, name, path, size, sha256, at)
   SELECT f.n, f.id, f.owner, f.item, f.type, f.ext, f.name, f.path, f.size, decode(f.hex, 'hex'),
     to_timestamp(f.at)
-  FROM unnest($1::int[], $2::bigint[], $3::uuid[], $4::uuid[], $5::omoide.media_type[], $6::text[],
-    $7::text[], $8::text[], $9::bigint[], $10::text[], $11::float8[])
+  FROM unnest($6::int[], $7::bigint[], $1::uuid[], $2::uuid[], $3::omoide.media_type[], $4::text[],
+    $8::text[], $9::text[], $10::bigint[], $5::text[], $11::float8[])
     AS f(n, id, owner, item, type, ext, name, path, size, hex, at)`;
 const SAME = ofBothHalves("m", (half) => `
   SELECT m.id FROM omoide.media m WHERE m.owner_uuid = f.owner AND m.item_uuid = f.item
@@ -155,16 +151,12 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
   // Nobody has analyzed tables that are being filled: without this, each look-up reads all of media.
   await ask(connection, "SET LOCAL enable_seqscan = off");
   await ask(connection, FILL, [
+    ...columnsOf(files),
     files.map((_, i) => i),
     files.map((file) => claimedId(file)?.toString() ?? null),
-    files.map((file) => file.ownerUuid),
-    files.map((file) => file.itemUuid),
-    files.map((file) => file.mediaType),
-    files.map((file) => file.ext),
     files.map((file) => file.publicName),
     files.map((file) => file.path),
     files.map((file) => file.size),
-    files.map((file) => file.sha256),
     files.map((file) => file.writtenAt),
   ]);
   const highest = files.reduce((most, file) => {

@@ -1,19 +1,15 @@
 import type { Connection } from "../connect.ts";
 import { MEDIA_TYPES } from "../../media.ts";
 import { ofBothHalves } from "./both_halves.ts";
+import type { FileOfMedia } from "./file_of_media.ts";
 import { type AdminInbox, ask } from "./inbox.ts";
 
 /** One receipt, as `storage compare` and `storage trust` need it. */
-export interface HeldReceipt {
+export interface HeldReceipt extends FileOfMedia {
   readonly mediaId: string;
-  readonly ownerUuid: string;
-  readonly itemUuid: string;
-  readonly mediaType: string;
-  readonly ext: string;
   /** The name that the media has by its row; the worker says where it really is. */
   readonly publicName: string;
   readonly path: string;
-  readonly sha256: string;
   readonly size: number;
   /** Whether its blob has left the inbox. */
   readonly released: boolean;

@@ -30,6 +30,23 @@ function textOf(part: Part): string {
   return visible(String(part)).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }
 
+/** A table whose rows become blocks on a phone. */
+export function cards(columns: readonly string[], rows: readonly Html[]): Html {
+  return html`
+    <table class="cards">
+      <thead>
+        <tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+      </thead>
+      <tbody>${rows}</tbody>
+    </table>
+  `;
+}
+
+/** One of its cells, with its column's name for where that has no head. */
+export function card(label: string, content: Part): Html {
+  return html`<td><span class="label">${label}</span><span>${content}</span></td>`;
+}
+
 /** A sentence in which commands stand between backquotes. */
 export function prose(text: string): Html {
   const pieces = text.split("`");

@@ -1,6 +1,6 @@
 import type { InboxStatus, Usage } from "../../inbox/status/status.ts";
 import { count, showBytes, showDuration } from "../../units.ts";
-import { type Html, html } from "./html.ts";
+import { card, cards, type Html, html } from "./html.ts";
 
 interface Use {
   readonly what: string;
@@ -29,17 +29,7 @@ export function inboxTable(status: InboxStatus): Html {
     ),
   ];
   return html`
-    <table class="cards">
-      <thead>
-        <tr>
-          <th scope="col">what</th>
-          <th scope="col">used</th>
-          <th scope="col">of</th>
-          <th scope="col">share</th>
-        </tr>
-      </thead>
-      <tbody>${uses.map(row)}</tbody>
-    </table>
+    ${cards(["what", "used", "of", "share"], uses.map(row))}
     <p class="quiet">${media(status.media)} waiting, in ${count(
       status.generations.length,
       "generation",
@@ -56,13 +46,15 @@ function isNoted({ owner, bytes, bytesLimit, media, mediaLimit }: Usage): boolea
 
 function row({ what, used, limit, show }: Use): Html {
   const share = limit === 0 ? 1 : Math.min(1, used / limit);
+  const meter = html`<meter min="0" max="1" high="0.8" value="${
+    share.toFixed(3)
+  }" aria-label="${what}"></meter>`;
   return html`
     <tr>
       <th scope="row">${what}</th>
-      <td><span class="label">used</span><span>${show(used)}</span></td>
-      <td><span class="label">of</span><span>${show(limit)}</span></td>
-      <td><span class="label">share</span><span><meter min="0" max="1" high="0.8" value="${share
-        .toFixed(3)}" aria-label="${what}"></meter> ${Math.round(share * 100)} %</span></td>
+      ${card("used", show(used))}
+      ${card("of", show(limit))}
+      ${card("share", html`${meter} ${Math.round(share * 100)} %`)}
     </tr>
   `;
 }

@@ -3,7 +3,7 @@ import type { InboxStatus, LookStatus, StorageStatus } from "../../inbox/status/
 import { count, showBytes, showDuration } from "../../units.ts";
 import { laneGroups, showLaneGroup } from "../../verdict/lane_groups.ts";
 import { secondsUntilFull } from "./forecast.ts";
-import { type Html, html } from "./html.ts";
+import { card, cards, type Html, html } from "./html.ts";
 
 const COLUMNS = [
   "storage",
@@ -32,26 +32,17 @@ export function storageTable(
     readCell(storage.looks.deep),
     freeCell(storage, history, now),
   ];
-  return html`
-    <table class="cards">
-      <thead>
-        <tr>${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}</tr>
-      </thead>
-      <tbody>${active.map((storage) =>
-        html`<tr><th scope="row">${storage.storage}${
-          counted
-            ? html`
-              <span class="quiet">${count(storage.held, "media", "media")}</span>
-            `
-            : null
-        }</th>${
-          cells(storage).map((cell, i) =>
-            html`<td><span class="label">${COLUMNS[i + 1] ?? ""}</span><span>${cell}</span></td>`
-          )
-        }</tr>`
-      )}</tbody>
-    </table>
-  `;
+  const rows = active.map((storage) => {
+    const media = html`<span class="quiet">${count(storage.held, "media", "media")}</span>`;
+    return html`<tr><th scope="row">${storage.storage}${
+      counted
+        ? html`
+          ${media}
+        `
+        : null
+    }</th>${cells(storage).map((cell, i) => card(COLUMNS[i + 1] ?? "", cell))}</tr>`;
+  });
+  return cards(COLUMNS, rows);
 }
 
 function workerCell({ state, reason, seenAge, distrusted, lanes }: StorageStatus): Html {
