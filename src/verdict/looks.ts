@@ -38,7 +38,7 @@ export function lookTroubles(storage: StorageStatus, scrubCycle: number | null):
 /** When each storage was last looked at, for whoever hears that all is safe. */
 export function lastLooks({ storages, scrubCycle }: InboxStatus): string {
   if (scrubCycle === null) {
-    return "Nobody looks at the storages again: `inbox limits --scrub-cycle 30d` has the verdict ask for it.";
+    return "No scrub is expected: `inbox limits --scrub-cycle 30d` makes a missing one ATTENTION.";
   }
   const active = storages.filter(({ retired }) => !retired);
   const sentences = active.map(({ storage, looks: { shallow, deep } }) =>

@@ -186,7 +186,7 @@ Deno.test("findings are listed with what helps, escaped, and for whoever only as
   assert.match(stdout, /\nWhat helps against “receipt without file”: `storage sync` from another/);
 });
 
-Deno.test("the scrub's cycle is set, and off has the verdict say that nobody looks", async () => {
+Deno.test("the scrub's cycle is set, and off has the verdict say that no scrub is expected", async () => {
   await using world = await template().world();
   await world.submitMany(new Random(3), 1);
   await world.drainAll();
@@ -208,7 +208,7 @@ Deno.test("the scrub's cycle is set, and off has the verdict say that nobody loo
   assert.equal(safe.code, 0, safe.stdout);
   assert.match(
     safe.stdout,
-    /\nSAFE: .* Nobody looks at the storages again: `inbox limits --scrub-cycle 30d`/,
+    /\nSAFE: .* No scrub is expected: `inbox limits --scrub-cycle 30d`/,
   );
   await adminExits(0, "inbox", "limits", "--scrub-cycle", "60d", ...database);
   const { result } = await adminJson<Record<string, number>>(["inbox", "limits", ...database]);

@@ -15,7 +15,8 @@ export const LIMITS = {
   owner_media_per_day: "media of one owner per day (UTC)",
   all_bytes_per_day: "bytes of all owners per day (UTC)",
   all_media_per_day: "media of all owners per day (UTC)",
-  scrub_cycle: "time within which each storage should be read to its end; off: nobody looks again",
+  scrub_cycle:
+    "time within which each storage should be read to its end; off: no scrub is expected",
 } as const;
 
 export type Limit = keyof typeof LIMITS;
