@@ -1,7 +1,7 @@
 /**
  * `deno task faults [--long] [--seed N] [--minutes N] [WORD …]`: the fault tests and those of their tools,
- * all or those whose file's name contains one of the words given. As root, with the tools named in
- * tests/faults/README.md; what cannot be tried here is skipped and said so.
+ * all or those whose file's name contains one of the words given. As root, with the packages that .ci/run
+ * installs; what cannot be tried here is skipped and said so.
  */
 import { parseArgs } from "node:util";
 import { runTests } from "./lib/test_run/run_tests.ts";
