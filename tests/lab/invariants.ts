@@ -68,7 +68,7 @@ export function wrongNames(tree: ReadonlyMap<string, Entry>, expected: Expected)
 }
 
 /** I4 and I6: what was there is there, the same file with the same bytes. */
-export function changedNames(
+function changedNames(
   before: ReadonlyMap<string, Entry>,
   after: ReadonlyMap<string, Entry>,
 ): string[] {
@@ -104,7 +104,7 @@ export async function releasedTooEarly(database: pg.Client): Promise<string[]> {
  * Nothing that was committed is gone: the inbox still knows it by its checksum, and has either its bytes
  * or the receipts of every storage named.
  */
-export async function lostMedia(
+async function lostMedia(
   database: pg.Client,
   expected: Expected,
   storages: readonly string[],

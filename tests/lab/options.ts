@@ -10,7 +10,7 @@ export interface FaultOptions {
   readonly minutes: number;
 }
 
-export function readFaultOptions(args: readonly string[] = Deno.args): FaultOptions {
+function readFaultOptions(args: readonly string[] = Deno.args): FaultOptions {
   return {
     long: args.includes("--long"),
     seed: wholeNumber(args, "--seed", 1),

@@ -27,7 +27,7 @@ export async function promote(standby: EmbeddedPostgres): Promise<void> {
 }
 
 /** The only column of the only row, as the superuser sees it. */
-export async function valueAt(server: EmbeddedPostgres, text: string): Promise<unknown> {
+async function valueAt(server: EmbeddedPostgres, text: string): Promise<unknown> {
   const client = new pg.Client({ connectionString: server.url() });
   client.on("error", () => {});
   await client.connect();
