@@ -3,6 +3,7 @@
  * touched. What this browser cannot decode goes without, and is shown as an icon.
  */
 import { send } from "./api.js";
+import { untilTaken } from "./upload.js";
 
 const SIZES = { preview: 1024, thumbnail: 384 };
 const QUALITY = 0.85;
@@ -11,23 +12,27 @@ const VIDEO_MS = 15_000;
 /** One after the other: a picture of 12 megapixels takes 48 MB while it is decoded. */
 let turn = Promise.resolve();
 
-/** @returns whether there are previews now */
-export function sendPreviews({ owner, item, file }) {
-  const done = turn.then(() => makeAll(owner, item, file));
-  turn = done.catch(() => {});
-  return done;
+export async function sendPreviews({ owner, item, file, stop: { signal } }) {
+  const made = turn.then(() => makeAll(file));
+  turn = made.catch(() => {});
+  for (const [kind, body] of await made) {
+    const path = `/media/${owner}/${item}/${kind}.jpg`;
+    // There is no other time: one that is too busy for it now would have an icon for good.
+    await untilTaken(() => send("PUT", path, { body, signal }), signal);
+  }
 }
 
-async function makeAll(owner, item, file) {
+/** @returns pairs of kind and JPEG; none where this browser cannot decode it */
+async function makeAll(file) {
   const picture = await decode(file);
-  if (picture === null) return false;
+  if (picture === null) return [];
   try {
+    const made = [];
     for (const [kind, side] of Object.entries(SIZES)) {
       const body = await jpegOf(picture, side);
-      if (body === null) return false;
-      await send("PUT", `/media/${owner}/${item}/${kind}.jpg`, { body });
+      if (body !== null) made.push([kind, body]);
     }
-    return true;
+    return made;
   } finally {
     picture.close();
   }

@@ -35,6 +35,8 @@ async function offsetOf(key) {
 export class Queue {
   #entries = [];
   #running = 0;
+  /** Of those that were added last, so many were here. */
+  #skipped = 0;
   #owner;
   #page;
   #rows;
@@ -150,6 +152,7 @@ export class Queue {
   /** @param files { file, handle } */
   add(files) {
     const knownFiles = new KnownFiles(this.#owner);
+    this.#skipped = 0;
     for (const { file, handle } of files) {
       const missing = this.#missing(file);
       if (missing !== undefined) {
@@ -158,9 +161,10 @@ export class Queue {
         continue;
       }
       const known = knownFiles.find(file);
-      if (
-        this.#entries.some((entry) => entry.item === known?.item && entry.row.kind !== "failed")
-      ) {
+      const same = this.#entries.find((entry) => entry.item === known?.item);
+      if (same !== undefined) {
+        if (same.row.kind === "failed") this.#retry(same);
+        else this.#skipped += 1;
         continue;
       }
       const entry = {
@@ -301,6 +305,7 @@ export class Queue {
       [of("received"), (n) => `${n} received, on the way to the storages`],
       [of("safe"), (n) => `${n} safe`],
       [of("missing"), (n) => `${count(n, "file")} to be chosen again`],
+      [this.#skipped, (n) => `${count(n, "file")} of these on the list already`],
       [of("failed", "parked"), (n) => `${n} need${n === 1 ? "s" : ""} your attention`],
     ];
     const text = parts.filter(([n]) => n > 0).map(([n, say]) => say(n)).join(" · ");

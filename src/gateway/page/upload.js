@@ -60,6 +60,20 @@ export async function upload(entry, report, signal) {
   }
 }
 
+/** Sends what is small, again and again while that helps. */
+export async function untilTaken(send, signal) {
+  for (let failures = 0;; failures++) {
+    try {
+      return await send();
+    } catch (error) {
+      signal.throwIfAborted();
+      const again = pauseAfter(error, failures);
+      if (again === null) throw error;
+      await untilWorthTrying(again, signal);
+    }
+  }
+}
+
 /** Seconds; null where trying again is no use. */
 function pauseAfter(error, failures) {
   if (error instanceof Unreachable) return Math.min(2 ** failures, LONGEST_PAUSE_S);
