@@ -7,6 +7,8 @@ const EMPTY = "/var/lib/mfs/metadata.mfs.empty";
 export const MOOSE = ["mfsmaster", "mfschunkserver", "mfsmount", "mfssetgoal", EMPTY];
 
 const MASTER = "10.97.0.1";
+/** Where the master listens for mounts. */
+const CLIENTS = 9421;
 const SERVERS = ["1", "2", "3"];
 
 /** MooseFS: a master, and three chunk servers that keep everything three times. */
@@ -31,6 +33,9 @@ export async function startMooseFs(): Promise<Distributed> {
       }),
     );
     parts.keep(network.start("mfsmaster", "-f", "-c", master, "start"));
+    // A mount that finds nobody gives up at once.
+    const knock = () => network.run("bash", "-c", `: </dev/tcp/${MASTER}/${CLIENTS}`);
+    await until("the master listens", () => knock().then(() => true, () => false));
     const startServer = async (id: string) => {
       await parts.makeDirectories(`data${id}`, `disk${id}`);
       const config = await parts.write(
