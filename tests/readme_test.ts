@@ -1,6 +1,8 @@
 /** What the READMEs say of codes, options, flags and each other is so. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { SCENARIOS } from "../scripts/bench/scenarios.ts";
+import { buildProgram } from "../src/admin/program.ts";
 import { EXIT } from "../src/exit_codes.ts";
 import { SQLSTATE } from "../src/inbox/sqlstates.ts";
 import { parseGatewayOptions } from "../src/gateway/options.ts";
@@ -106,6 +108,31 @@ Deno.test("every file that CONTRIBUTING names is there", () => {
     .map(([, path = ""]) => path).filter((path) => !path.includes("NNNN"));
   assert.ok(named.length > 20, `${named}`);
   for (const path of named) Deno.statSync(new URL(`../${path}`, import.meta.url));
+});
+
+Deno.test("each of the administrator's command lines in a document is one that the program takes", () => {
+  const groups = buildProgram(() => {}).commands;
+  const lines = documentsBelow(".").flatMap((document) => [
+    ...read(`../${document}`).matchAll(/^ {4}deno task admin (\w+) (\w+)(.*)$/gm),
+  ]);
+  assert.ok(lines.length >= 8, `${lines.length}`);
+  for (const [line, group, name, rest = ""] of lines) {
+    const command = groups.find((each) => each.name() === group)?.commands
+      .find((each) => each.name() === name);
+    const { operands, unknown } = command?.parseOptions(rest.trim().split(/ +/)) ?? {};
+    assert.deepEqual(unknown, [], line);
+    assert.equal(operands?.length, command?.registeredArguments.length, line);
+  }
+});
+
+Deno.test("every measurement that a document names is one of the benchmark", () => {
+  const named = documentsBelow(".").flatMap((document) =>
+    [...read(`../${document}`).matchAll(/deno task bench [^`\n]*--only ([\w,-]+)/g)]
+      .flatMap(([, names = ""]) => names.split(","))
+  );
+  assert.ok(named.length >= 10, `${named}`);
+  const scenarios = new Set(SCENARIOS.map(({ name }) => name));
+  assert.deepEqual(named.filter((name) => !scenarios.has(name)), []);
 });
 
 /** Every Markdown file of the project, relative to its directory. */

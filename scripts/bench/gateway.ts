@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { roleOf } from "../../src/inbox/role_names.ts";
+import { sleep } from "../../src/sleep.ts";
 import { freePort } from "../lib/free_port.ts";
 import { gatewayLaunch } from "../lib/http_launch.ts";
 import { denoArguments } from "../lib/program_command.ts";
-import { sleep } from "./command.ts";
 import { peakMemoryOf } from "./processors.ts";
 import type { Server } from "./server.ts";
 import { endProcess } from "../lib/end_process.ts";

@@ -1,5 +1,5 @@
 import type { Connection } from "../../src/inbox/connect.ts";
-import { sleep } from "./command.ts";
+import { sleep } from "../../src/sleep.ts";
 import type { Server } from "./server.ts";
 
 /** 0.1 s each. */

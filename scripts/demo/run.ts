@@ -1,5 +1,6 @@
 import type { Connection } from "../../src/inbox/connect.ts";
 import { roleOf } from "../../src/inbox/role_names.ts";
+import { sleep } from "../../src/sleep.ts";
 import { printError } from "../../src/terminal.ts";
 import { showBytes } from "../../src/units.ts";
 import { connectAsAdmin } from "../lib/connect_as_admin.ts";
@@ -106,7 +107,7 @@ async function watchReceipts(
       );
       if (typeof parked?.what === "string") throw new Error(parked.what);
       if (["hot", "cold"].every((name) => counts.get(name) === total)) return;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await sleep(200, signal);
     }
   } finally {
     await connection.end();

@@ -1,5 +1,6 @@
 import { roleOf } from "../../src/inbox/role_names.ts";
 import { permissionFlags } from "../../src/sandbox.ts";
+import { sleep } from "../../src/sleep.ts";
 import { freePort } from "../lib/free_port.ts";
 import { denoArguments } from "../lib/program_command.ts";
 import { gatewayLaunch } from "../lib/http_launch.ts";
@@ -106,7 +107,7 @@ async function untilAnswered(port: number, ended: Promise<string>): Promise<void
     } catch {
       // Not there yet.
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
   throw new Error("the gateway does not answer");
 }

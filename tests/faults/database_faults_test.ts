@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { freePort } from "../../scripts/lib/free_port.ts";
 import { requireTools } from "../support/require_tool.ts";
-import { run, until } from "../lab/command.ts";
+import { pause, run, until } from "../lab/command.ts";
 import { NameWatcher } from "../lab/name_watcher.ts";
 import { options, times } from "../lab/options.ts";
 import { FaultyProxy, type Wire } from "../lab/proxy.ts";
@@ -356,7 +356,7 @@ function cutAfter(
 async function processorShare(worker: WorkerProcess, seconds: number): Promise<number> {
   const before = worker.cpuSeconds();
   // The time is what is measured.
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  await pause(seconds * 1000);
   return (worker.cpuSeconds() - before) / seconds;
 }
 

@@ -1,3 +1,5 @@
+import { pause } from "./command.ts";
+
 /** Bytes on their way, to be looked at before they are handed on. */
 export type Look = (bytes: Uint8Array, wire: Wire) => void;
 
@@ -114,7 +116,7 @@ export class FaultyProxy implements AsyncDisposable {
   }
 
   async #pass(): Promise<void> {
-    if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
+    if (this.delayMs > 0) await pause(this.delayMs);
     await this.#gate.promise;
   }
 

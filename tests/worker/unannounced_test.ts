@@ -3,7 +3,7 @@ import { submitMedia } from "../../src/inbox/application/submit.ts";
 import type { InboxSession } from "../../src/inbox/session.ts";
 import { Wake } from "../../src/wake.ts";
 import { IdleWait } from "../../src/worker/idle_wait.ts";
-import { until } from "../lab/command.ts";
+import { pause, until } from "../lab/command.ts";
 import { sharedTemplate } from "../lab/template.ts";
 
 const template = sharedTemplate();
@@ -43,7 +43,7 @@ Deno.test("media that nobody announces are met within a second, in whatever orde
     await submitMedia(quick, picture(), bytes);
     await met(n);
     // The pauses between two looks grow to their longest.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await pause(1_500);
   }
   assert.equal(announced, 0);
   await slow.query("COMMIT");

@@ -1,7 +1,7 @@
 import type { Connection } from "../../../src/inbox/connect.ts";
+import { sleep } from "../../../src/sleep.ts";
 import { makeInbox, type StorageName, STORAGES, Workers } from "../inbox.ts";
 import { Meter } from "../meter.ts";
-import { sleep } from "../command.ts";
 import type { Contender, Stage } from "../stage.ts";
 import { othersCores, ourSeconds } from "./carry.ts";
 import { age } from "./history.ts";

@@ -1,7 +1,7 @@
 import { submitMedia } from "../../../src/inbox/application/submit.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { roleOf } from "../../../src/inbox/role_names.ts";
-import { sleep } from "../command.ts";
+import { sleep } from "../../../src/sleep.ts";
 import { makeInbox, STORAGES, Workers } from "../inbox.ts";
 import { mediaOf, ofSize, RandomBytes } from "../loads.ts";
 import { percentile } from "../statistics.ts";

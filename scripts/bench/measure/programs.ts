@@ -1,6 +1,7 @@
 /** A worker that has nothing to do: how soon it is through, and what it costs to be there. */
+import { sleep } from "../../../src/sleep.ts";
 import { workerCommand } from "../../lib/spawn_worker.ts";
-import { run, secondsOf, sleep } from "../command.ts";
+import { run, secondsOf } from "../command.ts";
 import { makeInbox, workerArguments, Workers } from "../inbox.ts";
 import { readProcesses, totalOf } from "../processors.ts";
 import type { Contender } from "../stage.ts";

@@ -1,6 +1,7 @@
 import { submitMedia } from "../../../src/inbox/application/submit.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
 import { roleOf } from "../../../src/inbox/role_names.ts";
+import { sleep } from "../../../src/sleep.ts";
 import { makeInbox, STORAGES } from "../inbox.ts";
 import { mediaOf, ofSize, RandomBytes } from "../loads.ts";
 import { Meter } from "../meter.ts";
@@ -91,7 +92,7 @@ async function listen(
       delay = FIRST_MS;
       continue;
     }
-    await new Promise((resolve) => setTimeout(resolve, delay));
+    await sleep(delay);
     delay = Math.min(2 * delay, LONGEST_MS);
   }
   await connection.end();

@@ -1,7 +1,7 @@
 /** Uploads over HTTP through the gateway, beside the driver alone. Nobody carries: only coming in is measured. */
 import { streamMedia } from "../../../src/inbox/application/submit.ts";
 import { roleOf } from "../../../src/inbox/role_names.ts";
-import { sleep } from "../command.ts";
+import { sleep } from "../../../src/sleep.ts";
 import type { Figures } from "../figures.ts";
 import { GatewayProcess } from "../gateway.ts";
 import { makeInbox } from "../inbox.ts";

@@ -1,6 +1,6 @@
 import { streamMedia, submitMedia } from "../../../src/inbox/application/submit.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
-import { sleep } from "../command.ts";
+import { sleep } from "../../../src/sleep.ts";
 import { makeInbox, Workers } from "../inbox.ts";
 import { emptyGenerations } from "../settle.ts";
 import type { Carrier } from "./carry.ts";

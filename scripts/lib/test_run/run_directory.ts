@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { sleep } from "../../../src/sleep.ts";
 import { answer } from "./answer.ts";
 import { machineCgroups, removeCgroup } from "./cgroups.ts";
 
@@ -105,6 +106,6 @@ async function within(ms: number, otherwise: string, isSo: () => Promise<boolean
   const deadline = performance.now() + ms;
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`After ${ms / 1000} s ${otherwise}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
 }
