@@ -1,5 +1,6 @@
 /** The counters that `inbox status` reads, against what they count. */
 import type { Connection } from "../connect.ts";
+import type { Tally } from "../status/status.ts";
 import { type AdminInbox, ask, transaction } from "./inbox.ts";
 
 /** Blocks of 4,096 media that one statement counts: 0.3 s, and then its locks and its snapshot go. */
@@ -25,12 +26,6 @@ export interface Miscount {
   readonly what: string;
   readonly counter: Tally;
   readonly counted: Tally;
-}
-
-/** Numbers of media, and of their bytes. */
-export interface Tally {
-  readonly media: number;
-  readonly bytes: number;
 }
 
 /** What a recount came to. */

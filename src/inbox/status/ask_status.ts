@@ -6,12 +6,12 @@ import type {
   CheapStatus,
   Counts,
   GenerationStatus,
-  Held,
   InboxStatus,
   LaneStatus,
   LookStatus,
   OpenFindings,
   StorageStatus,
+  Tally,
   Usage,
 } from "./status.ts";
 import { withCounts } from "./status.ts";
@@ -155,7 +155,7 @@ export async function askCounts(connection: Connection): Promise<Counts> {
 }
 
 async function askHeld(connection: Connection): Promise<Counts["held"]> {
-  const rows = await ask<Held & { storage: string }>(connection, HELD);
+  const rows = await ask<Tally & { storage: string }>(connection, HELD);
   return new Map(rows.map(({ storage, media, bytes }) => [storage, { media, bytes }]));
 }
 

@@ -142,16 +142,16 @@ export interface InboxStatus {
   readonly miscounts: number;
 }
 
-/** What a storage has a receipt for. */
-export interface Held {
+/** A number of media, and of their bytes. */
+export interface Tally {
   readonly media: number;
   readonly bytes: number;
 }
 
 /** What is counted again where it has changed since a sweep: 6 ms for each 4,096 media. */
 export interface Counts {
-  /** By the storage's name. */
-  readonly held: ReadonlyMap<string, Held>;
+  /** What each storage has a receipt for, by its name. */
+  readonly held: ReadonlyMap<string, Tally>;
   readonly underReplicated: number;
   readonly incomplete: number;
   readonly gone: number;
