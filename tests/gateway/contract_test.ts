@@ -290,6 +290,13 @@ Deno.test("a token is traded for a cookie; each owner reaches its own things onl
     for (const method of ["HEAD", "DELETE"]) {
       assert.equal((await asOther(method, upload)).status, 404);
     }
+    // Nor by the name that its client gave it.
+    const guessed = await asOther("POST", `/media/${OTHER}/${item}/content.mov`, {
+      "upload-complete": "?0",
+      "upload-length": "100",
+      "idempotency-key": upload.replace("/uploads/", ""),
+    });
+    assert.equal(guessed.status, 400, guessed.text);
     assert.equal(await gateway.offset(upload), 0);
 
     const body = JSON.stringify({ token: tokenOf(OWNER) });

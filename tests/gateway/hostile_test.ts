@@ -273,6 +273,8 @@ Deno.test("whoever keeps every place that one may have keeps nobody else out", (
       (item) =>
         `PUT /media/${OWNER}/${item}/content.jpg HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n`,
     );
+    // Requests whose headers never end.
+    await hold(500, () => "GET / HTTP/1.1\r\nHost: x\r\nX: ");
     // With one: uploads of which nothing comes, and event streams.
     const stalled = (item: string) =>
       `PUT /media/${OWNER}/${item}/content.jpg HTTP/1.1\r\nHost: x\r\n${bearer()}Content-Length: 9\r\n\r\n`;

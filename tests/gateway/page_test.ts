@@ -457,5 +457,29 @@ async function signInElsewhere(archive: Archive, token: Token): Promise<void> {
   const other = await archive.open(await archive.makeToken());
   await other.page.waitForSelector("#no-items:not([hidden])");
   assert.equal(await other.page.locator(".item").count(), 0);
+  await logOutInTheMiddle(archive.world, other);
   await other.close();
+}
+
+/** Whoever comes to this device next finds nothing of it. */
+async function logOutInTheMiddle(world: World, { page, row }: OpenPage): Promise<void> {
+  await world.query("UPDATE omoide.settings SET max_inbox_bytes = 1");
+  await choose(page, "left behind.txt", Buffer.from("left behind"));
+  await row("left behind.txt").becomes("paused");
+  const logOut = page.getByRole("button", { name: "Log out" });
+  const answer = (isYes: boolean) =>
+    page.once("dialog", (dialog) => isYes ? dialog.accept() : dialog.dismiss());
+  answer(false);
+  await logOut.click();
+  await page.context().setOffline(true);
+  answer(true);
+  await logOut.click();
+  await page.locator("#trouble", { hasText: "you are still logged in" }).waitFor();
+  await page.context().setOffline(false);
+  answer(true);
+  await logOut.click();
+  await page.waitForSelector("#log-in:not([hidden])");
+  await page.evaluate(await Deno.readTextFile(HELPERS));
+  assert.equal(await page.evaluate("inBrowser.countCopies()"), 0);
+  await world.query("UPDATE omoide.settings SET max_inbox_bytes = 2e10");
 }

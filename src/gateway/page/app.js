@@ -3,6 +3,7 @@ import { getJson, Refused, send } from "./api.js";
 import { Archive } from "./archive.js";
 import { listenForFiles } from "./picking.js";
 import { Queue } from "./queue.js";
+import { count } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 let queue = null;
@@ -70,7 +71,18 @@ async function logIn(token) {
 }
 
 async function logOut() {
-  await send("DELETE", "/session").catch(() => {});
+  const open = queue?.unfinished ?? 0;
+  if (open > 0 && !confirm(`${count(open, "file")} to upload will be forgotten here. Log out?`)) {
+    return;
+  }
+  try {
+    await send("DELETE", "/session");
+  } catch (error) {
+    showTrouble(`${error.message}: you are still logged in`);
+    return;
+  }
+  // The next one at this device may be another.
+  await queue?.forget();
   location.reload();
 }
 

@@ -144,6 +144,23 @@ export class Queue {
     return fits.find((entry) => entry.lastModified === lastModified) ?? fits[0];
   }
 
+  get #open() {
+    return this.#entries.filter(({ isReceived }) => !isReceived);
+  }
+
+  /** How many files have not come in. */
+  get unfinished() {
+    return this.#open.length;
+  }
+
+  /** Ends what is not finished, and has its copies deleted. */
+  async forget() {
+    await Promise.all(this.#open.map((entry) => {
+      entry.stop.abort(new DOMException("logged out", "AbortError"));
+      return forgetWaiting(entry);
+    }));
+  }
+
   /** Goes on after a new log-in. */
   restart() {
     this.#pump();

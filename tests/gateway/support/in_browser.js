@@ -90,6 +90,17 @@ globalThis.inBrowser = {
     database.close();
   },
 
+  /** @returns how many files are kept for a reload */
+  async countCopies() {
+    const database = await new Promise((resolve) => {
+      indexedDB.open("omoide").onsuccess = ({ target }) => resolve(target.result);
+    });
+    const request = database.transaction("waiting").objectStore("waiting").count();
+    await new Promise((resolve) => request.onsuccess = resolve);
+    database.close();
+    return request.result;
+  },
+
   /** Has the button for files find one of that many bytes, with a handle that is a real one. */
   async offerFile(name, size) {
     const directory = await navigator.storage.getDirectory();
