@@ -2,6 +2,7 @@ import { DatabaseUnavailableError } from "../errors.ts";
 import type { Depth, Finding } from "../finding.ts";
 import { connect, type Connection, type Credentials, streamOf } from "./connect.ts";
 import type { DatabaseAddress } from "./database_url.ts";
+import { findingColumns } from "./finding_columns.ts";
 import { inboxError } from "./inbox_error.ts";
 import { SCHEMA_VERSION } from "./schema_version.ts";
 
@@ -150,14 +151,7 @@ export class ScrubSession {
     const { position, files, bytes } = reached;
     await this.#ask(
       "SELECT omoide.report_findings($1, $2, $3, $4, $5), omoide.advance_look($1, $6, $7, $8)",
-      [
-        depth,
-        findings.map(({ kind }) => kind),
-        findings.map(({ path }) => storable(path)),
-        findings.map(({ detail }) => storable(detail)),
-        findings.map(({ mediaId }) => mediaId),
-        ...[position, files, bytes],
-      ],
+      [depth, ...findingColumns(findings), position, files, bytes],
     );
   }
 
@@ -201,9 +195,4 @@ export class ScrubSession {
       clearTimeout(timer);
     }
   }
-}
-
-/** A path of a tree may have what no text of the database can: a zero byte, half of a surrogate pair. */
-function storable(text: string): string {
-  return text.toWellFormed().replaceAll("\0", "\u{fffd}");
 }

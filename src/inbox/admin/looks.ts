@@ -1,4 +1,5 @@
 import type { Depth, Finding } from "../../finding.ts";
+import { findingColumns } from "../finding_columns.ts";
 import { type AdminInbox, ask, transaction } from "./inbox.ts";
 
 /** How many findings one statement takes. */
@@ -49,18 +50,10 @@ export async function recordDeepLook(
     );
     for (const [closedBy, own] of Map.groupBy(findings, (each) => each.closedBy)) {
       for (let at = 0; at < own.length; at += PAGE) {
-        const page = own.slice(at, at + PAGE);
         await ask(
           connection,
           "SELECT omoide.keep_findings($1::smallint, $2, $3, $4, $5, $6)",
-          [
-            storageId,
-            closedBy,
-            page.map(({ kind }) => kind),
-            page.map(({ path }) => storable(path)),
-            page.map(({ detail }) => storable(detail)),
-            page.map(({ mediaId }) => mediaId),
-          ],
+          [storageId, closedBy, ...findingColumns(own.slice(at, at + PAGE))],
         );
       }
     }
@@ -78,9 +71,4 @@ export async function recordDeepLook(
       bytes,
     ]);
   });
-}
-
-/** A path of a tree may have what no text of the database can: a zero byte, half of a surrogate pair. */
-function storable(text: string): string {
-  return text.toWellFormed().replaceAll("\0", "\u{fffd}");
 }
