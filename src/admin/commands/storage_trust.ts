@@ -78,13 +78,14 @@ export const storageTrust = treeCommand<Options>({
     using held = await hold(root, inbox, false);
     const tree = new GuardedTree(root.path, root.identity.format);
     const { read, bad } = await readAll(inbox, root, tree, context);
+    using auditLog = new AuditLog(tree, owner);
     const owedAgain = new Set<string>();
     const { storageId } = held;
     if (options.redeliver === true && storageId !== null) {
       const again = bad.filter(({ released }) => !released);
       for (const receipt of again) {
         if (!isOwnPath(receipt, root.identity.prefixSize)) continue;
-        clearName(tree, receipt.path, receipt.sha256, owner);
+        clearName(tree, receipt.path, receipt.sha256, owner, auditLog);
       }
       const ids = again.map(({ mediaId }) => mediaId);
       for await (const batch of inBatches(ids, AT_ONCE)) {
@@ -101,7 +102,6 @@ export const storageTrust = treeCommand<Options>({
     }
     const trusted = wrong.length === 0;
     if (trusted) {
-      using auditLog = new AuditLog(tree, owner);
       auditLog.write("trust", { reason: storage.distrustedReason, read, redelivered });
       await clearDistrust(inbox, storage);
     }

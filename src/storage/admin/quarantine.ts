@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { parentOf, parseObjectName } from "../layout.ts";
+import type { AuditLog } from "./audit_log.ts";
 import { type FileId, type GuardedTree, sameFile } from "./guarded_tree.ts";
 import type { Owner } from "./ownership.ts";
 import { QUARANTINE_DIRECTORY } from "../places.ts";
@@ -59,15 +60,22 @@ export function replaceName(tree: GuardedTree, path: string, by: string, expecte
 }
 
 /**
- * Frees a public name and its object's, keeping what had them in the quarantine. Nothing to do where
- * nothing has it.
+ * Frees a public name and its object's, keeping what had them in the quarantine, and logs that before it does.
+ * Nothing to do where nothing has it.
  *
  * @param sha256 what the object's name says
  */
-export function clearName(tree: GuardedTree, path: string, sha256: string, owner: Owner): void {
+export function clearName(
+  tree: GuardedTree,
+  path: string,
+  sha256: string,
+  owner: Owner,
+  auditLog: Pick<AuditLog, "write">,
+): void {
   if (tree.look(path) === null) return;
   const found = tree.requireFile(path);
-  quarantine(tree, path, owner, found);
+  const quarantined = quarantine(tree, path, owner, found);
+  auditLog.write("redeliver", { publicPath: path, quarantined });
   dropName(tree, path);
   const directory = tree.objects.directoryOf(sha256);
   for (const { name, info } of tree.list(directory)) {
