@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { findingsOf } from "../../src/admin/verify_report.ts";
-import { adopt } from "../../src/storage/admin/adopt.ts";
+import { adopt, type AdoptReport } from "../../src/storage/admin/adopt.ts";
 import { GuardedTree } from "../../src/storage/admin/guarded_tree.ts";
 import { run, until } from "../lab/command.ts";
 import { OWNER, snapshot } from "../lab/hostile_tree.ts";
@@ -31,6 +31,23 @@ function makePlace(): { open: string; secret: string } {
 
 async function give(root: string, user = OWNER): Promise<void> {
   await run("chown", "-R", `${user}:${user}`, root);
+}
+
+/** Adopts a tree in which something changes after everything was hashed. */
+async function adoptMeanwhile(root: string, change: () => void): Promise<AdoptReport> {
+  const { uid, gid } = Deno.lstatSync(root);
+  return await adopt(new GuardedTree(root, 1), {
+    owner: { uid: uid ?? 0, gid: gid ?? 0 },
+    prefixSize: 2,
+    parallel: 1,
+    signal: new AbortController().signal,
+    mediaIds: (adoptable) => {
+      assert.ok(adoptable.length > 0);
+      change();
+      return Promise.resolve(adoptable.map((_, i) => BigInt(i + 1)));
+    },
+    progress: () => {},
+  });
 }
 
 function refused(ran: Ran, code: number, message: RegExp): void {
@@ -226,31 +243,17 @@ Deno.test("what took a file's place after it was hashed is not adopted", async (
   const [linked, replaced, touched, left] = files.map(({ path }) => `${root}/${path}`);
   assert.ok(linked && replaced && touched && left);
   const before = snapshot(outside);
-  const { uid, gid } = Deno.lstatSync(root);
-  const report = await adopt(new GuardedTree(root, 1), {
-    owner: { uid: uid ?? 0, gid: gid ?? 0 },
-    prefixSize: 2,
-    parallel: 1,
-    signal: new AbortController().signal,
-    // Called between the two.
-    mediaIds: (adoptable) => {
-      Deno.removeSync(linked);
-      Deno.symlinkSync(`${outside}/file`, linked);
-      Deno.writeTextFileSync(`${root}/content/new`, "x");
-      Deno.renameSync(`${root}/content/new`, replaced);
-      Deno.utimeSync(touched, 1, 1);
-      return Promise.resolve(adoptable.map((_, i) => BigInt(i + 1)));
-    },
-    progress: () => {},
+  const report = await adoptMeanwhile(root, () => {
+    Deno.removeSync(linked);
+    Deno.symlinkSync(`${outside}/file`, linked);
+    Deno.writeTextFileSync(`${root}/content/new`, "x");
+    Deno.renameSync(`${root}/content/new`, replaced);
+    Deno.utimeSync(touched, 1, 1);
   });
   assert.equal(report.adopted, 1);
   assert.deepEqual(
     report.unfit.map(({ path }) => `${root}/${path}`).sort(),
-    [
-      linked,
-      replaced,
-      touched,
-    ].sort(),
+    [linked, replaced, touched].sort(),
   );
   assert.equal(Deno.lstatSync(left).nlink, 2);
   assert.deepEqual(snapshot(outside), before);
@@ -269,26 +272,18 @@ Deno.test("what took a file's place with its size and its times is not adopted: 
   do for (const path of [file, twin]) Deno.utimeSync(path, 1000, 1000); while (
     changed(file) !== changed(twin)
   );
-  const { uid, gid } = Deno.lstatSync(root);
-  const report = await adopt(new GuardedTree(root, 1), {
-    owner: { uid: uid ?? 0, gid: gid ?? 0 },
-    prefixSize: 2,
-    parallel: 1,
-    signal: new AbortController().signal,
-    // Called between the two. Renaming a directory changes no time of what is in it.
-    mediaIds: (adoptable) => {
-      assert.equal(adoptable.length, 1);
-      Deno.renameSync(directory, `${open}/aside`);
-      Deno.renameSync(`${open}/twin`, directory);
-      assert.equal(changed(file), changed(`${open}/aside/${file.slice(directory.length + 1)}`));
-      return Promise.resolve([1n]);
-    },
-    progress: () => {},
+  const report = await adoptMeanwhile(root, () => {
+    // Renaming a directory changes no time of what is in it.
+    Deno.renameSync(directory, `${open}/aside`);
+    Deno.renameSync(`${open}/twin`, directory);
+    assert.equal(changed(file), changed(`${open}/aside/${file.slice(directory.length + 1)}`));
   });
   assert.match(report.unfit.map(({ why }) => why).join(), /it changed after it was read; run this/);
   const { mode, nlink } = Deno.lstatSync(file);
   assert.deepEqual({ mode: (mode ?? 0) & 0o777, nlink, adopted: report.adopted }, {
-    ...{ mode: 0o600, nlink: 1, adopted: 0 },
+    mode: 0o600,
+    nlink: 1,
+    adopted: 0,
   });
 });
 
