@@ -150,6 +150,22 @@ Deno.test({
       }
     });
 
+    await step("a small picture that was not sent before a reload is sent after it", async () => {
+      const jpeg = Buffer.from(
+        await page.evaluate<string>("inBrowser.makePicture(32, 64)"),
+        "base64",
+      );
+      await page.route("**/thumbnail.jpg", () => {});
+      await choose(page, "reloaded.jpg", jpeg, "image/jpeg");
+      await row("reloaded.jpg").becomes("safe");
+      await item(page, "reloaded.jpg").locator(".icon").waitFor();
+      await page.unroute("**/thumbnail.jpg");
+      await page.reload();
+      await page.evaluate(helpers);
+      await item(page, "reloaded.jpg").locator("img").waitFor();
+      await row("reloaded.jpg").becomes("safe");
+    });
+
     await step(
       "a video has its first frame, and what the browser cannot decode an icon",
       async () => {

@@ -37,6 +37,8 @@ export class Queue {
   #running = 0;
   /** Of those that were added last, so many were here. */
   #skipped = 0;
+  #toSay = "";
+  #sayTimer = 0;
   #owner;
   #page;
   #rows;
@@ -60,7 +62,7 @@ export class Queue {
   /** Goes on with what was waiting when the page was left. */
   async restore() {
     for (const kept of await waitingOf(this.#owner)) {
-      const entry = { ...kept, isKnown: false };
+      const entry = { ...kept, isKnown: false, isRestored: true };
       this.#enter(entry);
       if (entry.file === null) this.#findAgain(entry);
     }
@@ -77,7 +79,8 @@ export class Queue {
     if (entry.file !== null) return;
     if (offset === null) {
       // Only the answer had not come any more.
-      await this.#received(entry, false);
+      this.#received(entry, false);
+      await forgetWaiting(entry);
       return;
     }
     if (isAllowed) entry.handle = null;
@@ -144,21 +147,15 @@ export class Queue {
     return fits.find((entry) => entry.lastModified === lastModified) ?? fits[0];
   }
 
-  get #open() {
-    return this.#entries.filter(({ isReceived }) => !isReceived);
-  }
-
   /** How many files have not come in. */
   get unfinished() {
-    return this.#open.length;
+    return this.#entries.filter(({ isReceived }) => !isReceived).length;
   }
 
-  /** Ends what is not finished, and has its copies deleted. */
+  /** Ends what is not finished, and has every copy deleted. */
   async forget() {
-    await Promise.all(this.#open.map((entry) => {
-      entry.stop.abort(new DOMException("logged out", "AbortError"));
-      return forgetWaiting(entry);
-    }));
+    for (const { stop } of this.#entries) stop.abort(new DOMException("logged out", "AbortError"));
+    await Promise.all((await waitingOf(this.#owner)).map(forgetWaiting));
   }
 
   /** Goes on after a new log-in. */
@@ -253,8 +250,10 @@ export class Queue {
         else if (summed !== undefined) row.showSummed(summed);
         else row.showSent(sent);
       }, entry.stop.signal);
-      await this.#received(entry, existed);
-      if (!existed) await this.#addPreviews(entry);
+      this.#received(entry, existed);
+      // Before a reload there may have been no time for them.
+      if (!existed || entry.isRestored) await this.#addPreviews(entry);
+      await forgetWaiting(entry);
     } catch (error) {
       if (entry.stop.signal.aborted) return;
       if (error instanceof Refused && error.status === 401) {
@@ -268,10 +267,9 @@ export class Queue {
     }
   }
 
-  async #received(entry, existed) {
+  #received(entry, existed) {
     entry.isReceived = true;
     entry.row.show("received", existed ? "Already in the archive" : "Received");
-    await forgetWaiting(entry);
     this.#page.onReceived(entry.item);
   }
 
@@ -309,7 +307,7 @@ export class Queue {
   }
 
   #summarise() {
-    const { section, summary, clear } = this.#page;
+    const { section, clear } = this.#page;
     const kinds = Map.groupBy(this.#entries, ({ row }) => row.kind);
     const of = (...names) => names.reduce((sum, name) => sum + (kinds.get(name)?.length ?? 0), 0);
     section.hidden = this.#entries.length === 0;
@@ -326,7 +324,18 @@ export class Queue {
       [of("failed", "parked"), (n) => `${n} need${n === 1 ? "s" : ""} your attention`],
     ];
     const text = parts.filter(([n]) => n > 0).map(([n, say]) => say(n)).join(" · ");
-    // A screen reader reads out every change.
+    this.#say(text);
+  }
+
+  /** A screen reader reads out every change: once a second is enough. */
+  #say(text) {
+    const { summary } = this.#page;
+    this.#toSay = text;
+    if (this.#sayTimer !== 0) return;
     if (summary.textContent !== text) summary.textContent = text;
+    this.#sayTimer = setTimeout(() => {
+      this.#sayTimer = 0;
+      if (summary.textContent !== this.#toSay) this.#say(this.#toSay);
+    }, 1000);
   }
 }
