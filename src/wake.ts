@@ -9,6 +9,18 @@ export class Wake {
     this.#called.abort();
   }
 
+  /** Whether there was a call since the last wait, for who has something else to do meanwhile. */
+  get isCalled(): boolean {
+    return this.#called.signal.aborted;
+  }
+
+  /** As `isCalled`, and that call is answered. */
+  take(): boolean {
+    const { isCalled } = this;
+    if (isCalled) this.#called = new AbortController();
+    return isCalled;
+  }
+
   /** Waits for a call, for at most the given milliseconds, or until a signal is aborted. */
   async wait(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
     await sleep(ms, this.#called.signal, ...signals);

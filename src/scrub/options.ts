@@ -102,4 +102,4 @@ Exit statuses:
 
 Signals:
   SIGTERM, SIGINT  stop; a second one leaves at once
-  SIGHUP           look at every name now`;
+  SIGHUP           look at every name now, or once the file at hand is read`;

@@ -89,12 +89,16 @@ class Scrub {
     const { session, stop } = this.context;
     while (!stop.aborted) {
       const { shallow, deep, workerStores } = await session.state();
+      // Which calls the wake, too.
+      if (stop.aborted) break;
       this.#isWorkerStoring = workerStores;
       const shallowDueAt = dueAt(shallow, this.#shallowMs);
       const deepDueAt = dueAt(deep, this.schedule.cycleMs);
       const now = Date.now();
-      if (shallowDueAt <= now) await this.#lookShallowly(shallow.startedAt ?? now);
-      else if (deepDueAt <= now) await this.#lookDeeply(deep, shallowDueAt);
+      // SIGHUP asks for one that is not due.
+      if (this.wake.take() || shallowDueAt <= now) {
+        await this.#lookShallowly(shallow.startedAt ?? now);
+      } else if (deepDueAt <= now) await this.#lookDeeply(deep, shallowDueAt);
       else {
         const dueMs = Math.min(shallowDueAt, deepDueAt) - now;
         await this.wake.wait(Math.min(dueMs, DAY_MS), stop);
@@ -120,7 +124,7 @@ class Scrub {
     this.#say("every name", await lookShallowly(this.context, pace, () => this.#ask()));
   }
 
-  /** At every byte, as far as it gets before the next shallow look is due. */
+  /** At every byte, as far as it gets before the next shallow look is due, or asked for. */
   async #lookDeeply(state: LookState, shallowDueAt: number): Promise<void> {
     const { tree } = this.context;
     const endsAt = (state.startedAt ?? Date.now()) + this.schedule.cycleMs;
@@ -130,7 +134,7 @@ class Scrub {
     });
     const isDue = async () => {
       await this.#ask();
-      return Date.now() >= shallowDueAt;
+      return this.wake.isCalled || Date.now() >= shallowDueAt;
     };
     this.#say("every byte", await lookDeeply(this.context, pace, isDue));
   }

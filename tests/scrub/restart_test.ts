@@ -23,13 +23,20 @@ const SLOWLY = ["--rate", "32KiB"];
 /** Where a look is, as the inbox knows. */
 async function lookOf(world: World, depth: "shallow" | "deep") {
   const [look] = await world.query<
-    { position: string | null; under_way: boolean; files: number; findings: number }
+    {
+      position: string | null;
+      under_way: boolean;
+      finished_at: string | null;
+      files: number;
+      findings: number;
+    }
   >(
-    "SELECT position, started_at IS NOT NULL AS under_way, finished_files::int AS files, " +
+    "SELECT position, started_at IS NOT NULL AS under_way, finished_at::text, finished_files::int AS files, " +
       "finished_findings::int AS findings FROM omoide.look WHERE depth = $1",
     [depth],
   );
-  return look ?? { position: null, under_way: false, files: null, findings: null };
+  return look ??
+    { position: null, under_way: false, finished_at: null, files: null, findings: null };
 }
 
 /** The objects that a traced scrub has opened so far, each as often as it was. */
@@ -47,7 +54,7 @@ async function startSlowly(world: World) {
 
 Deno.test({
   ...requireTools(["strace"]),
-  name: "killed, a scrub reads again no more than it had not told, and misses nothing",
+  name: "interrupted, a scrub reads again no more than it had not told, and misses nothing",
   async fn(t) {
     await using world = await template().world();
     const objects = (await store(world, COUNT)).map(({ object }) => object).sort();
@@ -89,6 +96,25 @@ Deno.test({
       assert.equal((await second.scrub.stop()).code, 0);
       const [before, after] = [await opened(first.log), await opened(second.log)];
       assert.deepEqual([...before, ...after], objects);
+    });
+
+    await t.step("by SIGHUP, which has it look at every name first", async () => {
+      await world.query(
+        "UPDATE omoide.look SET last_started_at = now() - interval '40 days' WHERE depth = 'deep'",
+      );
+      const looks = async () => (await lookOf(world, "shallow")).finished_at;
+      const before = await looks();
+      const { log, scrub } = await startSlowly(world);
+      await until("it is further", async () => (await opened(log)).includes(further));
+      scrub.signal("SIGHUP");
+      await until("it has looked at every name", async () => await looks() !== before);
+      assert.ok((await lookOf(world, "deep")).under_way);
+      await until("the look is at its end", async () => !(await lookOf(world, "deep")).under_way);
+      assert.equal((await scrub.stop()).code, 0);
+      // The corrupt one once more with the names: whether it was repaired.
+      const all = await opened(log);
+      assert.deepEqual([...new Set(all)], objects);
+      assert.equal(all.length, COUNT + 1);
     });
 
     await t.step("by SIGKILL, before it has heard that its finding is kept", async () => {
