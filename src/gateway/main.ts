@@ -2,10 +2,10 @@
  * The gateway: what a web application does with an inbox, and no more. It listens, talks to one database
  * as the application's role, and has no file permission at all.
  */
-import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
+import type { ExitCode } from "../exit_codes.ts";
 import { lockDown } from "../lock_down.ts";
 import { setUpLog } from "../log.ts";
-import { describeError, runProgram } from "../run_program.ts";
+import { runLogged, runProgram } from "../run_program.ts";
 import { gatewayNeeds } from "../sandbox.ts";
 import { readGivenCredentials } from "../standard_input.ts";
 import { parseGatewayOptions } from "./options.ts";
@@ -16,16 +16,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   await lockDown(gatewayNeeds(options));
   const credentials = readGivenCredentials("gateway", options.passwordFile);
   const log = await setUpLog("gateway", options);
-  try {
-    await runGateway(options, credentials, log);
-    return EXIT.OK;
-  } catch (error) {
-    log.fatal("{message} (exit {code})", {
-      message: describeError(error),
-      code: exitCodeOf(error),
-    });
-    return exitCodeOf(error);
-  }
+  return await runLogged(log, () => runGateway(options, credentials, log));
 }
 
 await runProgram("omoide-gateway", main);

@@ -11,6 +11,7 @@ import {
   required,
   storageName,
 } from "../command_line.ts";
+import { defined } from "../defined.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import { roleOf } from "../inbox/role_names.ts";
 import type { HostPort } from "../sandbox.ts";
@@ -35,7 +36,7 @@ export function parseGatewayOptions(args: readonly string[]): GatewayOptions {
   return {
     listen: listenAddress(required(given.listen, "--listen HOST:PORT")),
     database: parseDatabaseUrl(required(given.database, "--database URL"), roleOf("app")),
-    ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
+    ...defined({ passwordFile: given.passwordFile }),
     served: given.served ?? null,
     connections: given.connections ?? 8,
     logFormat: given.logFormat ?? "text",
@@ -43,14 +44,11 @@ export function parseGatewayOptions(args: readonly string[]): GatewayOptions {
   };
 }
 
-interface Given {
-  listen?: string;
-  database?: string;
-  passwordFile?: string;
-  served?: string;
-  connections?: number;
-  logFormat?: LogFormat;
-  logLevel?: LogLevel;
+interface Given
+  extends Pick<Partial<GatewayOptions>, "passwordFile" | "connections" | "logFormat" | "logLevel"> {
+  readonly listen?: string;
+  readonly database?: string;
+  readonly served?: string;
 }
 
 function describe(command: Command, option: AddOption): void {

@@ -1,4 +1,5 @@
 import { DatabaseUnavailableError } from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { ApplicationPool } from "../inbox/application/pool.ts";
 import { ownersOfTokens } from "../inbox/application/tokens.ts";
 import type { Credentials } from "../inbox/connect.ts";
@@ -36,7 +37,7 @@ export async function runGateway(
   options: GatewayOptions,
   credentials: Credentials,
   log: Logger,
-): Promise<void> {
+): Promise<ExitCode> {
   const stop = listenForSignals();
   await using inbox = new ApplicationPool(options.database, credentials, options.connections);
   const gateway: Gateway = {
@@ -63,6 +64,7 @@ export async function runGateway(
   }
   log.info("stopping: what has come in is kept");
   await endWithin(STOP_MS, server.shutdown());
+  return EXIT.OK;
 }
 
 /** By then all that came in has been stored; a client that keeps its connection open has nothing to wait for. */

@@ -2,10 +2,10 @@
  * The scrub of one storage: looks again, for ever, at what the storage has. It can read its root and report
  * to the inbox; it cannot write a byte.
  */
-import { type ExitCode, exitCodeOf } from "../exit_codes.ts";
+import type { ExitCode } from "../exit_codes.ts";
 import { lockDown } from "../lock_down.ts";
 import { setUpLog } from "../log.ts";
-import { describeError, runProgram } from "../run_program.ts";
+import { runLogged, runProgram } from "../run_program.ts";
 import { scrubNeeds } from "../sandbox.ts";
 import { readCredentials } from "../storage/credential_file.ts";
 import { parseScrubOptions } from "./options.ts";
@@ -15,15 +15,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const options = parseScrubOptions(args);
   await lockDown(scrubNeeds(options));
   const log = await setUpLog(`${options.storage}-scrub`, options);
-  try {
-    return await runScrub(options, readCredentials(options), log);
-  } catch (error) {
-    log.fatal("{message} (exit {code})", {
-      message: describeError(error),
-      code: exitCodeOf(error),
-    });
-    return exitCodeOf(error);
-  }
+  return await runLogged(log, () => runScrub(options, readCredentials(options), log));
 }
 
 await runProgram("omoide-scrub", main);

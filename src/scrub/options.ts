@@ -11,6 +11,7 @@ import {
   size,
   storageName,
 } from "../command_line.ts";
+import { defined } from "../defined.ts";
 import { DATABASE_FORM, type DatabaseAddress, parseDatabaseUrl } from "../inbox/database_url.ts";
 import { roleOf, scrubRole } from "../inbox/role_names.ts";
 
@@ -43,8 +44,7 @@ export function parseScrubOptions(args: readonly string[]): ScrubOptions {
       required(given.database, "--database URL"),
       scrubRole(roleOf(storage)),
     ),
-    ...(given.passwordFile === undefined ? {} : { passwordFile: given.passwordFile }),
-    ...(given.caFile === undefined ? {} : { caFile: given.caFile }),
+    ...defined({ passwordFile: given.passwordFile, caFile: given.caFile }),
     once: given.once ?? false,
     cycle: given.cycle ?? null,
     rate: given.rate ?? Infinity,
@@ -53,17 +53,9 @@ export function parseScrubOptions(args: readonly string[]): ScrubOptions {
   };
 }
 
-interface Given {
-  storage?: string;
-  root?: string;
-  database?: string;
-  passwordFile?: string;
-  caFile?: string;
-  once?: boolean;
-  cycle?: number;
-  rate?: number;
-  logFormat?: LogFormat;
-  logLevel?: LogLevel;
+interface Given extends Partial<Omit<ScrubOptions, "database" | "cycle">> {
+  readonly database?: string;
+  readonly cycle?: number;
 }
 
 const KiB = 1024;
