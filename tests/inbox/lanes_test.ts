@@ -12,6 +12,7 @@ import { SCHEMA_VERSION } from "../../src/inbox/schema_version.ts";
 import type { TestInbox } from "../support/postgres.ts";
 import { identityOf, inboxTest, refused, rowsOf, submit, valueOf } from "./support/inbox_test.ts";
 
+const SILENT = new URL("../../src/inbox/schema/functions/silent_workers.sql", import.meta.url);
 const TAKE = "SELECT life, lanes, mine, unclean FROM omoide.take_storage($1, $2, $3, $4)";
 
 /** A worker, as far as the inbox sees one. */
@@ -161,6 +162,29 @@ inboxTest("more workers than lanes stand by, and one takes what becomes free", a
   const heir = await Session.open(inbox);
   assert.deepEqual(heir.mine, second.mine);
 });
+
+inboxTest(
+  "lanes that are kept free for a worker which says nothing more go to those that work",
+  async (inbox) => {
+    await setTo(inbox, 2);
+    const [first, stopped] = [await Session.open(inbox), await Session.open(inbox)];
+    assert.deepEqual(stopped.mine, []);
+    // The other gives it one, and it would take that, if its process had not been stopped.
+    await first.settle();
+    assert.deepEqual(counts([first, stopped]), [1, 0]);
+    assert.ok(!await first.isDue(), "it may be just about to take it");
+    const silent = await Deno.readTextFile(SILENT);
+    const ended = new Promise((resolve) => stopped.connection.once("end", resolve));
+    await inbox.admin.query(silent.replaceAll("interval '1 minute'", "interval '0'"));
+    assert.ok(await first.isDue());
+    await first.settle();
+    await ended;
+    await inbox.admin.query(silent);
+    // It may have gone before that, or a moment later.
+    if (await first.isDue()) await first.settle();
+    assert.deepEqual(first.mine, [0, 1]);
+  },
+);
 
 inboxTest("another number of lanes begins when all of the former are given back", async (inbox) => {
   const old = await Session.open(inbox);

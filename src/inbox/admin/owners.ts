@@ -21,14 +21,22 @@ export interface OwnerState {
   readonly items: number;
 }
 
-/** Neither a media yet nor too old to become one. */
-const PENDING = "u.media_id IS NULL AND u.expires_at > now()";
+/** Not a media yet. Also if it has expired, until a sweep takes it away: a transaction may be just finishing it. */
+const PENDING = "u.media_id IS NULL";
 const VALID = "t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())";
 
-/** What it did before it saw the freeze, it may commit after. */
+/**
+ * The application's transactions that began before a freeze: what they did before they saw it, they may commit
+ * after. To be asked before a statement that looks for what they have committed: activity is no part of a
+ * snapshot, so in one statement with it, what is committed in between is neither.
+ */
 const EARLIER = `
-  SELECT FROM omoide.frozen f JOIN pg_stat_activity a ON a.xact_start <= f.frozen_at
-  WHERE f.owner_uuid = $1 AND a.datname = current_database() AND a.usename = omoide.role_of('app')`;
+  SELECT o.owner, count(a.pid)::float8 AS earlier
+  FROM unnest($1::uuid[]) AS o (owner)
+  JOIN omoide.frozen f ON f.owner_uuid = o.owner
+  JOIN pg_stat_activity a ON a.xact_start <= f.frozen_at
+  WHERE a.datname = current_database() AND a.usename = omoide.role_of('app')
+  GROUP BY o.owner`;
 
 /**
  * Has the inbox take nothing more of an owner (SQLSTATE OM007), or again. What is there already goes on: an
@@ -39,10 +47,16 @@ export async function freezeOwner(
   owner: string,
   frozen: boolean,
 ): Promise<void> {
-  const change = frozen
-    ? "INSERT INTO omoide.frozen (owner_uuid) VALUES ($1) ON CONFLICT DO NOTHING"
-    : "DELETE FROM omoide.frozen WHERE owner_uuid = $1";
-  await ask(connection, change, [owner]);
+  const changes = frozen
+    ? [
+      "INSERT INTO omoide.frozen (owner_uuid, frozen_at) VALUES ($1, 'infinity') ON CONFLICT DO NOTHING",
+      // Since when everybody sees it, and that is after the commit, which can take as long as a synchronous
+      // standby is behind. Whoever began before may not have seen it. If this is not reached, the owner does
+      // not count as frozen, and freezing once more does it.
+      "UPDATE omoide.frozen SET frozen_at = clock_timestamp() WHERE owner_uuid = $1 AND frozen_at = 'infinity'",
+    ]
+    : ["DELETE FROM omoide.frozen WHERE owner_uuid = $1"];
+  for (const change of changes) await ask(connection, change, [owner]);
 }
 
 const RECEIPTS = ofBothHalves(
@@ -54,12 +68,12 @@ const RECEIPTS = ofBothHalves(
 
 /** What there is of an owner: whether all has left the inbox, and where it is. */
 export async function ownerState({ connection }: AdminInbox, owner: string): Promise<OwnerState> {
-  const [state] = await ask<Omit<OwnerState, "storages">>(
+  const [before] = await ask<{ earlier: number }>(connection, EARLIER, [[owner]]);
+  const [state] = await ask<Omit<OwnerState, "storages" | "earlier">>(
     connection,
     `SELECT w.n::float8 AS waiting, w.bytes::float8 AS "waitingBytes",
       (SELECT count(*) FROM omoide.upload u WHERE u.owner_uuid = $1 AND ${PENDING})::float8 AS uploads,
-      (SELECT f.frozen_at FROM omoide.frozen f WHERE f.owner_uuid = $1) AS "frozenAt",
-      (SELECT count(*) FROM (${EARLIER}) e)::float8 AS earlier,
+      (SELECT f.frozen_at FROM omoide.frozen f WHERE f.owner_uuid = $1 AND isfinite(f.frozen_at)) AS "frozenAt",
       (SELECT count(*) FROM omoide.token t WHERE t.owner_uuid = $1 AND ${VALID})::float8 AS tokens,
       (SELECT count(*) FROM omoide.item i WHERE i.owner_uuid = $1)::float8 AS items
     FROM (SELECT count(*) AS n, coalesce(sum(a.size), 0) AS bytes
@@ -73,7 +87,7 @@ export async function ownerState({ connection }: AdminInbox, owner: string): Pro
     FROM omoide.storage s WHERE s.retired_at IS NULL ORDER BY s.id`,
     [owner],
   );
-  return { ...state, storages };
+  return { ...state, earlier: before?.earlier ?? 0, storages };
 }
 
 /** Of these owners, those who are not frozen, or of whom something has not left the inbox or may still come. */
@@ -81,17 +95,17 @@ export async function ownersNotDrained(
   { connection }: AdminInbox,
   owners: readonly string[],
 ): Promise<string[]> {
+  const before = await ask<{ owner: string }>(connection, EARLIER, [owners]);
   const rows = await ask<{ owner: string }>(
     connection,
     `SELECT o.owner FROM unnest($1::uuid[]) AS o (owner)
     WHERE EXISTS (SELECT FROM omoide.waiting w JOIN omoide.media m ON m.id = w.media_id
         WHERE m.owner_uuid = o.owner)
       OR EXISTS (SELECT FROM omoide.upload u WHERE u.owner_uuid = o.owner AND ${PENDING})
-      OR NOT EXISTS (SELECT FROM omoide.frozen f WHERE f.owner_uuid = o.owner)
-      OR EXISTS (${EARLIER.replace("$1", "o.owner")})`,
+      OR NOT EXISTS (SELECT FROM omoide.frozen f WHERE f.owner_uuid = o.owner AND isfinite(f.frozen_at))`,
     [owners],
   );
-  return rows.map(({ owner }) => owner);
+  return [...new Set([...before, ...rows].map(({ owner }) => owner))];
 }
 
 /** What goes with an owner from one inbox to another, beside the files. */

@@ -83,7 +83,9 @@ const INSERT = (ids: "own" | "new") => `
       "NOT EXISTS (SELECT FROM omoide.media m WHERE m.id = f.id)"
     : "true"
 }
-  ORDER BY f.n RETURNING id
+  ORDER BY f.n
+  -- An upload of the same item that is committed at this moment: as in insert_sealed.sql.
+  ON CONFLICT (owner_uuid, item_uuid, media_type, ext) WHERE holds_name DO NOTHING RETURNING id
   ), marked AS (
     INSERT INTO omoide.holding_mark (block) SELECT DISTINCT m.id >> 12 FROM made m
   )
@@ -107,10 +109,15 @@ const RECEIPTS = `
   )
   SELECT (SELECT count(*) FROM made)::int AS receipts,
     (SELECT count(*) FROM admin_file f JOIN omoide.waiting w ON w.media_id = f.media_id)::int AS "left"`;
-/** The next upload must not get an id that an object of a tree has already. */
+/** More ids than others can draw in the microseconds between looking how far they are and setting them. */
+export const IDS_AHEAD = 1000;
+/**
+ * The next upload must not get an id that an object of a tree has already. Only where a file claims one to come:
+ * what others draw meanwhile would be given once more.
+ */
 const SEQUENCE = `
-  SELECT setval(q.name, greatest($1::bigint, (SELECT last_value FROM omoide.media_id_seq)))
-  FROM pg_get_serial_sequence('omoide.media', 'id') AS q(name)`;
+  SELECT setval('omoide.media_id_seq', $1::bigint + ${IDS_AHEAD}) FROM omoide.media_id_seq q
+  WHERE q.last_value < $1 OR q.last_value = $1 AND NOT q.is_called`;
 
 /** Makes the receipts of files that a storage holds, and the media that are missing. One transaction. */
 export async function rebuildReceipts(
@@ -160,14 +167,15 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
     files.map((file) => file.writtenAt),
   ]);
   const highest = files.reduce((most, file) => {
-    const id = claimedId(file) ?? 1n;
+    const id = claimedId(file) ?? 0n;
     return id > most ? id : most;
-  }, 1n);
+  }, 0n);
   // Before any row gets the next id, which must not be one that a file claims.
   await ask(connection, SEQUENCE, [highest.toString()]);
   await ask(connection, FIND);
   let made = 0;
-  for (const ids of ["own", "new"] as const) {
+  // Each twice: the second time it sees who has got a plain name meanwhile.
+  for (const ids of ["own", "own", "new", "new"] as const) {
     const [row] = await ask<{ n: number }>(connection, INSERT(ids));
     made += row?.n ?? 0;
     await ask(connection, FIND);

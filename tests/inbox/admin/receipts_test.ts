@@ -4,6 +4,7 @@ import { type AdminInbox, openInbox } from "../../../src/inbox/admin/inbox.ts";
 import {
   type HeldFile,
   HIGHEST_CLAIMED_ID,
+  IDS_AHEAD,
   rebuildReceipts,
 } from "../../../src/inbox/admin/rebuild_receipts.ts";
 import { inboxStatus } from "../../../src/inbox/status/ask_status.ts";
@@ -121,13 +122,14 @@ inboxTest(
     });
     assert.deepEqual(
       await rowsOf(inbox.admin, "SELECT id FROM omoide.media ORDER BY id"),
-      ["7", "8", "9", "10", "11"].map((id) => ({ id })),
+      [7, ...[8, 9, 10, 11].map((id) => id + IDS_AHEAD)].map((id) => ({ id: String(id) })),
     );
-    assert.equal(await submit(await inbox.as("app")), "12");
+    assert.equal(await submit(await inbox.as("app")), String(12 + IDS_AHEAD));
     await rebuildReceipts(asAdmin(inbox), 1, [
       heldFile(HIGHEST_CLAIMED_ID, "the last", pathBeside("the last")),
     ]);
-    assert.equal(await submit(await inbox.as("app")), String(HIGHEST_CLAIMED_ID + 1n));
+    const next = HIGHEST_CLAIMED_ID + BigInt(IDS_AHEAD) + 1n;
+    assert.equal(await submit(await inbox.as("app")), String(next));
   },
 );
 
