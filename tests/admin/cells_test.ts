@@ -7,7 +7,7 @@ import { sha256Of } from "../support/media.ts";
 import type { World } from "../lab/world.ts";
 import { WorkerProcess } from "../lab/worker_process.ts";
 import { openInbox } from "../../src/inbox/admin/inbox.ts";
-import { requireMoved } from "../../src/admin/moved.ts";
+import { Move } from "../../src/admin/moved.ts";
 import { GuardedTree } from "../../src/storage/admin/guarded_tree.ts";
 import { openManifest } from "../../src/storage/admin/manifest.ts";
 import { readProof } from "../../src/storage/admin/proof.ts";
@@ -104,7 +104,8 @@ Deno.test("an owner moves to another cell with every file, name and token, and l
     // What was begun before the freeze may still be finished, and is waited for.
     const [early, key] = [await world.connectApplication(), crypto.randomUUID()];
     const open = "SELECT omoide.open_upload($1, $2, $3, 'content', 'jpg', 3)";
-    await early.query(open, [key, owner, random.uuid()]);
+    const late = random.uuid();
+    await early.query(open, [key, owner, late]);
     await early.query("BEGIN; SELECT 1");
     assert.match(await tokyo.follow("frozen", owner), /1 item and 1 token new .* 1 token revoked/);
     const shown = await adminExits(7, "owner", "show", owner, ...old);
@@ -117,6 +118,7 @@ Deno.test("an owner moves to another cell with every file, name and token, and l
       owner,
       sha256Of(bytes),
     ]);
+    await early.query(record.replace("IMG 1", "IMG 2"), [owner, late]);
     theirs.push({ ...twice, size: 3, sha256: sha256Of(bytes) } as (typeof theirs)[number]);
     await assert.rejects(early.query(open, [crypto.randomUUID(), owner, random.uuid()]), {
       code: "OM007",
@@ -154,7 +156,7 @@ Deno.test("an owner moves to another cell with every file, name and token, and l
     );
     assert.deepEqual(
       await tokyo.query("SELECT file_name FROM omoide.list_items($1, NULL, 10)", [owner]),
-      [{ file_name: "IMG 1.jpg" }],
+      [{ file_name: "IMG 2.jpg" }, { file_name: "IMG 1.jpg" }],
     );
     assert.deepEqual(
       await tokyo.query("SELECT label FROM omoide.token WHERE revoked_at IS NULL"),
@@ -218,7 +220,8 @@ Deno.test("nothing is purged until each file is proven in every storage of the n
     const entries = files.map(({ entry }) => entry);
     assert.ok(entries.length > 0);
     await assert.rejects(async () => {
-      await requireMoved(inbox, tokyo.url, given.map(readProof), opened, entries);
+      await using move = await Move.open(inbox, tokyo.url, given.map(readProof), opened);
+      await move.require(entries);
     }, message);
   };
   const sync = (name: string, ...more: string[]) => [
@@ -282,6 +285,16 @@ Deno.test("nothing is purged until each file is proven in every storage of the n
     // A command line that forgets the other half deletes nothing.
     await adminExits(2, ...purge, ...old, "--proof", ...proofs, "--yes");
     await adminExits(2, ...purge, ...proven, "--yes");
+    // It asks again while it goes on.
+    await using inbox = await openInbox(old[1] ?? "");
+    const moved = openManifest(manifest);
+    await using under = await Move.open(inbox, tokyo.url, proofs.map(readProof), moved);
+    await under.require([]);
+    await tokyo.query(
+      "UPDATE omoide.storage SET distrusted_at = now(), distrusted_reason = 'EIO' WHERE name = 'hot'",
+    );
+    await assert.rejects(under.require([]), /hot of the other inbox is distrusted/);
+    await tokyo.query("UPDATE omoide.storage SET distrusted_at = NULL, distrusted_reason = NULL");
     const { stdout } = await adminExits(0, ...purge, ...old, ...proven, "--yes");
     assert.match(stdout, new RegExp(`DONE: ${files} files`));
   } finally {

@@ -1,5 +1,6 @@
 /** What deletes from a storage: `storage sweep` and `storage purge`. */
 import assert from "node:assert/strict";
+import { until } from "../lab/command.ts";
 import { Random } from "../lab/random.ts";
 import { sharedTemplate } from "../lab/template.ts";
 import { holdStorage } from "../../src/storage/admin/open_for_admin.ts";
@@ -106,7 +107,18 @@ Deno.test("a purge that is not exactly meant does nothing", async () => {
   refuse(await purge(one, "--count", "1"), 4, /still in the inbox/);
   await world.query("DELETE FROM omoide.waiting");
 
-  const done = await purge(one);
+  // Its receipt goes first: held up there, or killed, no receipt says that a deleted file is there.
+  const looker = await world.connect();
+  await looker.query("BEGIN; SELECT FROM omoide.stored FOR UPDATE");
+  const purging = purge(one);
+  const waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND " +
+    "wait_event_type = 'Lock' AND query LIKE 'DELETE FROM omoide.stored%'";
+  await until("the purge waits", async () => (await world.query(waits)).length === 1);
+  assert.equal(objectsOf(hot).length, before);
+  await looker.query("COMMIT");
+  await looker.end();
+
+  const done = await purging;
   assert.equal(done.code, 0, done.stderr);
   assert.equal(objectsOf(hot).length, before - 1);
   assert.deepEqual(auditLogOf(hot).map(({ action }) => action), ["purge"]);

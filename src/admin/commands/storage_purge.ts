@@ -20,7 +20,7 @@ import { AuditLog } from "../../storage/admin/audit_log.ts";
 import { count, showBytes } from "../../units.ts";
 import { type Context, treeCommand, YES } from "../command.ts";
 import { hold } from "../hold.ts";
-import { requireMoved } from "../moved.ts";
+import { Move } from "../moved.ts";
 import type { Root } from "../roots.ts";
 
 /** A purge of more than this share of a storage's files needs their number typed. */
@@ -120,8 +120,11 @@ export const storagePurge = treeCommand<Options, Prepared>({
     requireCount(files.length, total, options.count, dry);
     const entries = files.map(({ entry }) => entry);
     if (inbox !== null) await requireReleased(inbox, entries);
-    if (options.movedTo !== undefined && inbox !== null) {
-      await requireMoved(inbox, options.movedTo, proofs, manifest, entries);
+    await using move = options.movedTo === undefined || inbox === null
+      ? null
+      : await Move.open(inbox, options.movedTo, proofs, manifest);
+    if (move !== null) {
+      await requireStill(move, entries, 0);
       console.say(`Proven in the other inbox: all ${count(files.length, "file")}.`);
     }
     if (dry || owner === null) {
@@ -135,7 +138,10 @@ export const storagePurge = treeCommand<Options, Prepared>({
     const forget = async (entries: readonly Purgeable["entry"][]) => {
       if (inbox !== null && storageId !== null) await forgetReceipts(inbox, storageId, entries);
     };
-    const deleted = await deleteAll(plan, { tree, auditLog, forget }, { console, signal });
+    const require = async (entries: readonly Purgeable["entry"][], deleted: number) => {
+      if (move !== null) await requireStill(move, entries, deleted);
+    };
+    const deleted = await deleteAll(plan, { tree, auditLog, require, forget }, { console, signal });
     if (inbox !== null) await foldHoldings(inbox.connection);
     const done = deleted === files.length;
     console.result({ ...root.identity, done, deleted, ...summary(plan) });
@@ -152,29 +158,49 @@ export const storagePurge = treeCommand<Options, Prepared>({
 interface Purging {
   readonly tree: GuardedTree;
   readonly auditLog: AuditLog;
+  /** Asked before each batch: a purge takes hours, and the other inbox can lose a storage meanwhile. */
+  readonly require: (entries: readonly Purgeable["entry"][], deleted: number) => Promise<void>;
   readonly forget: (entries: readonly Purgeable["entry"][]) => Promise<void>;
 }
 
 /** @returns how many files were deleted before the end, or Ctrl-C */
 async function deleteAll(
   { files, gone }: PurgePlan,
-  { tree, auditLog, forget }: Purging,
+  { tree, auditLog, require, forget }: Purging,
   { console, signal }: Pick<Context, "console" | "signal">,
 ): Promise<number> {
-  // Of a purge that was stopped between a deletion and its receipt.
+  // Of files that went in another way.
   for await (const batch of inBatches(gone, 500)) await forget(batch);
   let deleted = 0;
   for await (const batch of inBatches(files, 500)) {
     if (signal.aborted) break;
+    const entries = batch.map(({ entry }) => entry);
+    await require(entries, deleted);
     auditLog.write("purge", {
       deleted: batch.map(({ entry, object }) => ({ path: entry.path, object })),
     });
+    // First, so that no receipt is ever of a file that has gone: whatever ends this here, the inbox counts too few.
+    await forget(entries);
     purgeFiles(tree, batch);
-    await forget(batch.map(({ entry }) => entry));
     deleted += batch.length;
     console.progress("purging", deleted, files.length, "names");
   }
   return deleted;
+}
+
+/** @throws {ConfigurationError} what has moved is not there, or no longer; and how far the purge has come */
+async function requireStill(
+  move: Move,
+  entries: readonly Purgeable["entry"][],
+  deleted: number,
+): Promise<void> {
+  try {
+    await move.require(entries);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    const done = deleted === 0 ? "nothing was done" : `${count(deleted, "file")} had been deleted`;
+    throw new ConfigurationError(`${error.message}; ${done}`, { cause: error });
+  }
 }
 
 function requireOwnManifest(file: string, { owner }: Manifest, { path, identity }: Root): void {
