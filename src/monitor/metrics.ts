@@ -155,6 +155,11 @@ function setInbox(page: Page, status: InboxStatus, counted: boolean): void {
     "Since the oldest transaction of the inbox's roles began.",
     status.oldestSnapshotAge,
   );
+  one(
+    "commit_wait_age_seconds",
+    "For how long a commit has waited for a synchronous standby; 0 if none does.",
+    status.commitWaitAge ?? 0,
+  );
   one("min_copies", "Storages that must have a media before it may leave.", status.minCopies);
   one("scrub_cycle_seconds", "Within which each storage should be read.", status.scrubCycle);
   if (!counted) return;

@@ -10,6 +10,8 @@ import { findingTroubles, lastLooks, lookTroubles } from "./looks.ts";
  * dead, or cut off.
  */
 const DEAD_AFTER_S = 60;
+/** A standby that works answers within a second; what has waited for longer hangs, and all uploads with it. */
+const COMMIT_WAITS_S = 10;
 /** The share of a limit from which a warning is due, before the limit is met. */
 const NEAR = 0.8;
 /** The worker itself stops at 5 % (its `--reserve`). */
@@ -52,6 +54,12 @@ export function judge(status: InboxStatus): Verdict {
   attention.push(...limits(status));
   // SAFE is said only from a database that keeps what it commits.
   attention.push(...judgeDurability(status.durability).broken);
+  if (status.commitWaitAge !== null && status.commitWaitAge > COMMIT_WAITS_S) {
+    attention.push(
+      `commits have waited for a synchronous standby for ${showDuration(status.commitWaitAge)}: ` +
+        "uploads and receipts hang; bring the standby back, or see synchronous_standby_names",
+    );
+  }
   if (status.underReplicated > 0) {
     attention.push(
       `${

@@ -8,7 +8,20 @@ import { findUpload, finishUpload, openUpload } from "../../src/inbox/applicatio
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
 import { until } from "../lab/command.ts";
 import type { TestInbox } from "../support/postgres.ts";
-import { inboxTest, rowsOf, sha256, valueOf } from "./support/inbox_test.ts";
+import {
+  acknowledge,
+  inboxTest,
+  rowsOf,
+  sha256,
+  submit,
+  take,
+  valueOf,
+} from "./support/inbox_test.ts";
+import type { AdminInbox } from "../../src/inbox/admin/inbox.ts";
+import { setLanes } from "../../src/inbox/admin/lanes.ts";
+import { askStatus } from "../../src/inbox/status/ask_status.ts";
+import { aged, withCounts } from "../../src/inbox/status/status.ts";
+import { judge } from "../../src/verdict/verdict.ts";
 
 const BYTES = new TextEncoder().encode("a picture");
 const EMPTY = new Uint8Array();
@@ -106,3 +119,49 @@ for (const weak of ["off", "local", "remote_write"]) {
     },
   );
 }
+
+inboxTest(
+  "while commits wait for a standby, status says so, and both lanes' workers are seen",
+  async (inbox) => {
+    await setLanes({ connection: inbox.admin } as AdminInbox, "hot", 2);
+    const app = await inbox.as("app");
+    const ids = [await submit(app), await submit(app)];
+    // Of each worker one session that beats, and one that acknowledges.
+    const workers = [await inbox.as("hot"), await inbox.as("hot")];
+    const lives: string[] = [];
+    for (const worker of workers) lives.push(await take(worker));
+    const settle = "SELECT mine FROM omoide.take_lanes(2, $1, NULL)";
+    for (const n of [0, 1]) await workers[n]?.query(settle, [lives[n]]);
+    const status = async () => withCounts(await askStatus(await inbox.as("monitor")), null);
+    assert.equal((await status()).commitWaitAge, null);
+    await inbox.admin.query("UPDATE omoide.worker SET seen_at = now() - interval '59 s'");
+    await waitFor(inbox, "nobody");
+    try {
+      const acknowledging = [await inbox.as("hot"), await inbox.as("hot")];
+      const receipts = acknowledging.map((session, n) => acknowledge(session, ids.slice(n, n + 1)));
+      await until("both acknowledgements wait", async () =>
+        await valueOf(
+          inbox.admin,
+          "SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'omoide_hot' AND wait_event = 'SyncRep'",
+        ) === 2);
+      const beat =
+        "SELECT omoide.heartbeat($1, '1', now(), 'storing', NULL, 1, 2, 3, 4, 0, 0, NULL)";
+      for (const n of [0, 1]) await workers[n]?.query(beat, [lives[n]]);
+      const found = await status();
+      assert.ok(found.commitWaitAge !== null);
+      const [hot] = found.storages;
+      assert.deepEqual(hot?.lanes.map(({ state, owed }) => ({ state, owed })), [
+        { state: "storing", owed: 1 },
+        { state: "storing", owed: 1 },
+      ]);
+      assert.ok(hot.lanes.every(({ seenAge }) => (seenAge ?? 60) < 59));
+      const { attention } = judge(aged(found, 10));
+      assert.ok(attention.some((line) => /waited for a synchronous standby/.test(line)));
+      await waitFor(inbox, "");
+      assert.deepEqual(await Promise.all(receipts), [["acknowledged"], ["acknowledged"]]);
+      assert.equal((await status()).commitWaitAge, null);
+    } finally {
+      await waitFor(inbox, "");
+    }
+  },
+);

@@ -23,6 +23,7 @@ import check_room from "./functions/check_room.sql" with { type: "text" };
 import check_storage from "./functions/check_storage.sql" with { type: "text" };
 import close_findings from "./functions/close_findings.sql" with { type: "text" };
 import commit_durably from "./functions/commit_durably.sql" with { type: "text" };
+import commit_waits_since from "./functions/commit_waits_since.sql" with { type: "text" };
 import count_blocks from "./functions/count_blocks.sql" with { type: "text" };
 import distrust from "./functions/distrust.sql" with { type: "text" };
 import empty_generation from "./functions/empty_generation.sql" with { type: "text" };
@@ -139,6 +140,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
   check_storage,
   close_findings,
   commit_durably,
+  commit_waits_since,
   count_blocks,
   distrust,
   empty_generation,

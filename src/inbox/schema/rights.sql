@@ -128,4 +128,5 @@ GRANT SELECT ON omoide.owed, omoide.worker_status, omoide.inbox_status, omoide.g
 -- A function that a view calls needs the right of whoever reads the view.
 GRANT EXECUTE ON FUNCTION omoide.public_name(uuid, text, bytea, boolean),
   omoide.public_path(omoide.media_type, uuid, uuid, text, bytea, boolean, int), omoide.oldest_snapshot(),
-  omoide.holdings(), omoide.role_of(text), omoide.storage_worker(smallint) TO :monitor;
+  omoide.holdings(), omoide.role_of(text), omoide.storage_worker(smallint),
+  omoide.commit_waits_since() TO :monitor;

@@ -60,6 +60,7 @@ const INBOX = `
     extract(epoch FROM t.scrub_cycle)::float8 AS "scrubCycle",
     extract(epoch FROM clock_timestamp() - omoide.oldest_snapshot())::float8
       AS "oldestSnapshotAge",
+    extract(epoch FROM clock_timestamp() - omoide.commit_waits_since())::float8 AS "commitWaitAge",
     (SELECT count(*) FROM pg_class c
       WHERE c.relnamespace = 'omoide'::regnamespace AND c.relkind IN ('r', 'p', 'v')
         AND c.relowner <> coalesce(to_regrole(omoide.role_of('owner')::text), 0))::float8

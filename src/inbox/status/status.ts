@@ -119,6 +119,8 @@ export interface InboxStatus {
   readonly diskBytesLimit: number;
   /** Since the oldest transaction of the inbox's roles began; null if none is open. */
   readonly oldestSnapshotAge: number | null;
+  /** For how long a commit has waited for a synchronous standby; null if none does. */
+  readonly commitWaitAge: number | null;
   /** Those that have something in them. */
   readonly generations: readonly GenerationStatus[];
   /** Today's usage (UTC): all together, then the owners nearest their limit. */
