@@ -1,7 +1,8 @@
 import { DatabaseUnavailableError } from "../errors.ts";
 import type { Depth, Finding } from "../finding.ts";
-import { connect, type Connection, type Credentials, streamOf } from "./connect.ts";
+import { type Connection, type Credentials, streamOf } from "./connect.ts";
 import type { DatabaseAddress } from "./database_url.ts";
+import { connectToPrimary } from "./follow_primary.ts";
 import { findingColumns } from "./finding_columns.ts";
 import { inboxError } from "./inbox_error.ts";
 import { SCHEMA_VERSION } from "./schema_version.ts";
@@ -55,7 +56,7 @@ export class ScrubSession {
 
   /** Opens the connection. Errors as `connect`. */
   static async open(address: DatabaseAddress, credentials: Credentials): Promise<ScrubSession> {
-    return new ScrubSession(await connect(address, credentials, "scrub"));
+    return new ScrubSession(await connectToPrimary(address, credentials, "scrub"));
   }
 
   /**

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { DatabaseUnavailableError } from "../../src/errors.ts";
 import { ApplicationPool } from "../../src/inbox/application/pool.ts";
 import { parseDatabaseUrl } from "../../src/inbox/database_url.ts";
+import { ScrubSession } from "../../src/inbox/scrub_session.ts";
 import { InboxSession } from "../../src/inbox/session.ts";
+import { StatusSession } from "../../src/inbox/status/status_session.ts";
 import { pending } from "../../src/inbox/delivery_calls.ts";
 import { takeStorage } from "../../src/inbox/storage_calls.ts";
 import { fileCalls } from "../../src/storage/file_calls.ts";
@@ -153,6 +155,18 @@ Deno.test("an old primary that still takes writes when another one was promoted"
     pool.call("SELECT pg_sleep(600)", []),
     DatabaseUnavailableError,
   );
+  const admins = parseDatabaseUrl(`postgres://postgres@${hosts}/${world.database}`, "");
+  const credentials = { password: new URL(primary.url()).password };
+  const look = async () => {
+    using session = await StatusSession.open(admins, credentials);
+    return (await session.status()).storages.find(({ storage }) => storage === "cold")?.owed;
+  };
+  using looking = await StatusSession.open(admins, credentials);
+  using scrub = await ScrubSession.open(admins, credentials);
+  const ends = [
+    () => looking.status(),
+    () => scrub.known([]),
+  ];
   await caughtUp(primary, standby);
   await promote(standby);
 
@@ -178,6 +192,16 @@ Deno.test("an old primary that still takes writes when another one was promoted"
     await submit(standby, 1);
     await until("hot has stored", async () => await world.receipts("hot") === 4);
     await hot.stop();
+  });
+
+  await t.step("monitor and scrub, which look at the old one, leave it", async () => {
+    for (const ask of ends) {
+      await until("its session has ended", async () => {
+        const error = await ask().then(() => null, (error: unknown) => error);
+        return error instanceof DatabaseUnavailableError;
+      });
+    }
+    assert.equal(await look(), 4, "what the new one says");
   });
 
   await t.step("it does not come back, nor does one that never saw the new one", async () => {

@@ -1,6 +1,7 @@
 import { DatabaseUnavailableError } from "../../errors.ts";
-import { connect, type Connection, type Credentials, streamOf } from "../connect.ts";
+import { type Connection, type Credentials, streamOf } from "../connect.ts";
 import type { DatabaseAddress } from "../database_url.ts";
+import { connectToPrimary } from "../follow_primary.ts";
 import { requireVersion } from "../require_version.ts";
 import { ask } from "./ask.ts";
 import { askCounts, askStatus } from "./ask_status.ts";
@@ -20,7 +21,7 @@ export class StatusSession implements Disposable {
    * @throws {ConfigurationError} it cannot: role, password, an inbox of another version
    */
   static async open(address: DatabaseAddress, credentials: Credentials): Promise<StatusSession> {
-    const session = new StatusSession(await connect(address, credentials, "monitor"));
+    const session = new StatusSession(await connectToPrimary(address, credentials, "monitor"));
     try {
       await session.#refuseOtherVersion();
       return session;
