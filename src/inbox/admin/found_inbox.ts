@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../../errors.ts";
 import type { Connection } from "../connect.ts";
 import { MIGRATIONS } from "../schema/migrations.ts";
+import { requireVersion } from "../require_version.ts";
 import { SCHEMA_VERSION } from "../schema_version.ts";
 
 /** The oldest schema that can be brought up to date; none before it was released. */
@@ -43,11 +44,7 @@ export async function findInbox(connection: Connection): Promise<FoundInbox | nu
         `bring it to ${OLDEST_SCHEMA} with the program that made it, or use a new database`,
     );
   }
-  if (inbox.schema_version > SCHEMA_VERSION) {
-    throw new ConfigurationError(
-      `Cannot use this inbox: its schema has version ${inbox.schema_version}, this program knows ` +
-        `${SCHEMA_VERSION}; use the release that made it, or a newer one`,
-    );
-  }
+  // `inbox init` is what brings an older one up to date.
+  if (inbox.schema_version > SCHEMA_VERSION) requireVersion(inbox.schema_version);
   return { inbox: inbox.inbox, name: inbox.name, schemaVersion: inbox.schema_version };
 }

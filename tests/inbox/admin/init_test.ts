@@ -119,7 +119,9 @@ inboxTest("whoever is no superuser is told to be one", async (inbox) => {
 
 inboxTest("a schema newer than this program is left alone", async (inbox) => {
   await inbox.admin.query("UPDATE omoide.settings SET schema_version = schema_version + 1");
-  const refusal = new RegExp(`version ${SCHEMA_VERSION + 1}, this program knows ${SCHEMA_VERSION}`);
+  const refusal = new RegExp(
+    `version ${SCHEMA_VERSION + 1}, this program ${SCHEMA_VERSION}; use the newer`,
+  );
   await assert.rejects(initInbox(inbox.admin), refusal);
   const storage = { name: "third", identity: crypto.randomUUID(), prefixSize: 2 };
   await assert.rejects(registerStorage(inbox.admin, storage), refusal);
