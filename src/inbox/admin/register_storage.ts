@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../../errors.ts";
 import { isStorageName, isUuid } from "../../media.ts";
 import type { Connection } from "../connect.ts";
+import { missingPart } from "../inbox_error.ts";
 import { roleOf, scrubRole } from "../role_names.ts";
 import { asAdministrator } from "./administrator.ts";
 import { ASK_NAME } from "./found_inbox.ts";
@@ -54,25 +55,36 @@ export async function registerStorage(
   makeRoot: () => void = () => {},
 ): Promise<Registration> {
   refuseUnfit(storage);
-  return await asAdministrator(connection, async () => {
-    const { inbox, name: inboxName } = await inboxOf(connection);
-    refuseReserved(storage.name, inboxName);
-    const known = await findStorage(connection, storage);
-    const role = roleOf(storage.name, inboxName);
-    await ensureRole(connection, inbox, role, workerForm(known?.lanes ?? 1), storage.password);
-    await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub, storage.scrubPassword);
-    const storageId = known?.id ?? await insertStorage(connection, storage, role);
-    await applyRights(connection, inbox, inboxName);
-    const { rowCount } = await connection.query(
-      "INSERT INTO omoide.delivery (storage_id, media_id, size) " +
-        "SELECT $1, w.media_id, w.size FROM omoide.waiting w WHERE NOT EXISTS " +
-        "(SELECT FROM omoide.stored r WHERE r.storage_id = $1 AND r.media_id = w.media_id) " +
-        "ON CONFLICT DO NOTHING",
-      [storageId],
-    );
-    makeRoot();
-    return { storageId, role, inbox, created: known === null, owed: rowCount ?? 0 };
-  });
+  try {
+    return await asAdministrator(connection, () => register(connection, storage, makeRoot));
+  } catch (error) {
+    // Rights are given to this release's functions and views, which the inbox may not have yet.
+    throw missingPart(error) ?? error;
+  }
+}
+
+async function register(
+  connection: Connection,
+  storage: NewStorage,
+  makeRoot: () => void,
+): Promise<Registration> {
+  const { inbox, name: inboxName } = await inboxOf(connection);
+  refuseReserved(storage.name, inboxName);
+  const known = await findStorage(connection, storage);
+  const role = roleOf(storage.name, inboxName);
+  await ensureRole(connection, inbox, role, workerForm(known?.lanes ?? 1), storage.password);
+  await ensureRole(connection, inbox, scrubRole(role), FORMS.scrub, storage.scrubPassword);
+  const storageId = known?.id ?? await insertStorage(connection, storage, role);
+  await applyRights(connection, inbox, inboxName);
+  const { rowCount } = await connection.query(
+    "INSERT INTO omoide.delivery (storage_id, media_id, size) " +
+      "SELECT $1, w.media_id, w.size FROM omoide.waiting w WHERE NOT EXISTS " +
+      "(SELECT FROM omoide.stored r WHERE r.storage_id = $1 AND r.media_id = w.media_id) " +
+      "ON CONFLICT DO NOTHING",
+    [storageId],
+  );
+  makeRoot();
+  return { storageId, role, inbox, created: known === null, owed: rowCount ?? 0 };
 }
 
 function refuseUnfit({ name, identity, prefixSize }: NewStorage): void {
