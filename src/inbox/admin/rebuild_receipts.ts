@@ -115,9 +115,11 @@ export const IDS_AHEAD = 1000;
  * The next upload must not get an id that an object of a tree has already. Only where a file claims one to come:
  * what others draw meanwhile would be given once more.
  */
-const SEQUENCE = `
-  SELECT setval('omoide.media_id_seq', $1::bigint + ${IDS_AHEAD}) FROM omoide.media_id_seq q
-  WHERE q.last_value < $1 OR q.last_value = $1 AND NOT q.is_called`;
+const IS_TO_COME =
+  "FROM omoide.media_id_seq q WHERE q.last_value < $1 OR q.last_value = $1 AND NOT q.is_called";
+const SEQUENCE = `SELECT setval('omoide.media_id_seq', $1::bigint + ${IDS_AHEAD}) ${IS_TO_COME}`;
+/** Among the locks of storages, of which none has this number. */
+const IDS_LOCK = "SELECT pg_advisory_xact_lock(omoide.storage_lock_class(), 0)";
 
 /** Makes the receipts of files that a storage holds, and the media that are missing. One transaction. */
 export async function rebuildReceipts(
@@ -171,7 +173,7 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
     return id > most ? id : most;
   }, 0n);
   // Before any row gets the next id, which must not be one that a file claims.
-  await ask(connection, SEQUENCE, [highest.toString()]);
+  await passId(connection, highest);
   await ask(connection, FIND);
   let made = 0;
   // Each twice: the second time it sees who has got a plain name meanwhile.
@@ -181,4 +183,13 @@ async function insertMissing(connection: Connection, files: readonly HeldFile[])
     await ask(connection, FIND);
   }
   return made;
+}
+
+/** Has the next upload get an id above this one. */
+async function passId(connection: Connection, id: bigint): Promise<void> {
+  const isToCome = await ask(connection, `SELECT ${IS_TO_COME}`, [id]);
+  if (isToCome.length === 0) return;
+  // Of two that do this at once, as for hot and cold, the one with the lower id would set them back.
+  await ask(connection, IDS_LOCK);
+  await ask(connection, SEQUENCE, [id]);
 }

@@ -2,8 +2,13 @@
 import assert from "node:assert/strict";
 import type { AdminInbox } from "../../../src/inbox/admin/inbox.ts";
 import { freezeOwner, ownersNotDrained, ownerState } from "../../../src/inbox/admin/owners.ts";
-import { type HeldFile, rebuildReceipts } from "../../../src/inbox/admin/rebuild_receipts.ts";
+import {
+  type HeldFile,
+  IDS_AHEAD,
+  rebuildReceipts,
+} from "../../../src/inbox/admin/rebuild_receipts.ts";
 import type { Connection } from "../../../src/inbox/connect.ts";
+import { until } from "../../lab/command.ts";
 import type { TestInbox } from "../../support/postgres.ts";
 import { inboxTest, refused, rowsOf, sha256, submit, valueOf } from "../support/inbox_test.ts";
 
@@ -135,6 +140,25 @@ inboxTest(
     assert.equal(new Set(ids.map(({ id }) => id)).size, given.length + 1);
   },
 );
+
+inboxTest("two trees that are rebuilt at once take no id back from each other", async (inbox) => {
+  const owner = crypto.randomUUID(), app = await inbox.as("app");
+  const admins = [await administrator(inbox), await administrator(inbox)];
+  const waiting = "SELECT count(*)::int FROM pg_stat_activity " +
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  // Both have looked how far the ids are before either says so.
+  await inbox.admin.query("BEGIN; ALTER SEQUENCE omoide.media_id_seq CACHE 1");
+  const rebuilt: Promise<unknown>[] = [];
+  for (const [n, admin] of admins.entries()) {
+    const claimed = file(owner, crypto.randomUUID(), "a picture", [BigInt(IDS_AHEAD + 15), 10n][n]);
+    rebuilt.push(rebuildReceipts(admin, 1, [claimed]));
+    await until("it waits", async () => await valueOf(inbox.admin, waiting) === rebuilt.length);
+  }
+  await inbox.admin.query("COMMIT");
+  await Promise.all(rebuilt);
+  // With the lower one's word, the fifth of these would get the higher one's id.
+  for (let n = 0; n < 10; n++) await submit(app, "a picture", owner);
+});
 
 inboxTest(
   "an owner who comes while the same items are uploaded there loses neither file",
