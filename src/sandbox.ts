@@ -118,7 +118,8 @@ function unchecked(hosts: readonly string[]): string[] {
 }
 
 /**
- * This is what `sslmode=require` means: nobody can listen, and a man in the middle goes unnoticed. A worker reads its COPY by Deno's own TLS, which has no option for one connection.
+ * This is what `sslmode=require` means: nobody can listen, and a man in the middle goes unnoticed. A worker
+ * reads its COPY by Deno's own TLS, which has no option for one connection.
  */
 function uncheckedOf({ hosts, tls }: Hosts): string[] {
   return tls === "require" ? [...new Set(hosts.map(({ host }) => canonical(host)))] : [];

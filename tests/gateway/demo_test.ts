@@ -17,12 +17,20 @@ class Said {
 
   /** Waits until it has said this. @returns the first group */
   async match(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const [, found] = pattern.exec(this.#text) ?? [];
-      if (found !== undefined) return found;
-      const { value, done } = await this.#pieces.next();
-      if (done) throw new Error(`the demo ended: ${this.#text}`);
-      this.#text += value;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new Error(`the demo never said ${pattern}, but ${this.#text}`));
+    }, 120_000);
+    try {
+      for (;;) {
+        const [, found] = pattern.exec(this.#text) ?? [];
+        if (found !== undefined) return found;
+        const { value, done } = await Promise.race([this.#pieces.next(), late.promise]);
+        if (done) throw new Error(`the demo ended: ${this.#text}`);
+        this.#text += value;
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

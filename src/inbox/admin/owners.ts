@@ -47,7 +47,7 @@ export async function freezeOwner(
   owner: string,
   frozen: boolean,
 ): Promise<void> {
-  const changes = frozen
+  const statements = frozen
     ? [
       "INSERT INTO omoide.frozen (owner_uuid, frozen_at) VALUES ($1, 'infinity') ON CONFLICT DO NOTHING",
       // Since when everybody sees it, and that is after the commit, which can take as long as a synchronous
@@ -56,7 +56,7 @@ export async function freezeOwner(
       "UPDATE omoide.frozen SET frozen_at = clock_timestamp() WHERE owner_uuid = $1 AND frozen_at = 'infinity'",
     ]
     : ["DELETE FROM omoide.frozen WHERE owner_uuid = $1"];
-  for (const change of changes) await ask(connection, change, [owner]);
+  for (const statement of statements) await ask(connection, statement, [owner]);
 }
 
 const RECEIPTS = ofBothHalves(

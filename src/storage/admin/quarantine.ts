@@ -60,8 +60,8 @@ export function replaceName(tree: GuardedTree, path: string, by: string, expecte
 }
 
 /**
- * Frees a public name and its object's, keeping what had them in the quarantine, and logs that before it does.
- * Nothing to do where nothing has it.
+ * Frees a public name and its object's. What had them is in the quarantine, and in the log, before they are
+ * taken from it. Nothing to do where nothing has it.
  *
  * @param sha256 what the object's name says
  */
