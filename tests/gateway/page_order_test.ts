@@ -183,6 +183,11 @@ Deno.test({
           await page.evaluate("document.activeElement.getAttribute('aria-label')"),
           "Cancel: b",
         );
+
+        // An answer that comes after a file was cancelled brings it back no more.
+        await page.evaluate("list.remove(rows[0]); rows[0].show('received', 'Received')");
+        await page.clock.runFor(3100);
+        assert.deepEqual(await namesOf(page), ["c", "b"]);
       } finally {
         await browser.close();
       }

@@ -76,7 +76,7 @@ export class Queue {
     const isAllowed = await handle?.queryPermission({ mode: "read" }) === "granted";
     if (isAllowed && await this.#readAgain(entry)) return;
     const offset = await offsetOf(key);
-    if (entry.file !== null) return;
+    if (entry.file !== null || entry.stop.signal.aborted) return;
     if (offset === null) {
       // Only the answer had not come any more.
       this.#received(entry, false);

@@ -65,6 +65,8 @@ export class RowList {
     const at = this.#rows.indexOf(row);
     this.#rows.splice(at, 1);
     this.#changed.delete(row);
+    // What was still asked for its file is answered later.
+    row.onKind = () => {};
     const hadFocus = row.element.contains(document.activeElement);
     row.element.remove();
     this.#fold();
