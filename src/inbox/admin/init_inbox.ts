@@ -96,6 +96,8 @@ export async function initInbox(
       durability: judgeDurability(durability),
     };
   });
+  // Again: who logged in during the commit saw the schema of before.
+  if (done.applied.length > 0) await endSessions(connection);
   // What migration 16 has marked, in short transactions: 20 s for ten million media, beside running
   // workers. Where it is interrupted, their sweeps go on.
   await foldHoldings(connection);

@@ -8,8 +8,17 @@ import { FUNCTIONS } from "../../../src/inbox/schema/functions.ts";
 import { MIGRATIONS } from "../../../src/inbox/schema/migrations.ts";
 import { SCHEMA_VERSION } from "../../../src/inbox/schema_version.ts";
 import { SQLSTATE } from "../../../src/inbox/sqlstates.ts";
+import { until } from "../../lab/command.ts";
 import { startPostgres, VERSIONS } from "../../support/postgres.ts";
-import { inboxTest, refused, rowsOf, serverTest, submit, valueOf } from "../support/inbox_test.ts";
+import {
+  inboxTest,
+  refused,
+  rowsOf,
+  serverTest,
+  submit,
+  untilItWaits,
+  valueOf,
+} from "../support/inbox_test.ts";
 
 for (const version of VERSIONS) {
   Deno.test(`twenty inits at once make one inbox (PostgreSQL ${version})`, async () => {
@@ -201,5 +210,35 @@ inboxTest("a connection that ends under a change of the inbox is no bug", async 
       DatabaseUnavailableError,
       how,
     );
+  }
+});
+
+inboxTest("who logs in while a migration is being committed is ended after it", async (inbox) => {
+  const { admin } = inbox;
+  const last = MIGRATIONS.at(-1) as { sql: string };
+  const { sql } = last;
+  last.sql = "SELECT 1";
+  try {
+    // A commit that takes its time, as one does whose synchronous standby is behind.
+    await admin.query(
+      `UPDATE omoide.settings SET schema_version = schema_version - 1;
+      DELETE FROM omoide.migration WHERE version > (SELECT schema_version FROM omoide.settings);
+      CREATE FUNCTION omoide.slow_commit() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock(1, 1); RETURN NULL; END';
+      CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON omoide.migration
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION omoide.slow_commit();
+      SELECT pg_advisory_lock(1, 1)`,
+    );
+    const done = initInbox(await inbox.pg.connect(inbox.database));
+    await untilItWaits(inbox, done);
+    const app = await inbox.as("app");
+    let isEnded = false;
+    app.once("end", () => isEnded = true);
+    await app.query("SELECT omoide.check_application($1)", [SCHEMA_VERSION - 1]);
+    await admin.query("SELECT pg_advisory_unlock(1, 1)");
+    await done;
+    await until("the older program is ended", () => isEnded, 10_000);
+  } finally {
+    last.sql = sql;
   }
 });
