@@ -41,10 +41,10 @@ export async function migrate(
 }
 
 /**
- * Ends the sessions of the inbox's roles, last before the commit, and once more after it. Whoever waits for a table that a migration has
- * replaced would go on in the old body of a function, and hear of a missing column, or of damage ("could not open
- * relation"). Ended, a program logs in again, and one that is written for the older schema is told so, instead of
- * working on with the newer one until it loses its connection.
+ * Ends the sessions of the inbox's roles, last before the commit, and once more after it. Whoever waits for a table
+ * that a migration has replaced would go on in the old body of a function, and hear of a missing column, or of damage
+ * ("could not open relation"). Ended, a program logs in again, and one that is written for the older schema is told
+ * so, instead of working on with the newer one until it loses its connection.
  */
 export async function endSessions(connection: Connection): Promise<void> {
   await connection.query(
