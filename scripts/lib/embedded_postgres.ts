@@ -58,8 +58,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
   /** Makes a cluster in a new temporary directory (about 1 s) and starts it. */
   static async start(options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
     const user = await unprivilegedUser();
-    const directory = options.directory ??
-      await Deno.makeTempDir({ prefix: "omoide-postgres-" });
+    const directory = options.directory ?? await makeDirectory(options);
     await Deno.chmod(directory, 0o755);
     const binaries = options.binaries ?? await packagedBinaries(options.version ?? 18, directory);
     const server = new EmbeddedPostgres(binaries, directory, user, options);
@@ -80,7 +79,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
    * @param name what `synchronous_standby_names` calls it
    */
   async standby(name = "standby"): Promise<EmbeddedPostgres> {
-    const directory = await Deno.makeTempDir({ prefix: "omoide-postgres-" });
+    const directory = await makeDirectory(this.options);
     await Deno.chmod(directory, 0o755);
     const { directory: _own, ...options } = this.options;
     const standby = new EmbeddedPostgres(this.binaries, directory, this.user, options);
@@ -261,6 +260,15 @@ export class EmbeddedPostgres implements AsyncDisposable {
     await endProcess(process, signal);
     await this.#logging;
   }
+}
+
+/** In memory where the tests' run has some for databases (`memory_for_databases.ts`). */
+async function makeDirectory({ fsync }: PostgresOptions): Promise<string> {
+  const memory = fsync === false ? Deno.env.get("OMOIDE_TESTS_MEMORY") : undefined;
+  return await Deno.makeTempDir({
+    prefix: "omoide-postgres-",
+    ...(memory ? { dir: memory } : {}),
+  });
 }
 
 /** The package's binaries, copied into a directory where its user could not enter the package's. */

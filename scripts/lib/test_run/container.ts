@@ -23,7 +23,9 @@ export async function chooseContainer(): Promise<Container> {
   if (Deno.build.os !== "linux") return PROCESS_GROUP;
   const [program = "", ...args] = [...NAMESPACES.prefix, "true"];
   try {
-    const { success } = await new Deno.Command(program, { args, stderr: "null" }).output();
+    // A run within a run has what the outer one has mounted in its environment.
+    const env = { OMOIDE_TESTS_IMAGE: "", OMOIDE_TESTS_MEMORY: "" };
+    const { success } = await new Deno.Command(program, { args, env, stderr: "null" }).output();
     return success ? NAMESPACES : PROCESS_GROUP;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return PROCESS_GROUP;

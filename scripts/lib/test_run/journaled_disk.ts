@@ -9,8 +9,7 @@ const BYTES = 64 * 1024 ** 3;
  *
  * Without a journal ext4 passes over each inode that was deleted within the last minute, one by one, at
  * each new file: tests delete thousands (a database is 300 files), and a fifth of all processor time went
- * there. Archives have a journal, so the tests are nearer to them too. In memory (tmpfs) the tests would be
- * faster still, but workers refuse it as a storage.
+ * there. Archives have a journal, so the tests are nearer to them too.
  *
  * `OMOIDE_TESTS_DISK=always` makes one whatever there is, for the tests of this.
  *

@@ -5,6 +5,7 @@
 import { INTERRUPTIONS } from "../interruptions.ts";
 import { chooseContainer, type Container } from "./container.ts";
 import { makeJournaledDisk } from "./journaled_disk.ts";
+import { memoryForDatabases } from "./memory_for_databases.ts";
 import { RunDirectory } from "./run_directory.ts";
 
 const TIMED_OUT = 124;
@@ -31,6 +32,7 @@ export async function runTests({ args, minutes }: TestRun): Promise<number> {
     TMPDIR: directory.path,
     OMOIDE_KEPT: Deno.env.get("OMOIDE_KEPT") ?? parent,
     OMOIDE_TESTS_IMAGE: hasDisk ? directory.image : "",
+    OMOIDE_TESTS_MEMORY: container.hasMounts ? memoryForDatabases(directory.path) : "",
   };
   return await run(command, container, directory, env, ending);
 }
