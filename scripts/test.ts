@@ -26,10 +26,10 @@ const SLOW: readonly string[] = Object.entries({
 /**
  * Test files at a time. Tests often wait: for a disk, a process, a time limit of PostgreSQL's. With one a core,
  * as Deno has it, two cores stood idle for a third of the time; with three on two cores the whole took 11 min
- * 0 s, with four 10 min 14 s, in which they were idle for 3 %.
+ * 0 s, with four 10 min 14 s, in which they were idle for 3 %; six were no faster.
  */
 const JOBS = Deno.env.get("DENO_JOBS") ?? `${navigator.hardwareConcurrency * 2}`;
-/** The whole takes about ten where nothing else runs, and several times as long on a busy machine. */
+/** The whole takes just under ten where nothing else runs, and several times as long on a busy machine. */
 const MINUTES = Deno.env.get("CI") === "true" ? 60 : 90;
 
 const args = Deno.args.filter((arg) => arg !== "--fast");
