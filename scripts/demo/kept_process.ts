@@ -35,15 +35,13 @@ export class KeptProcess implements AsyncDisposable {
     const { isRevived, stop } = this.keeping;
     for (;;) {
       const { code, signal } = await this.#process.status;
-      if (!isRevived || signal === null && code !== 0) break;
-      await sleep(RESTART_MS, stop);
-      if (stop.aborted || this.#isStopping) break;
+      const comesBack = isRevived && (signal !== null || code === 0);
+      if (comesBack) await sleep(RESTART_MS, stop);
+      if (this.#isStopping || stop.aborted) return await new Promise<never>(() => {});
+      if (!comesBack) return `${this.name} ended with exit code ${code}`;
       this.#process = this.spawn();
       console.log(`${this.name} had ended; here it is again, process ${this.pid}`);
     }
-    const { code } = await this.#process.status;
-    if (this.#isStopping || stop.aborted) return await new Promise<never>(() => {});
-    return `${this.name} ended with exit code ${code}`;
   }
 
   /** Stops it as systemd would. @returns its exit code */

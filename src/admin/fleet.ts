@@ -5,6 +5,7 @@ import { StatusSession } from "../inbox/status/status_session.ts";
 import { type InboxStatus, withCounts } from "../inbox/status/status.ts";
 import { readPasswordFile } from "../storage/credential_file.ts";
 import { judge, type Verdict } from "../verdict/verdict.ts";
+import { within } from "../within.ts";
 import type { Member } from "./fleet_list.ts";
 
 /** What one inbox answered, or why it did not. */
@@ -52,18 +53,14 @@ export function askFleet(
 
 async function askMember(member: Member, ms: number, quick: boolean): Promise<Answer> {
   const { label } = member;
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const why = `The database has not answered for ${ms / 1000} s`;
-    late.reject(new DatabaseUnavailableError(why));
-  }, ms);
   try {
-    const status = await Promise.race([ask(member, ms, quick), late.promise]);
+    const status = await within(ms, ask(member, ms, quick));
+    if (status === null) {
+      throw new DatabaseUnavailableError(`The database has not answered for ${ms / 1000} s`);
+    }
     return { label, status, verdict: judge(status) };
   } catch (error) {
     return { label, status: null, error: messageOf(error), code: exitCodeOf(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -53,7 +53,7 @@ export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest)
   const encoder = new TextEncoder();
   // A request whose owner is known has a token.
   const sha256 = tokenHash(request) ?? new Uint8Array();
-  const leave = gateway.streams.take(ownerUuid);
+  const place = gateway.streams.take(ownerUuid);
   let end = () => {};
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -82,7 +82,7 @@ export function showEvents(gateway: Gateway, { request, ownerUuid }: OwnRequest)
       gateway.stop.addEventListener("abort", close);
       end = () => {
         end = () => {};
-        leave();
+        place[Symbol.dispose]();
         clearInterval(timer);
         stopTokenWatch();
         stopWatching();

@@ -4,6 +4,7 @@ import type { Places } from "./places.ts";
 import type { PortionPool } from "./portion_pool.ts";
 import type { ReadBuffers } from "./read_buffers.ts";
 import type { TokenWatch } from "./token_watch.ts";
+import type { TroubleLog } from "./trouble_log.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** What every request is answered with. */
@@ -18,6 +19,7 @@ export interface Gateway {
   readonly streams: Places;
   readonly watchers: Watchers;
   readonly tokens: TokenWatch;
+  readonly troubles: TroubleLog;
   /** Aborted when the gateway stops. */
   readonly stop: AbortSignal;
   /** The storage whose paths are given; null: the first registered. */

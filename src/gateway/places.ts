@@ -14,10 +14,10 @@ export class Places {
   constructor(private readonly what: string, private readonly bounds: Bounds) {}
 
   /**
-   * @returns what gives the place back
+   * @returns a place, which is given back when it is disposed of
    * @throws {Problem} 429 the owner has as many as one may have; 503 there are as many as there may be
    */
-  take(ownerUuid: string): () => void {
+  take(ownerUuid: string): Disposable {
     const own = this.#taken.get(ownerUuid) ?? 0;
     if (own >= this.bounds.ofOne) {
       throw problem(
@@ -35,7 +35,7 @@ export class Places {
     }
     this.#all += 1;
     this.#taken.set(ownerUuid, own + 1);
-    return () => this.#leave(ownerUuid);
+    return { [Symbol.dispose]: () => this.#leave(ownerUuid) };
   }
 
   #leave(ownerUuid: string): void {

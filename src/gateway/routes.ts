@@ -60,12 +60,8 @@ export async function answer(gateway: Gateway, request: Request): Promise<Respon
     const handler = handlerOf(own, method);
     if (handler === undefined) throw otherMethod([...Object.keys(own), ...Object.keys(open)]);
     const ownerUuid = await ownerOf(gateway.inbox, request);
-    const leave = request.body === null ? () => {} : gateway.bodies.take(ownerUuid);
-    try {
-      return await handler(gateway, { request, url, ownerUuid, groups });
-    } finally {
-      leave();
-    }
+    using _place = request.body === null ? null : gateway.bodies.take(ownerUuid);
+    return await handler(gateway, { request, url, ownerUuid, groups });
   }
   throw problem(
     404,

@@ -5,6 +5,7 @@ import { ownersOfTokens } from "../inbox/application/tokens.ts";
 import type { Credentials } from "../inbox/connect.ts";
 import type { Logger } from "../log.ts";
 import { listenForSignals } from "../signals.ts";
+import { within } from "../within.ts";
 import { look } from "./events.ts";
 import type { Gateway } from "./gateway.ts";
 import type { GatewayOptions } from "./options.ts";
@@ -14,6 +15,7 @@ import { ReadBuffers } from "./read_buffers.ts";
 import { PORTION_BYTES } from "./receive.ts";
 import { serve } from "./server.ts";
 import { TokenWatch } from "./token_watch.ts";
+import { TroubleLog } from "./trouble_log.ts";
 import { Watchers } from "./watchers.ts";
 
 /** Portions that are filled while each connection to the database stores one. */
@@ -49,6 +51,7 @@ export async function runGateway(
     streams: new Places("open pages", STREAMS),
     watchers: new Watchers((ownerUuid, before) => look(gateway, ownerUuid, before)),
     tokens: new TokenWatch((sha256s) => ownersOfTokens(inbox, sha256s)),
+    troubles: new TroubleLog(log),
     stop,
     served: options.served,
   };
@@ -56,24 +59,14 @@ export async function runGateway(
     await inbox.check();
   } catch (error) {
     if (!(error instanceof DatabaseUnavailableError)) throw error;
-    log.warn("{message}; requests are refused until it is back", { message: error.message });
+    gateway.troubles.note(error);
   }
   const server = serve(gateway, options.listen);
   if (!stop.aborted) {
     await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   }
   log.info("stopping: what has come in is kept");
-  await endWithin(STOP_MS, server.shutdown());
+  // By then all that came in has been stored; a client that keeps its connection open has nothing to wait for.
+  await within(STOP_MS, server.shutdown());
   return EXIT.OK;
-}
-
-/** By then all that came in has been stored; a client that keeps its connection open has nothing to wait for. */
-async function endWithin(milliseconds: number, end: Promise<void>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  try {
-    await Promise.race([end, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -6,7 +6,6 @@ import type { Gateway } from "./gateway.ts";
 import { type Problem, problem, problemOf } from "./problem.ts";
 import { BodyError } from "./receive.ts";
 import { answer } from "./routes.ts";
-import { TroubleLog } from "./trouble_log.ts";
 
 /** What is left of a refused body is read away up to here, so that the client gets to see the answer. */
 const DRAINED_BYTES = 16 * 1024 * 1024;
@@ -28,12 +27,11 @@ const HEADERS: Readonly<Record<string, string>> = {
  */
 export function serve(gateway: Gateway, listen: HostPort): Deno.HttpServer<Deno.NetAddr> {
   let drained = 0;
-  const troubles = new TroubleLog(gateway.log);
   const handle = async (request: Request): Promise<Response> => {
     try {
       return finished(await answer(gateway, request));
     } catch (error) {
-      troubles.note(error);
+      gateway.troubles.note(error);
       const response = finished(failure(gateway, request, error));
       if (drained < MOST_DRAINED) {
         drained += 1;

@@ -1,4 +1,5 @@
 import { ownerOfToken } from "../inbox/application/tokens.ts";
+import { within } from "../within.ts";
 import { cookieHeaders, hashOf, ownerOf } from "./auth.ts";
 import type { Gateway, OwnRequest } from "./gateway.ts";
 import { problem } from "./problem.ts";
@@ -13,7 +14,12 @@ export async function logIn({ inbox }: Gateway, request: Request): Promise<Respo
   if (!(length <= MAX_BYTES)) {
     throw problem(413, "too-large", "The token is too long", 'Send {"token": "…"}.');
   }
-  const token = tokenIn(await soon(request.text()));
+  const text = await within(READ_MS, request.text());
+  if (text === null) {
+    const close = { "connection": "close" };
+    throw problem(408, "silent", "The token does not come", 'Send {"token": "…"}.', close);
+  }
+  const token = tokenIn(text);
   const ownerUuid = token === null ? null : await ownerOfToken(inbox, hashOf(token));
   if (token === null || ownerUuid === null) {
     throw problem(
@@ -24,20 +30,6 @@ export async function logIn({ inbox }: Gateway, request: Request): Promise<Respo
   const headers = cookieHeaders(request, token);
   headers.set("content-type", "application/json");
   return new Response(JSON.stringify({ owner: ownerUuid }), { headers });
-}
-
-/** @throws {Problem} 408 it does not come */
-async function soon(text: Promise<string>): Promise<string> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const close = { "connection": "close" };
-    reject(problem(408, "silent", "The token does not come", 'Send {"token": "…"}.', close));
-  }, READ_MS);
-  try {
-    return await Promise.race([text, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function tokenIn(text: string): string | null {

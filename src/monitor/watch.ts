@@ -12,6 +12,7 @@ import {
 import { StatusSession } from "../inbox/status/status_session.ts";
 import type { Logger } from "../log.ts";
 import { judge, type Verdict } from "../verdict/verdict.ts";
+import { within } from "../within.ts";
 import { type Bounds, Question } from "./question.ts";
 
 /** What a status, and a count of everything that was ever stored, may take. */
@@ -86,15 +87,5 @@ export class Watch implements Disposable {
     for (const each of [this.#status, this.#counts, this.#details, this.#history]) {
       each[Symbol.dispose]();
     }
-  }
-}
-
-async function within<T>(ms: number, answer: Promise<T>): Promise<T | null> {
-  const { promise, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(() => resolve(null), ms);
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

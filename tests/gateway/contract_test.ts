@@ -241,7 +241,7 @@ Deno.test("an event stream that is not read ends, before it fills the memory", a
       },
     },
     tokens: { watch: () => () => {} },
-    streams: { take: () => () => {} },
+    streams: { take: () => ({ [Symbol.dispose]() {} }) },
     stop: new AbortController().signal,
   };
   const { body } = showEvents(

@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 import { ConfigurationError, StorageHeldError } from "../../errors.ts";
+import { within } from "../../within.ts";
 import { fileCalls } from "../file_calls.ts";
 import { MAX_IDENTITY_BYTES, parseIdentity, readIdentity } from "../identity.ts";
 import { IDENTITY_PATH } from "../layout.ts";
@@ -72,18 +73,11 @@ export async function holdStorage(root: string): Promise<Disposable> {
 async function openIdentity(root: string): Promise<Deno.FsFile> {
   const path = `${root}/${IDENTITY_PATH}`;
   const expected = new GuardedTree(root, null).requireFile(IDENTITY_PATH);
-  const opening = Deno.open(path);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new ConfigurationError(`${path} did not open within ${OPEN_WITHIN_MS / 1000} s`);
-    timer = setTimeout(() => reject(error), OPEN_WITHIN_MS);
-  });
-  try {
-    const file = await Promise.race([opening, late]);
-    if (sameFile(file.statSync(), expected)) return file;
-    file.close();
-    throw new ConfigurationError(`${path} changed underneath; see who did that`);
-  } finally {
-    clearTimeout(timer);
+  const file = await within(OPEN_WITHIN_MS, Deno.open(path));
+  if (file === null) {
+    throw new ConfigurationError(`${path} did not open within ${OPEN_WITHIN_MS / 1000} s`);
   }
+  if (sameFile(file.statSync(), expected)) return file;
+  file.close();
+  throw new ConfigurationError(`${path} changed underneath; see who did that`);
 }
