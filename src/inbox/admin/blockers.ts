@@ -1,5 +1,5 @@
-import type { Connection } from "../connect.ts";
-import { processIdOf } from "../connect.ts";
+import { sleep } from "../../sleep.ts";
+import { type Connection, processIdOf } from "../connect.ts";
 
 /** How long an administrator's statement waits before whoever it waits for is ended, in milliseconds. */
 const GRACE_MS = 2_000;
@@ -17,21 +17,15 @@ export function endBlockers(
   connection: Connection,
   connectAgain: () => Promise<Connection>,
 ): AsyncDisposable {
-  const over = Promise.withResolvers<void>();
-  let done = false;
-  const pause = (ms: number) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const passed = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-    return Promise.race([passed, over.promise]).finally(() => clearTimeout(timer));
-  };
+  const over = new AbortController();
   const watch = async () => {
-    await pause(GRACE_MS);
-    if (done) return;
+    await sleep(GRACE_MS, over.signal);
+    if (over.signal.aborted) return;
     const watching = await connectAgain();
     try {
-      while (!done) {
+      while (!over.signal.aborted) {
         await watching.query(END, [processIdOf(connection)]);
-        await pause(LOOK_EVERY_MS);
+        await sleep(LOOK_EVERY_MS, over.signal);
       }
     } finally {
       await watching.end();
@@ -41,8 +35,7 @@ export function endBlockers(
   const watched = watch().catch(() => {});
   return {
     async [Symbol.asyncDispose]() {
-      done = true;
-      over.resolve();
+      over.abort();
       await watched;
     },
   };
