@@ -155,15 +155,18 @@ Deno.test({
         await page.evaluate<string>("inBrowser.makePicture(32, 64)"),
         "base64",
       );
-      await page.route("**/thumbnail.jpg", () => {});
+      // Held until the page has gone. Taking the route away before would let it pass.
+      let isReloaded = false;
+      await page.route("**/thumbnail.jpg", (route) => isReloaded ? route.continue() : undefined);
       await choose(page, "reloaded.jpg", jpeg, "image/jpeg");
       await row("reloaded.jpg").becomes("safe");
       await item(page, "reloaded.jpg").locator(".icon").waitFor();
-      await page.unroute("**/thumbnail.jpg");
+      isReloaded = true;
       await page.reload();
       await page.evaluate(helpers);
       await item(page, "reloaded.jpg").locator("img").waitFor();
       await row("reloaded.jpg").becomes("safe");
+      await page.unroute("**/thumbnail.jpg");
     });
 
     await step(
